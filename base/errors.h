@@ -1,0 +1,34 @@
+// The two ways in which a command can end without a verdict.
+//
+// InputError: the input or the call is wrong. The command line prints its one line and exits with 2.
+// Everything else that escapes is an internal fault (exit 3). What ran and differs is no error: it
+// is a returned verdict.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace plumb::base {
+
+class InputError : public std::runtime_error {
+ public:
+  // where:   the file, folder or option
+  // item:    the key or tensor in it; may be empty
+  // problem: what is wrong, with the offending value
+  // mend:    what to do about it; may be empty
+  InputError(const std::string& where, const std::string& item, const std::string& problem,
+             const std::string& mend = {});
+};
+
+// A promise of this program that did not hold.
+class InternalError : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+// Throws InternalError naming `promise` unless it holds.
+inline void ensure(bool holds, const char* promise) {
+  if (!holds) throw InternalError(promise);
+}
+
+}  // namespace plumb::base

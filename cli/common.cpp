@@ -1,0 +1,68 @@
+#include "cli/common.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+
+#include "base/errors.h"
+#include "base/files.h"
+#include "graph/builder.h"
+
+namespace plumb::cli {
+
+using base::InputError;
+
+void CommonOptions::add_checkpoint(CLI::App& verb) {
+  verb.add_option("CHECKPOINT", checkpoint, "checkpoint folder")->required();
+  verb.add_option("--allow-key", allowed_keys,
+                  "let this config key pass although the model type does not read it");
+}
+
+void CommonOptions::add_threads(CLI::App& verb) {
+  verb.add_option("--threads", threads, "threads; 0: one a core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+LoadedModel::LoadedModel(const CommonOptions& options)
+    : checkpoint(options.checkpoint),
+      config(model::read_config(checkpoint, options.allowed())),
+      graph(graph::build(config.spec)),
+      weights(checkpoint, graph.weights, config.names) {}
+
+void write_text(const std::string& target, const std::string& text) {
+  if (target == "-") {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+  } else {
+    base::write_file(target, text);
+  }
+}
+
+std::vector<int64_t> parse_tokens(const std::string& text) {
+  std::vector<int64_t> tokens;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  while (true) {
+    int64_t token = 0;
+    const auto [next, error] = std::from_chars(at, end, token);
+    if (error != std::errc() || (next != end && *next != ',')) {
+      throw InputError("--tokens", text, "is no list of token ids", "write them as 1,2,3");
+    }
+    tokens.push_back(token);
+    if (next == end) return tokens;
+    at = next + 1;
+  }
+}
+
+void check_tokens(const std::string& where, const std::string& prompt,
+                  const std::vector<int64_t>& tokens, int vocab_size) {
+  for (const int64_t token : tokens) {
+    if (token < 0 || token >= vocab_size) {
+      throw InputError(where, prompt, fmt::format("token id {} lies outside the vocabulary", token),
+                       fmt::format("ids of this model are 0..{}", vocab_size - 1));
+    }
+  }
+}
+
+}  // namespace plumb::cli

@@ -1,0 +1,48 @@
+// What several verbs share: options with one meaning everywhere, a loaded model, where text goes.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/parallel.h"
+#include "graph/graph.h"
+#include "model/model.h"
+#include "model/weights.h"
+
+namespace plumb::cli {
+
+struct CommonOptions {
+  std::string checkpoint;
+  std::vector<std::string> allowed_keys;
+  int threads = 0;
+
+  void add_checkpoint(CLI::App& verb);
+  void add_threads(CLI::App& verb);
+  std::set<std::string> allowed() const { return {allowed_keys.begin(), allowed_keys.end()}; }
+};
+
+// A checkpoint with its graph and its weights bound.
+struct LoadedModel {
+  explicit LoadedModel(const CommonOptions& options);
+
+  model::Checkpoint checkpoint;
+  model::ModelConfig config;
+  graph::Graph graph;
+  model::Weights weights;
+};
+
+// Writes `text` to a file, or to standard output for "-".
+void write_text(const std::string& target, const std::string& text);
+
+// "1,2,3" as token ids. Throws InputError.
+std::vector<int64_t> parse_tokens(const std::string& text);
+
+// Throws InputError naming the prompt when an id lies outside the vocabulary.
+void check_tokens(const std::string& where, const std::string& prompt,
+                  const std::vector<int64_t>& tokens, int vocab_size);
+
+}  // namespace plumb::cli

@@ -1,0 +1,50 @@
+#include "base/errors.h"
+#include "cli/common.h"
+#include "cli/verbs.h"
+#include "graph/builder.h"
+#include "graph/printer.h"
+
+namespace plumb::cli {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::string format = "text";
+  std::string output = "-";
+};
+
+int run(const Options& options) {
+  // The config alone makes the graph: no weights are needed to look at one.
+  const std::filesystem::path folder = options.common.checkpoint;
+  const std::string file = (folder / "config.json").string();
+  const model::ModelConfig config =
+      model::read_config(base::read_json_file(file), file, options.common.allowed());
+  const graph::Graph graph = graph::build(config.spec);
+  std::string text;
+  if (options.format == "dot") {
+    text = graph::to_dot(graph);
+  } else if (options.format == "json") {
+    text = graph::to_json(graph);
+  } else {
+    text = graph::to_text(graph);
+  }
+  write_text(options.output, text);
+  return 0;
+}
+
+}  // namespace
+
+void add_graph(CLI::App& app, Action& action) {
+  CLI::App* verb = app.add_subcommand("graph", "print the op graph of a checkpoint's config");
+  verb->footer("Example: plumb graph /tmp/qwen3 --format dot | dot -Tsvg > qwen3.svg");
+  auto options = std::make_shared<Options>();
+  options->common.add_checkpoint(*verb);
+  verb->add_option("--format", options->format, "text, dot or json")
+      ->check(CLI::IsMember({"text", "dot", "json"}))
+      ->capture_default_str();
+  verb->add_option("-o,--output", options->output, "file to write; - is standard output")
+      ->capture_default_str();
+  verb->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace plumb::cli

@@ -1,0 +1,124 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/json.h"
+#include "cli/common.h"
+#include "cli/verbs.h"
+#include "graph/printer.h"
+
+namespace plumb::cli {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::string json;
+};
+
+std::string shape_of(const model::Checkpoint& checkpoint, const std::string& tensor) {
+  return fmt::format("{}", fmt::join(checkpoint.tensors().at(tensor).entry->shape, ","));
+}
+
+std::string brief_text(const LoadedModel& model) {
+  const graph::Graph& graph = model.graph;
+  int64_t parameters = 0;
+  for (const auto& weight : graph.weights) parameters += weight.elements();
+  std::string text =
+      fmt::format("{}: {} layers, hidden_size {}, vocab_size {}, {} parameters, {} ops, {}\n",
+                  model.config.spec.model_type, graph.num_layers, graph.hidden_size,
+                  graph.vocab_size, parameters, graph.ops.size(),
+                  model.config.spec.tie_word_embeddings ? "tied head" : "untied head");
+  for (const std::string& key : model.config.allowed_keys) {
+    text += fmt::format("allowed without being read: {}\n", key);
+  }
+  return text;
+}
+
+// Layers whose ops are alike are told once.
+std::string layers_text(const graph::Graph& graph) {
+  std::string text;
+  std::string last;
+  int since = 0;
+  const auto flush = [&](int next) {
+    if (last.empty()) return;
+    text += next - 1 > since ? fmt::format("layers {}..{}:\n", since, next - 1)
+                             : fmt::format("layer {}:\n", since);
+    text += last;
+  };
+  for (int layer = 0; layer < graph.num_layers; ++layer) {
+    std::string ops;
+    for (const graph::Op& op : graph.ops) {
+      if (op.layer != layer) continue;
+      const std::string attributes = graph::attributes_text(op.kind);
+      ops += fmt::format("  {}{}\n", op.name(), attributes.empty() ? "" : " {" + attributes + "}");
+    }
+    if (ops != last) {
+      flush(layer);
+      last = ops;
+      since = layer;
+    }
+  }
+  flush(graph.num_layers);
+  return text;
+}
+
+std::string tensors_text(const LoadedModel& model) {
+  std::string text = "tensors:\n";
+  for (const auto& use : model.weights.uses()) {
+    const auto& entry = *model.checkpoint.tensors().at(use.tensor).entry;
+    text += fmt::format("  {} {} [{}] ", use.tensor, entry.dtype,
+                        shape_of(model.checkpoint, use.tensor));
+    text += use.weights.empty() ? "ignored: " + use.ignored_by
+                                : fmt::format("used: {}", fmt::join(use.weights, ", "));
+    text += "\n";
+  }
+  return text;
+}
+
+std::string json_text(const LoadedModel& model) {
+  base::OrderedJson tensors = base::OrderedJson::array();
+  for (const auto& use : model.weights.uses()) {
+    const auto& entry = *model.checkpoint.tensors().at(use.tensor).entry;
+    base::OrderedJson row = {{"tensor", use.tensor}, {"dtype", entry.dtype},
+                             {"shape", entry.shape}};
+    row["status"] = use.weights.empty() ? "ignored" : "used";
+    row["weights"] = use.weights;
+    if (use.weights.empty()) row["rule"] = use.ignored_by;
+    tensors.push_back(row);
+  }
+  base::OrderedJson json = {{"schema", "plumbline.inspect/1"},
+                            {"model_type", model.config.spec.model_type},
+                            {"layers", model.graph.num_layers},
+                            {"hidden_size", model.graph.hidden_size},
+                            {"vocab_size", model.graph.vocab_size},
+                            {"tie_word_embeddings", model.config.spec.tie_word_embeddings},
+                            {"allowed_keys", model.config.allowed_keys},
+                            {"checkpoint_sha256", model.checkpoint.sha256()}};
+  json["graph"] = base::OrderedJson::parse(graph::to_json(model.graph));
+  json["tensors"] = tensors;
+  return json.dump(2) + "\n";
+}
+
+int run(const Options& options) {
+  const LoadedModel model(options.common);
+  model.weights.check_finite(base::Threads(options.common.threads));
+  if (!options.json.empty()) write_text(options.json, json_text(model));
+  if (options.json != "-") {
+    write_text("-", brief_text(model) + layers_text(model.graph) + tensors_text(model));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Action& action) {
+  CLI::App* verb =
+      app.add_subcommand("inspect", "show what a checkpoint means, and every tensor's use");
+  verb->footer("Example: plumb inspect /tmp/qwen3");
+  auto options = std::make_shared<Options>();
+  options->common.add_checkpoint(*verb);
+  options->common.add_threads(*verb);
+  verb->add_option("--json", options->json, "write the same as JSON; - is standard output");
+  verb->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace plumb::cli

@@ -1,0 +1,99 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/errors.h"
+#include "cli/common.h"
+#include "cli/verbs.h"
+#include "fixtures/presets.h"
+#include "fixtures/synth.h"
+
+namespace plumb::cli {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::string family;
+  std::string folder;
+  std::string preset = "tiny";
+  std::string config_file;
+  std::vector<std::string> settings;
+  uint64_t seed = 0;
+  uint64_t max_shard_size = uint64_t{1} << 30;
+};
+
+// KEY=VALUE with a JSON value; what is no JSON is a text.
+void apply_setting(base::Json& config, const std::string& setting) {
+  const size_t equals = setting.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw base::InputError("--set", setting, "is not KEY=VALUE");
+  }
+  const std::string text = setting.substr(equals + 1);
+  const base::Json value = base::Json::parse(text, nullptr, false);
+  config[setting.substr(0, equals)] = value.is_discarded() ? base::Json(text) : value;
+}
+
+base::Json make_config(const Options& options) {
+  base::Json config;
+  if (options.config_file.empty()) {
+    config = fixtures::preset_config(options.family, options.preset);
+  } else {
+    config = base::read_json_file(options.config_file);
+    if (!config.is_object()) {
+      throw base::InputError(options.config_file, "", "is no JSON object");
+    }
+    const base::Json type = config.value("model_type", base::Json(options.family));
+    if (type != options.family) {
+      throw base::InputError(options.config_file, "model_type", "is " + type.dump(),
+                             "name that family, not " + options.family);
+    }
+    config["model_type"] = options.family;
+    const model::Family& family = model::find_family(options.family, "synth");
+    if (!config.contains("architectures")) config["architectures"] = {family.architecture};
+  }
+  for (const std::string& setting : options.settings) apply_setting(config, setting);
+  return config;
+}
+
+void show_progress(uint64_t done, uint64_t total) {
+  constexpr int kWidth = 40;
+  const double share = static_cast<double>(done) / static_cast<double>(total);
+  const int filled = static_cast<int>(share * kWidth);
+  fmt::print(stderr, "\r[{:=<{}}{: <{}}] {:5.1f}% of {:.2f} GB{}", "", filled, "", kWidth - filled,
+             100.0 * share, static_cast<double>(total) / 1e9, done == total ? "\n" : "");
+  std::fflush(stderr);
+}
+
+int run(const Options& options) {
+  const base::Threads threads(options.common.threads);
+  fixtures::SynthOptions synth{.config = make_config(options),
+                               .seed = options.seed,
+                               .max_shard_size = options.max_shard_size};
+  if (::isatty(STDERR_FILENO) != 0) synth.progress = show_progress;
+  fixtures::synthesize(synth, options.folder, threads);
+  return 0;
+}
+
+}  // namespace
+
+void add_synth(CLI::App& app, Action& action) {
+  CLI::App* verb = app.add_subcommand("synth", "write a synthetic checkpoint");
+  verb->footer(
+      "Example: plumb synth qwen3 --preset tiny --seed 7 --set num_hidden_layers=3 -o /tmp/qwen3");
+  auto options = std::make_shared<Options>();
+  verb->add_option("FAMILY", options->family, "model_type of the family")->required();
+  verb->add_option("-o,--output", options->folder, "folder to write")->required();
+  verb->add_option("--preset", options->preset, "tiny, small (160M), medium (0.6B), large (1.7B)")
+      ->capture_default_str();
+  verb->add_option("--config", options->config_file, "config.json to use instead of a preset");
+  verb->add_option("--set", options->settings, "KEY=VALUE put into the config; VALUE is JSON");
+  verb->add_option("--seed", options->seed, "seed of the weights")->capture_default_str();
+  verb->add_option("--max-shard-size", options->max_shard_size, "bytes of tensors in a shard")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  options->common.add_threads(*verb);
+  verb->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace plumb::cli

@@ -1,0 +1,18 @@
+// The verbs of `plumb`. Each file adds one to the command line; a verb's callback returns its exit
+// code: 0 passed or nothing to judge, 1 judged and not passed. Wrong input throws (exit 2).
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace plumb::cli {
+
+// Set by the verb that was called.
+using Action = std::function<int()>;
+
+void add_synth(CLI::App& app, Action& action);
+void add_inspect(CLI::App& app, Action& action);
+void add_graph(CLI::App& app, Action& action);
+void add_run(CLI::App& app, Action& action);
+
+}  // namespace plumb::cli

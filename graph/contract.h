@@ -1,0 +1,42 @@
+// Precision contracts: which roundings an engine of a declared precision is entitled to.
+//
+// A contract is data: the dtype of each kind of sub-step (ops.h), and the sub-steps that it treats
+// otherwise. A run "under a contract" is float64 arithmetic with these roundings and nothing else.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/dtype.h"
+#include "graph/ops.h"
+
+namespace plumb::graph {
+
+// A sub-step that a contract rounds to `dtype` whatever its kind; none: leaves unrounded.
+struct ContractException {
+  std::string_view op;
+  std::string_view step;
+  std::optional<base::DType> dtype;
+};
+
+struct Contract {
+  std::string_view name;
+  std::string_view meaning;
+  base::DType storage;     // of weights and of stored activations
+  base::DType compute;     // inside an op
+  base::DType accumulate;  // of sums
+  std::span<const ContractException> exceptions;
+};
+
+std::span<const Contract> contracts();
+
+// The contract of an engine that declares nothing but its dtype: float32 throughout, or what
+// transformers' eager modules do in 16 bits.
+const Contract& default_contract(base::DType dtype);
+
+// The dtype to which sub-step `step` of `kind` is rounded, or (for a sum) in which it accumulates;
+// none where it stays exact.
+std::optional<base::DType> rounding(const Contract& contract, const OpKind& kind, int step);
+
+}  // namespace plumb::graph

@@ -1,0 +1,42 @@
+#include "graph/graph.h"
+
+#include <algorithm>
+
+#include "base/errors.h"
+
+namespace plumb::graph {
+
+int Value::width() const {
+  int product = 1;
+  for (const int extent : shape) product *= extent;
+  return product;
+}
+
+std::string_view Op::name() const {
+  return std::visit([](const auto& op) { return std::decay_t<decltype(op)>::kName; }, kind);
+}
+
+std::optional<ValueId> Graph::find(const trace::Tap& tap) const {
+  for (size_t id = 0; id < values.size(); ++id) {
+    const auto& taps = values[id].taps;
+    if (std::find(taps.begin(), taps.end(), tap) != taps.end()) return static_cast<ValueId>(id);
+  }
+  return std::nullopt;
+}
+
+std::vector<trace::Tap> Graph::taps() const {
+  std::vector<trace::Tap> all;
+  for (const Value& v : values) all.insert(all.end(), v.taps.begin(), v.taps.end());
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+std::vector<size_t> Graph::tap_shape(const trace::Tap& tap, size_t positions) const {
+  const std::optional<ValueId> id = find(tap);
+  base::ensure(id.has_value(), "the tap is one of the graph's");
+  std::vector<size_t> shape = {positions};
+  for (const int extent : value(*id).shape) shape.push_back(static_cast<size_t>(extent));
+  return shape;
+}
+
+}  // namespace plumb::graph

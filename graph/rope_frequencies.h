@@ -1,0 +1,15 @@
+// The inverse frequencies of a rotary embedding.
+// Source: transformers 5.23, modeling_rope_utils.py, ROPE_INIT_FUNCTIONS.
+#pragma once
+
+#include <vector>
+
+#include "model/spec.h"
+
+namespace plumb::graph {
+
+// rotary_dim / 2 frequencies in float64, radians a position. `length` is the number of positions of
+// the whole sequence, on which "dynamic" depends.
+std::vector<double> inverse_frequencies(const model::RopeSpec& rope, double length);
+
+}  // namespace plumb::graph

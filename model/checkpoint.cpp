@@ -1,0 +1,122 @@
+#include "model/checkpoint.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/errors.h"
+#include "base/sha256.h"
+
+namespace plumb::model {
+namespace {
+
+using base::InputError;
+using base::Json;
+
+constexpr const char* kWhole = "model.safetensors";
+constexpr const char* kIndex = "model.safetensors.index.json";
+
+// A shard must be a plain file name: an index from elsewhere must not reach out of its folder.
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
+}
+
+bool ends_with_any(const std::string& name) {
+  return name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json");
+}
+
+std::string file_sha256(const std::filesystem::path& file) {
+  const base::MappedFile mapped(file);
+  base::Sha256 hash;
+  hash.update(mapped.bytes());
+  return hash.hex_digest();
+}
+
+}  // namespace
+
+Checkpoint::Checkpoint(const std::filesystem::path& folder) : folder_(folder) {
+  if (!std::filesystem::is_directory(folder)) {
+    throw InputError(folder.string(), "", "is no folder",
+                     "name a checkpoint folder with config.json and *.safetensors");
+  }
+  config_ = base::read_json_file(config_file());
+  const std::filesystem::path index = folder / kIndex;
+  if (std::filesystem::exists(index)) {
+    add_shards(base::read_json_file(index), index.string());
+  } else if (std::filesystem::exists(folder / kWhole)) {
+    add_file(kWhole);
+  } else {
+    throw InputError(folder.string(), kWhole, "is missing",
+                     std::string("a checkpoint holds it, or ") + kIndex + " with its shards");
+  }
+}
+
+void Checkpoint::add_file(const std::string& name) {
+  files_.push_back(std::make_unique<base::SafetensorsFile>(folder_ / name));
+  const base::SafetensorsFile& file = *files_.back();
+  for (const base::SafetensorsEntry& entry : file.entries()) {
+    const auto [at, fresh] = tensors_.try_emplace(entry.name, StoredTensor{&file, &entry});
+    if (!fresh) {
+      throw InputError(file.path().string(), entry.name,
+                       "the tensor stands in " + at->second.file->path().filename().string() +
+                           " as well");
+    }
+  }
+}
+
+void Checkpoint::add_shards(const Json& index, const std::string& where) {
+  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
+    throw InputError(where, "weight_map", "is missing or no object");
+  }
+  const Json& map = index["weight_map"];
+  std::set<std::string> names;
+  for (const auto& [tensor, shard] : map.items()) {
+    if (!shard.is_string() || !is_plain_name(shard.get<std::string>())) {
+      throw InputError(where, tensor, "its shard " + shard.dump() + " is no plain file name",
+                       "name a file of the same folder");
+    }
+    names.insert(shard.get<std::string>());
+  }
+  for (const std::string& name : names) {
+    if (!std::filesystem::exists(folder_ / name)) {
+      throw InputError(where, name, "the index names a shard that is missing",
+                       "fetch the file again");
+    }
+    add_file(name);
+  }
+  for (const auto& [tensor, shard] : map.items()) {
+    const auto found = tensors_.find(tensor);
+    if (found == tensors_.end() ||
+        found->second.file->path().filename() != shard.get<std::string>()) {
+      throw InputError(where, tensor, "is not in the shard that the index names: " +
+                                          shard.get<std::string>());
+    }
+  }
+  for (const auto& [tensor, stored] : tensors_) {
+    if (!map.contains(tensor)) {
+      throw InputError(stored.file->path().string(), tensor, "is not in the index",
+                       "list it in weight_map or take it out");
+    }
+  }
+}
+
+const std::string& Checkpoint::sha256() const {
+  if (!sha256_.empty()) return sha256_;
+  std::vector<std::string> names = {std::filesystem::path(config_file()).filename().string()};
+  for (const auto& item : std::filesystem::directory_iterator(folder_)) {
+    const std::string name = item.path().filename().string();
+    if (item.is_regular_file() && ends_with_any(name)) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  base::Sha256 hash;
+  for (const std::string& name : names) {
+    hash.update(name);
+    hash.update(std::string_view("\0", 1));
+    hash.update(file_sha256(folder_ / name));
+    hash.update("\n");
+  }
+  sha256_ = hash.hex_digest();
+  return sha256_;
+}
+
+}  // namespace plumb::model

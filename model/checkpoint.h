@@ -1,0 +1,51 @@
+// A checkpoint folder: its config, its mapped tensors, its fingerprint.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/safetensors.h"
+
+namespace plumb::model {
+
+// One tensor of the files: where its bytes are.
+struct StoredTensor {
+  const base::SafetensorsFile* file = nullptr;
+  const base::SafetensorsEntry* entry = nullptr;
+
+  const std::byte* data() const { return file->bytes(*entry).data(); }
+};
+
+// Maps `model.safetensors`, or the shards that `model.safetensors.index.json` names. Throws
+// InputError when a file is missing or damaged, a shard lies outside the folder, a tensor stands
+// twice, or the index and the shards disagree.
+class Checkpoint {
+ public:
+  explicit Checkpoint(const std::filesystem::path& folder);
+
+  const std::filesystem::path& folder() const { return folder_; }
+  std::string config_file() const { return (folder_ / "config.json").string(); }
+  const base::Json& config() const { return config_; }
+  const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
+
+  // sha256 over, for each of config.json, *.safetensors, *.safetensors.index.json in byte order of
+  // the names: name, NUL, the file's sha256 in hex, newline. Reads every byte; computed once.
+  const std::string& sha256() const;
+
+ private:
+  void add_file(const std::string& name);
+  void add_shards(const base::Json& index, const std::string& where);
+
+  std::filesystem::path folder_;
+  base::Json config_;
+  std::vector<std::unique_ptr<base::SafetensorsFile>> files_;
+  std::map<std::string, StoredTensor> tensors_;
+  mutable std::string sha256_;
+};
+
+}  // namespace plumb::model

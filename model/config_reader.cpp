@@ -1,0 +1,155 @@
+#include "model/config_reader.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/errors.h"
+
+namespace plumb::model {
+
+using base::Json;
+
+ConfigReader::ConfigReader(const Json& object, std::string where, std::string prefix)
+    : object_(object), where_(std::move(where)), prefix_(std::move(prefix)) {
+  if (!object.is_object()) {
+    throw base::InputError(where_, prefix_, "is no JSON object", "");
+  }
+}
+
+bool ConfigReader::present(std::string_view key) const { return object_.contains(key); }
+
+bool ConfigReader::has(std::string_view key) const {
+  const auto found = object_.find(key);
+  return found != object_.end() && !found->is_null();
+}
+
+const Json* ConfigReader::find(std::string_view key, Null null) {
+  touch(key);
+  const auto found = object_.find(key);
+  if (found == object_.end()) return nullptr;
+  if (!found->is_null()) return &*found;
+  if (null == Null::kRefused) refuse(key, "is null", "give a value or leave the key out");
+  return nullptr;
+}
+
+int64_t ConfigReader::integer(std::string_view key, int64_t fallback, int64_t least, int64_t most,
+                              Null null) {
+  const Json* value = find(key, null);
+  if (value == nullptr) return fallback;
+  if (!value->is_number_integer()) refuse(key, "is " + value->dump() + ", not an integer");
+  const bool fits = value->is_number_unsigned()
+                        ? value->get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX)
+                        : true;
+  if (!fits || value->get<int64_t>() < least || value->get<int64_t>() > most) {
+    refuse(key, "is " + value->dump(),
+           "it must lie in " + std::to_string(least) + ".." + std::to_string(most));
+  }
+  return value->get<int64_t>();
+}
+
+double ConfigReader::number(std::string_view key, double fallback, Null null) {
+  const Json* value = find(key, null);
+  if (value == nullptr) return fallback;
+  if (!value->is_number() || !std::isfinite(value->get<double>())) {
+    refuse(key, "is " + value->dump() + ", not a finite number");
+  }
+  return value->get<double>();
+}
+
+double ConfigReader::positive(std::string_view key, double fallback, Null null) {
+  const double value = number(key, fallback, null);
+  if (value <= 0.0 && has(key)) refuse(key, "is " + object_.at(std::string(key)).dump(),
+                                       "it must be above 0");
+  return value;
+}
+
+bool ConfigReader::flag(std::string_view key, bool fallback, Null null) {
+  const Json* value = find(key, null);
+  if (value == nullptr) return fallback;
+  if (!value->is_boolean()) refuse(key, "is " + value->dump() + ", not true or false");
+  return value->get<bool>();
+}
+
+std::string ConfigReader::text(std::string_view key, std::string_view fallback, Null null) {
+  const Json* value = find(key, null);
+  if (value == nullptr) return std::string(fallback);
+  if (!value->is_string()) refuse(key, "is " + value->dump() + ", not a text");
+  return value->get<std::string>();
+}
+
+std::vector<double> ConfigReader::numbers(std::string_view key) {
+  const Json* value = find(key, Null::kRefused);
+  if (value == nullptr) refuse(key, "is missing");
+  if (!value->is_array()) refuse(key, "is not a list of numbers");
+  std::vector<double> result;
+  for (const Json& item : *value) {
+    if (!item.is_number() || !std::isfinite(item.get<double>())) {
+      refuse(key, "is not a list of finite numbers");
+    }
+    result.push_back(item.get<double>());
+  }
+  return result;
+}
+
+std::vector<std::string> ConfigReader::texts(std::string_view key) {
+  const Json* value = find(key, Null::kRefused);
+  if (value == nullptr) refuse(key, "is missing");
+  if (!value->is_array()) refuse(key, "is not a list of texts");
+  std::vector<std::string> result;
+  for (const Json& item : *value) {
+    if (!item.is_string()) refuse(key, "is not a list of texts");
+    result.push_back(item.get<std::string>());
+  }
+  return result;
+}
+
+ConfigReader ConfigReader::object(std::string_view key) {
+  touch(key);
+  const auto found = object_.find(key);
+  if (found == object_.end() || !found->is_object()) refuse(key, "is no JSON object");
+  return {*found, where_, prefix_ + std::string(key) + "."};
+}
+
+void ConfigReader::refuse(std::string_view key, const std::string& problem,
+                          const std::string& mend) const {
+  throw base::InputError(where_, prefix_ + std::string(key), problem, mend);
+}
+
+bool ConfigReader::is_inert(const InertKey& inert, const std::string& key,
+                            const Json& value) const {
+  if (inert.key != key) return false;
+  if (inert.harmless.empty()) return true;
+  const std::string text = value.dump();
+  std::string usual;
+  for (std::string_view rest = inert.harmless; !rest.empty();) {
+    const std::string_view harmless = rest.substr(0, rest.find('|'));
+    if (harmless == text) return true;
+    usual += (usual.empty() ? "" : " or ") + std::string(harmless);
+    rest.remove_prefix(std::min(rest.size(), harmless.size() + 1));
+  }
+  refuse(key, "is " + text + ", which changes the model and is not supported",
+         "only " + usual + " is");
+}
+
+std::vector<std::string> ConfigReader::finish(std::span<const InertKey> generic,
+                                              std::span<const InertKey> inert,
+                                              const std::set<std::string>& allowed) {
+  std::vector<std::string> passed;
+  for (const auto& [key, value] : object_.items()) {
+    if (read_.contains(key)) continue;
+    if (allowed.contains(prefix_ + key)) {
+      passed.push_back(prefix_ + key);
+      continue;
+    }
+    const auto matches = [&](const InertKey& row) { return is_inert(row, key, value); };
+    if (std::any_of(inert.begin(), inert.end(), matches) ||
+        std::any_of(generic.begin(), generic.end(), matches)) {
+      continue;
+    }
+    refuse(key, "is a key that this model type does not read",
+           "take it out, or pass --allow-key " + prefix_ + key + " if it has no effect");
+  }
+  return passed;
+}
+
+}  // namespace plumb::model

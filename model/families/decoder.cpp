@@ -1,0 +1,185 @@
+#include "model/families/decoder.h"
+
+#include <cmath>
+
+namespace plumb::model {
+namespace {
+
+// Wide enough for any published model; a config beyond it is damaged, and must not be believed far
+// enough to allocate for it.
+constexpr int64_t kWidthLimit = int64_t{1} << 20;
+constexpr int64_t kVocabLimit = int64_t{1} << 24;
+constexpr int64_t kLayerLimit = 4096;
+constexpr int64_t kHeadLimit = 65536;
+
+int read_size(ConfigReader& config, std::string_view key, int fallback, int64_t limit,
+              Null null = Null::kRefused) {
+  return static_cast<int>(config.integer(key, fallback, 1, limit, null));
+}
+
+}  // namespace
+
+Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) {
+  Dimensions d{};
+  d.vocab_size = read_size(config, "vocab_size", defaults.vocab_size, kVocabLimit);
+  d.hidden_size = read_size(config, "hidden_size", defaults.hidden_size, kWidthLimit);
+  d.intermediate_size =
+      read_size(config, "intermediate_size", defaults.intermediate_size, kWidthLimit);
+  d.num_hidden_layers =
+      read_size(config, "num_hidden_layers", defaults.num_hidden_layers, kLayerLimit);
+  d.max_position_embeddings = config.integer(
+      "max_position_embeddings", defaults.max_position_embeddings, 1, int64_t{1} << 40);
+  d.tie_word_embeddings = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
+  d.norm.eps = config.positive("rms_norm_eps", defaults.rms_norm_eps);
+
+  AttentionSpec& a = d.attention;
+  a.num_attention_heads =
+      read_size(config, "num_attention_heads", defaults.num_attention_heads, kHeadLimit);
+  const int kv_fallback = !config.has("num_key_value_heads") &&
+                                  (config.present("num_key_value_heads") ||
+                                   defaults.num_key_value_heads == 0)
+                              ? a.num_attention_heads
+                              : defaults.num_key_value_heads;
+  a.num_key_value_heads =
+      read_size(config, "num_key_value_heads", kv_fallback, kHeadLimit, Null::kMeansAbsent);
+  if (a.num_attention_heads % a.num_key_value_heads != 0) {
+    config.refuse("num_key_value_heads",
+                  "is " + std::to_string(a.num_key_value_heads) + ", which does not divide " +
+                      std::to_string(a.num_attention_heads) + " attention heads");
+  }
+  const bool null_head_dim = config.present("head_dim") && !config.has("head_dim");
+  if (null_head_dim && defaults.head_dim != 0 && !defaults.head_dim_null) {
+    config.refuse("head_dim", "is null", "give a value or leave the key out");
+  }
+  const int ratio = d.hidden_size / a.num_attention_heads;
+  const int head_fallback = null_head_dim || defaults.head_dim == 0 ? ratio : defaults.head_dim;
+  if (!config.has("head_dim") && head_fallback == 0) {
+    config.refuse("num_attention_heads", "exceeds hidden_size and head_dim is absent");
+  }
+  a.head_dim = read_size(config, "head_dim", head_fallback, kWidthLimit, Null::kMeansAbsent);
+  a.scale = 1.0 / std::sqrt(static_cast<double>(a.head_dim));
+  return d;
+}
+
+Activation read_activation(ConfigReader& config, std::string_view key,
+                           std::string_view fallback) {
+  struct Row {
+    std::string_view name;
+    Activation activation;
+  };
+  static constexpr Row kRows[] = {
+      {"silu", Activation::kSilu},         {"swish", Activation::kSilu},
+      {"gelu", Activation::kGelu},         {"gelu_pytorch_tanh", Activation::kGeluTanh},
+      {"gelu_new", Activation::kGeluTanh}, {"relu", Activation::kRelu},
+      {"relu2", Activation::kRelu2},
+  };
+  const std::string name = config.text(key, fallback);
+  std::string known;
+  for (const Row& row : kRows) {
+    if (row.name == name) return row.activation;
+    known += (known.empty() ? "" : ", ") + std::string(row.name);
+  }
+  config.refuse(key, "is the unknown activation '" + name + "'", "supported: " + known);
+}
+
+std::vector<std::string> read_layer_types(ConfigReader& config, int num_hidden_layers,
+                                          const std::function<std::string_view(int)>& fallback) {
+  constexpr const char* kKey = "layer_types";
+  config.touch(kKey);
+  std::vector<std::string> types;
+  if (!config.has(kKey)) {
+    for (int i = 0; i < num_hidden_layers; ++i) types.emplace_back(fallback(i));
+    return types;
+  }
+  types = config.texts(kKey);
+  if (types.size() != static_cast<size_t>(num_hidden_layers)) {
+    config.refuse(kKey, "has " + std::to_string(types.size()) + " entries for " +
+                            std::to_string(num_hidden_layers) + " layers");
+  }
+  for (const std::string& type : types) {
+    if (type != kFullAttention && type != kSlidingAttention) {
+      config.refuse(kKey, "holds the unsupported layer type '" + type + "'",
+                    "supported: full_attention, sliding_attention");
+    }
+  }
+  return types;
+}
+
+int read_sliding_window(ConfigReader& config, int64_t fallback) {
+  constexpr const char* kKey = "sliding_window";
+  if (config.present(kKey) && !config.has(kKey)) fallback = 0;
+  return static_cast<int>(
+      config.integer(kKey, fallback, 1, int64_t{1} << 30, Null::kMeansAbsent));
+}
+
+void require_window(const ConfigReader& config, const std::vector<std::string>& layer_types,
+                    int window) {
+  for (const std::string& type : layer_types) {
+    if (type == kSlidingAttention && window == 0) {
+      config.refuse("layer_types", "holds sliding_attention and there is no window in use",
+                    "set sliding_window, and use_sliding_window where the family has it");
+    }
+  }
+}
+
+void slide_upper_layers(ConfigReader& config, Spec& spec) {
+  const bool used = config.flag("use_sliding_window", false);
+  const int stated = read_sliding_window(config, 4096);
+  const int window = used ? stated : 0;
+  const int first = static_cast<int>(config.integer("max_window_layers", 28, 0, kLayerLimit));
+  const auto types =
+      read_layer_types(config, static_cast<int>(spec.layers.size()), [&](int layer) {
+        return window > 0 && layer >= first ? kSlidingAttention : kFullAttention;
+      });
+  require_window(config, types, window);
+  slide_layers(spec, types, window);
+}
+
+void slide_layers(Spec& spec, const std::vector<std::string>& layer_types, int window) {
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    if (layer_types[i] != kSlidingAttention) continue;
+    std::get<AttentionSpec>(spec.layers[i].mixer).sliding_window = window;
+  }
+}
+
+LayerSpec pre_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn) {
+  return {.mixer_norm = norm,
+          .mixer_post_norm = std::nullopt,
+          .ffn_norm = norm,
+          .ffn_post_norm = std::nullopt,
+          .mixer = std::move(mixer),
+          .ffn = std::move(ffn)};
+}
+
+Spec make_decoder(const Dimensions& dimensions, const LayerSpec& layer) {
+  Spec spec;
+  spec.vocab_size = dimensions.vocab_size;
+  spec.hidden_size = dimensions.hidden_size;
+  spec.layers.assign(static_cast<size_t>(dimensions.num_hidden_layers), layer);
+  spec.final_norm = dimensions.norm;
+  spec.tie_word_embeddings = dimensions.tie_word_embeddings;
+  spec.max_position_embeddings = dimensions.max_position_embeddings;
+  return spec;
+}
+
+NameTable transformers_names() {
+  NameTable names;
+  names.name("embed", "model.embed_tokens")
+      .name("final_norm", "model.norm")
+      .name("lm_head", "lm_head")
+      .name("mixer_norm", "model.layers.{i}.input_layernorm")
+      .name("q_proj", "model.layers.{i}.self_attn.q_proj")
+      .name("k_proj", "model.layers.{i}.self_attn.k_proj")
+      .name("v_proj", "model.layers.{i}.self_attn.v_proj")
+      .name("o_proj", "model.layers.{i}.self_attn.o_proj")
+      .name("q_norm", "model.layers.{i}.self_attn.q_norm")
+      .name("k_norm", "model.layers.{i}.self_attn.k_norm")
+      .name("ffn_norm", "model.layers.{i}.post_attention_layernorm")
+      .name("gate_proj", "model.layers.{i}.mlp.gate_proj")
+      .name("up_proj", "model.layers.{i}.mlp.up_proj")
+      .name("down_proj", "model.layers.{i}.mlp.down_proj")
+      .ignore("*.rotary_emb.inv_freq", "a buffer of old checkpoints, recomputed from the config");
+  return names;
+}
+
+}  // namespace plumb::model

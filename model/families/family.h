@@ -1,0 +1,40 @@
+// The registry of model families. A family is one small file: config keys to Spec, and its names.
+//
+// To add one: write its file, declare its row below, list it in registry.cpp.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "model/config_reader.h"
+#include "model/spec.h"
+#include "model/tensor_names.h"
+
+namespace plumb::model {
+
+struct Family {
+  std::string_view model_type;    // as in config.json
+  std::string_view architecture;  // the class that transformers loads it with
+  Spec (*read)(ConfigReader&);
+  NameTable (*names)(const Spec&);
+  std::span<const InertKey> inert;  // keys of this family without effect, beside the generic ones
+};
+
+std::span<const Family* const> families();
+
+// Throws InputError naming `where` when there is no such family.
+const Family& find_family(std::string_view model_type, const std::string& where);
+
+// Keys without effect on the maths in any family.
+std::span<const InertKey> generic_inert_keys();
+
+extern const Family kLlama;
+extern const Family kQwen2;
+extern const Family kQwen3;
+extern const Family kGemma;
+extern const Family kGemma2;
+extern const Family kGemma3Text;
+extern const Family kMixtral;
+
+}  // namespace plumb::model

@@ -1,0 +1,44 @@
+// Mixtral: Llama with a mixture of experts, the top-k of a softmax renormalised.
+// Source: transformers 5.23, models/mixtral.
+#include "model/families/decoder.h"
+#include "model/families/family.h"
+
+namespace plumb::model {
+namespace {
+
+Spec read(ConfigReader& config) {
+  Dimensions d = read_dimensions(config, {.intermediate_size = 14336,
+                                          .num_key_value_heads = 8,
+                                          .head_dim_null = true,
+                                          .max_position_embeddings = 131072,
+                                          .rms_norm_eps = 1e-5});
+  d.attention.rope =
+      read_rope(config, {.theta = 1e6}, d.attention.head_dim, d.max_position_embeddings);
+  d.attention.sliding_window = read_sliding_window(config, 0);
+  MoeSpec moe{.intermediate_size = d.intermediate_size,
+              .activation = read_activation(config, "hidden_act", "silu")};
+  moe.router.num_experts = static_cast<int>(config.integer("num_local_experts", 8, 1, 4096));
+  moe.router.top_k =
+      static_cast<int>(config.integer("num_experts_per_tok", 2, 1, moe.router.num_experts));
+  return make_decoder(d, pre_norm_layer(d.norm, d.attention, moe));
+}
+
+NameTable names(const Spec&) {
+  return transformers_names()
+      .name("router", "model.layers.{i}.block_sparse_moe.gate")
+      .name("experts.gate_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w1")
+      .name("experts.up_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w3")
+      .name("experts.down_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w2");
+}
+
+}  // namespace
+
+constinit const Family kMixtral{
+    .model_type = "mixtral",
+    .architecture = "MixtralForCausalLM",
+    .read = read,
+    .names = names,
+    .inert = {},
+};
+
+}  // namespace plumb::model

@@ -1,0 +1,108 @@
+#include "base/errors.h"
+#include "model/families/family.h"
+
+namespace plumb::model {
+namespace {
+
+constexpr const Family* kFamilies[] = {
+    &kLlama, &kQwen2, &kQwen3, &kGemma, &kGemma2, &kGemma3Text, &kMixtral,
+};
+
+// What loading, training, generating and bookkeeping leave in a config. Source: transformers 5.23,
+// PreTrainedConfig and GenerationConfig._get_default_generation_params.
+constexpr InertKey kGenericInert[] = {
+    {"_attn_implementation_autoset"},
+    {"_name_or_path"},
+    {"architectures"},
+    {"assistant_confidence_threshold"},
+    {"assistant_lookbehind"},
+    {"attention_dropout"},
+    {"attn_implementation"},
+    {"auto_map"},
+    {"bad_words_ids"},
+    {"begin_suppress_tokens"},
+    {"bos_token_id"},
+    {"cache_implementation"},
+    {"chunk_size_feed_forward"},
+    {"cls_token_id"},
+    {"diversity_penalty"},
+    {"do_sample"},
+    {"dtype"},
+    {"early_stopping"},
+    {"embd_pdrop"},
+    {"embed_pdrop"},
+    {"encoder_no_repeat_ngram_size"},
+    {"encoder_repetition_penalty"},
+    {"eos_token_id"},
+    {"epsilon_cutoff"},
+    {"eta_cutoff"},
+    {"exponential_decay_length_penalty"},
+    {"finetuning_task"},
+    {"forced_bos_token_id"},
+    {"forced_eos_token_id"},
+    {"hidden_dropout"},
+    {"id2label"},
+    {"initializer_range"},
+    {"is_decoder", "false|true"},
+    {"is_encoder_decoder", "false"},
+    {"label2id"},
+    {"length_penalty"},
+    {"max_length"},
+    {"max_position_embeddings"},
+    {"min_length"},
+    {"model_type"},
+    {"no_repeat_ngram_size"},
+    {"num_assistant_tokens"},
+    {"num_assistant_tokens_schedule"},
+    {"num_beam_groups"},
+    {"num_beams"},
+    {"num_return_sequences"},
+    {"output_attentions"},
+    {"output_hidden_states"},
+    {"output_router_logits"},
+    {"output_scores"},
+    {"pad_token_id"},
+    {"prefix"},
+    {"pretraining_tp"},
+    {"problem_type"},
+    {"remove_invalid_values"},
+    {"repetition_penalty"},
+    {"resid_pdrop"},
+    {"return_dict"},
+    {"return_dict_in_generate"},
+    {"router_aux_loss_coef"},
+    {"router_jitter_noise"},
+    {"sep_token_id"},
+    {"suppress_tokens"},
+    {"target_lookbehind"},
+    {"task_specific_params"},
+    {"temperature"},
+    {"tokenizer_class"},
+    {"top_k"},
+    {"top_p"},
+    {"torch_dtype"},
+    {"torchscript", "false"},
+    {"transformers_version"},
+    {"typical_p"},
+    {"unk_token_id"},
+    {"use_cache"},
+    {"use_bfloat16"},
+};
+
+}  // namespace
+
+std::span<const Family* const> families() { return kFamilies; }
+
+const Family& find_family(std::string_view model_type, const std::string& where) {
+  std::string known;
+  for (const Family* family : kFamilies) {
+    if (family->model_type == model_type) return *family;
+    known += (known.empty() ? "" : ", ") + std::string(family->model_type);
+  }
+  throw base::InputError(where, "model_type",
+                         "'" + std::string(model_type) + "' is not supported", "known: " + known);
+}
+
+std::span<const InertKey> generic_inert_keys() { return kGenericInert; }
+
+}  // namespace plumb::model

@@ -1,0 +1,33 @@
+// A model as the checkpoint folder states it: what its config means, and how its tensors are named.
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "model/checkpoint.h"
+#include "model/families/family.h"
+#include "model/spec.h"
+#include "model/tensor_names.h"
+
+namespace plumb::model {
+
+struct ModelConfig {
+  Spec spec;
+  NameTable names;
+  // Keys that only --allow-key let pass; reports say so.
+  std::vector<std::string> allowed_keys;
+};
+
+// Reads a config.json that stands at `where`. Throws InputError naming the key.
+ModelConfig read_config(const base::Json& config, const std::string& where,
+                        const std::set<std::string>& allowed_keys = {});
+
+// The same for a checkpoint, with what only its tensors tell: a tied config whose file holds
+// another lm_head uses that head, as transformers does.
+ModelConfig read_config(const Checkpoint& checkpoint,
+                        const std::set<std::string>& allowed_keys = {});
+
+}  // namespace plumb::model

@@ -1,0 +1,31 @@
+// Reads the rotary position parameters of both config generations: `rope_theta` + `rope_scaling`
+// (`rope_type` or the older `type`), or everything inside `rope_parameters`.
+//
+// Source: transformers 5.23, modeling_rope_utils.py, RotaryEmbeddingConfigMixin. A value in the
+// dict goes before the top-level key, which goes before the class default; `rope_scaling` goes
+// before `rope_parameters`; a top-level `original_max_position_embeddings` goes before the dict's.
+#pragma once
+
+#include <optional>
+
+#include "model/config_reader.h"
+#include "model/spec.h"
+
+namespace plumb::model {
+
+struct RopeDefaults {
+  double theta = 10000.0;
+  // Class default; none: the family rotates whole heads, and another factor is refused.
+  std::optional<double> partial_rotary_factor;
+};
+
+// One rope for the whole model.
+RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_dim,
+                   int64_t max_position_embeddings);
+
+// One entry of a `rope_parameters` that is nested by layer type, or the `rope_scaling` that stands
+// for it. Reads and finishes `dict`.
+RopeSpec read_rope_entry(ConfigReader dict, const RopeDefaults& defaults, int head_dim,
+                         int64_t max_position_embeddings);
+
+}  // namespace plumb::model

@@ -1,0 +1,172 @@
+#include "model/tensor_names.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/errors.h"
+
+namespace plumb::model {
+namespace {
+
+int64_t product(const std::vector<int64_t>& extents) {
+  int64_t result = 1;
+  for (const int64_t extent : extents) result *= extent;
+  return result;
+}
+
+std::string replace(std::string text, std::string_view mark, int64_t value) {
+  const size_t at = text.find(mark);
+  return at == std::string::npos ? text : text.replace(at, mark.size(), std::to_string(value));
+}
+
+// The part of a role that a stem leaves over: ".weight" for "q_proj.weight" and "q_proj".
+std::string suffix_of(const std::string& role, const std::string& stem) {
+  const bool stems = role.starts_with(stem) && role.find('.', stem.size() + 1) == std::string::npos;
+  return role == stem ? "" : (stems && role[stem.size()] == '.' ? role.substr(stem.size()) : "?");
+}
+
+struct Match {
+  const TensorRule* rule;
+  std::string suffix;  // appended to the rule's tensor and roles
+};
+
+class LayOut {
+ public:
+  LayOut(const std::vector<WeightDeclaration>& weights, const NameTable& names,
+         const std::function<bool(const std::string&)>& exists)
+      : names_(names), exists_(exists) {
+    for (const WeightDeclaration& weight : weights) by_id_[weight.id] = &weight;
+    for (const WeightDeclaration& weight : weights) place(weight);
+  }
+
+  std::vector<FileTensor> take() {
+    for (const FileTensor& tensor : tensors_) {
+      int64_t covered = 0;
+      for (const Placement& part : tensor.parts) covered += part.elements();
+      if (covered != product(tensor.shape)) {
+        throw base::InternalError("the naming rule of '" + tensor.name + "' covers it exactly");
+      }
+    }
+    return std::move(tensors_);
+  }
+
+ private:
+  Match match(const WeightDeclaration& weight) const {
+    std::vector<Match> found;
+    for (const TensorRule& rule : names_.rules()) {
+      for (const std::string& role : rule.roles) {
+        const std::string suffix = suffix_of(weight.id.role, role);
+        if (suffix != "?") found.push_back({&rule, suffix});
+      }
+    }
+    for (const Match& candidate : found) {
+      if (exists_(tensor_name(candidate, weight.id.layer, 0))) return candidate;
+    }
+    if (found.empty()) throw base::InternalError("no naming rule for '" + weight.id.name() + "'");
+    return found.front();
+  }
+
+  static std::string tensor_name(const Match& match, int layer, int64_t piece) {
+    return replace(replace(match.rule->tensor + match.suffix, "{i}", layer), "{e}", piece);
+  }
+
+  void place(const WeightDeclaration& weight) {
+    const Match found = match(weight);
+    const bool spread = found.rule->tensor.find("{e}") != std::string::npos;
+    const int64_t pieces = spread ? weight.shape.front() : 1;
+    for (int64_t piece = 0; piece < pieces; ++piece) {
+      place_piece(weight, found, piece, spread);
+    }
+  }
+
+  void place_piece(const WeightDeclaration& weight, const Match& found, int64_t piece,
+                   bool spread) {
+    const auto own_shape = [&](const WeightDeclaration& w) {
+      return std::vector<int64_t>(w.shape.begin() + (spread ? 1 : 0), w.shape.end());
+    };
+    const int64_t groups = found.rule->groups;
+    std::vector<int64_t> shape = own_shape(weight);
+    const int64_t row = product(shape) / shape.front();
+    int64_t rows = 0;    // of all roles in the tensor
+    int64_t before = 0;  // of those ahead of this one, in one group
+    for (const std::string& stem : found.rule->roles) {
+      const std::string role = stem + found.suffix;
+      if (role == weight.id.role) before = rows / groups;
+      const auto mate = by_id_.find({weight.id.layer, role});
+      base::ensure(mate != by_id_.end(), "all roles of a packed tensor are in the graph");
+      rows += own_shape(*mate->second).front();
+    }
+    Placement part{.weight = weight.id, .piece = piece, .offset = before * row};
+    part.extents = {groups, shape.front() / groups, row};
+    part.strides = {rows / groups * row, row, 1};
+    shape.front() = rows;
+    tensor(tensor_name(found, weight.id.layer, piece), shape).parts.push_back(std::move(part));
+  }
+
+  FileTensor& tensor(const std::string& name, const std::vector<int64_t>& shape) {
+    const auto [at, fresh] = index_.try_emplace(name, tensors_.size());
+    if (fresh) tensors_.push_back({.name = name, .shape = shape});
+    return tensors_[at->second];
+  }
+
+  const NameTable& names_;
+  const std::function<bool(const std::string&)>& exists_;
+  std::map<WeightId, const WeightDeclaration*> by_id_;
+  std::map<std::string, size_t> index_;
+  std::vector<FileTensor> tensors_;
+};
+
+}  // namespace
+
+std::string WeightId::name() const {
+  return layer < 0 ? role : "layers." + std::to_string(layer) + "." + role;
+}
+
+int64_t WeightDeclaration::elements() const { return product(shape); }
+
+NameTable& NameTable::name(std::string_view role, std::string_view tensor) {
+  std::erase_if(rules_, [&](const TensorRule& rule) {
+    return rule.roles.size() == 1 && rule.roles.front() == role;
+  });
+  return pack(tensor, {std::string(role)});
+}
+
+NameTable& NameTable::pack(std::string_view tensor, std::vector<std::string> roles, int groups) {
+  rules_.push_back({std::string(tensor), std::move(roles), groups});
+  return *this;
+}
+
+NameTable& NameTable::ignore(std::string_view pattern, std::string_view reason) {
+  ignored_.push_back({std::string(pattern), std::string(reason)});
+  return *this;
+}
+
+int64_t Placement::elements() const { return product(extents); }
+
+void Placement::for_runs(
+    int64_t begin, int64_t count,
+    const std::function<void(int64_t, int64_t, int64_t, int64_t)>& run) const {
+  // Trailing axes that are dense in one another make one long run.
+  size_t axis = extents.size() - 1;
+  int64_t length = extents[axis];
+  while (axis > 0 && strides[axis - 1] == length * strides[axis]) length *= extents[--axis];
+  for (int64_t at = begin; at < begin + count;) {
+    int64_t rest = at / length;
+    int64_t from = offset + at % length * strides.back();
+    for (size_t outer = axis; outer-- > 0;) {
+      from += rest % extents[outer] * strides[outer];
+      rest /= extents[outer];
+    }
+    const int64_t stretch = std::min(length - at % length, begin + count - at);
+    run(at, stretch, from, strides.back());
+    at += stretch;
+  }
+}
+
+std::vector<FileTensor> lay_out(const std::vector<WeightDeclaration>& weights,
+                                const NameTable& names,
+                                const std::function<bool(const std::string&)>& exists) {
+  return LayOut(weights, names, exists).take();
+}
+
+}  // namespace plumb::model

@@ -1,0 +1,93 @@
+// Weight naming as data: which tensors of a checkpoint hold which weights of the graph.
+//
+// A weight has a role, the same in every family: "q_proj.weight" of layer 3, "embed.weight" of the
+// model. A naming scheme is a table of rules from roles to tensor names; a rule with several roles
+// is a packed tensor, and says how their rows lie in it. Nothing outside such a table knows a
+// checkpoint's names.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace plumb::model {
+
+// The identity of a weight: its role, and the layer it stands in (-1 outside the layers).
+struct WeightId {
+  int layer = -1;
+  std::string role;
+
+  std::string name() const;  // "layers.3.q_proj.weight"
+  auto operator<=>(const WeightId&) const = default;
+};
+
+// A weight that a graph needs. Matrices are [out, in]; a stack of experts is [experts, out, in].
+struct WeightDeclaration {
+  WeightId id;
+  std::vector<int64_t> shape;
+
+  int64_t elements() const;
+};
+
+struct TensorRule {
+  // With {i} for the layer, and {e} where the weight's first axis is spread over tensors.
+  std::string tensor;
+  // Full roles ("sinks"), or stems ("q_proj") that carry their suffix over: ".weight", ".bias".
+  std::vector<std::string> roles;
+  // The rows of the roles repeat this many times: [group][role][rows / groups].
+  int groups = 1;
+};
+
+struct IgnoreRule {
+  std::string pattern;  // a glob over tensor names
+  std::string reason;
+};
+
+class NameTable {
+ public:
+  // The tensor of a role; a second call for the same role replaces the first.
+  NameTable& name(std::string_view role, std::string_view tensor);
+  // One tensor for several roles.
+  NameTable& pack(std::string_view tensor, std::vector<std::string> roles, int groups = 1);
+  NameTable& ignore(std::string_view pattern, std::string_view reason);
+
+  // Of several rules for a role the first whose tensor exists applies; put the usual one first.
+  const std::vector<TensorRule>& rules() const { return rules_; }
+  const std::vector<IgnoreRule>& ignored() const { return ignored_; }
+
+ private:
+  std::vector<TensorRule> rules_;
+  std::vector<IgnoreRule> ignored_;
+};
+
+// Where a weight's elements lie in one file tensor: element (i0, i1, ...) of `extents`, which count
+// the weight's elements in row-major order, is at offset + sum(i * stride).
+struct Placement {
+  WeightId weight;
+  int64_t piece = 0;  // which slice of the weight's first axis, where it is spread over tensors
+  int64_t offset = 0;
+  std::vector<int64_t> extents;
+  std::vector<int64_t> strides;
+
+  int64_t elements() const;
+  // Calls run(at, length, from, stride) for the stretches of elements [begin, begin + count): the
+  // element at + k of the placement is the tensor's element from + k * stride.
+  void for_runs(int64_t begin, int64_t count,
+                const std::function<void(int64_t, int64_t, int64_t, int64_t)>& run) const;
+};
+
+struct FileTensor {
+  std::string name;
+  std::vector<int64_t> shape;
+  std::vector<Placement> parts;  // together they cover the tensor exactly
+};
+
+// Lays `weights` out as the tensors of a file. `exists` chooses between alternative rules.
+// Throws InternalError when a role has no rule or a packed tensor is not covered.
+std::vector<FileTensor> lay_out(const std::vector<WeightDeclaration>& weights,
+                                const NameTable& names,
+                                const std::function<bool(const std::string&)>& exists);
+
+}  // namespace plumb::model

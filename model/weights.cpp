@@ -1,0 +1,173 @@
+#include "model/weights.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+
+#include "base/errors.h"
+
+namespace plumb::model {
+namespace {
+
+using base::InputError;
+
+std::string show(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+void convert(base::DType dtype, const std::byte* raw, std::span<double> out) {
+  base::widen(dtype, raw, out);
+}
+void convert(base::DType dtype, const std::byte* raw, std::span<float> out) {
+  base::to_float(dtype, raw, out);
+}
+
+}  // namespace
+
+size_t WeightView::rows() const {
+  return shape().size() < 2 ? 1 : static_cast<size_t>(declaration_.elements() / shape().back());
+}
+
+size_t WeightView::columns() const { return static_cast<size_t>(shape().back()); }
+
+base::DType WeightView::dtype() const {
+  base::DType widest = pieces_.front().dtype;
+  for (const Piece& piece : pieces_) {
+    if (base::size_of(piece.dtype) > base::size_of(widest)) widest = piece.dtype;
+  }
+  return widest;
+}
+
+template <typename Out>
+void WeightView::read(size_t first, size_t count, std::span<Out> out) const {
+  const auto begin = static_cast<int64_t>(first * columns());
+  const auto end = static_cast<int64_t>((first + count) * columns());
+  const int64_t size = pieces_.front().placement.elements();
+  for (int64_t p = begin / size; p * size < end; ++p) {
+    const Piece& piece = pieces_[static_cast<size_t>(p)];
+    const int64_t from = std::max(begin, p * size) - p * size;
+    const int64_t to = std::min(end, (p + 1) * size) - p * size;
+    const std::byte* data = piece.stored.data();
+    const size_t unit = base::size_of(piece.dtype);
+    piece.placement.for_runs(
+        from, to - from, [&](int64_t at, int64_t length, int64_t source, int64_t stride) {
+          Out* target = out.data() + (p * size + at - begin);
+          if (stride == 1) {
+            convert(piece.dtype, data + source * unit, {target, static_cast<size_t>(length)});
+            return;
+          }
+          for (int64_t k = 0; k < length; ++k) {
+            convert(piece.dtype, data + (source + k * stride) * unit, std::span(target + k, 1));
+          }
+        });
+  }
+}
+
+void WeightView::widen(size_t first, size_t count, std::span<double> out) const {
+  read(first, count, out);
+}
+
+void WeightView::to_float(size_t first, size_t count, std::span<float> out) const {
+  read(first, count, out);
+}
+
+std::vector<double> WeightView::values() const {
+  std::vector<double> all(rows() * columns());
+  widen(0, rows(), all);
+  return all;
+}
+
+const std::byte* WeightView::contiguous() const {
+  if (pieces_.size() != 1) return nullptr;
+  const Piece& piece = pieces_.front();
+  const std::byte* start = nullptr;
+  piece.placement.for_runs(0, declaration_.elements(),
+                           [&](int64_t, int64_t length, int64_t from, int64_t stride) {
+                             if (length == declaration_.elements() && stride == 1) {
+                               start = piece.stored.data() + from * base::size_of(piece.dtype);
+                             }
+                           });
+  return start;
+}
+
+Weights::Weights(const Checkpoint& checkpoint, const std::vector<WeightDeclaration>& declared,
+                 const NameTable& names) {
+  for (const WeightDeclaration& weight : declared) views_.emplace(weight.id, weight);
+  const auto exists = [&](const std::string& name) { return checkpoint.tensors().contains(name); };
+  for (const FileTensor& wanted : lay_out(declared, names, exists)) bind(checkpoint, wanted);
+  account_for_rest(checkpoint, names);
+}
+
+void Weights::bind(const Checkpoint& checkpoint, const FileTensor& wanted) {
+  const auto found = checkpoint.tensors().find(wanted.name);
+  if (found == checkpoint.tensors().end()) {
+    throw InputError(checkpoint.folder().string(), wanted.name, "the tensor is missing",
+                     "the config asks for one of shape " + show(wanted.shape));
+  }
+  const StoredTensor& stored = found->second;
+  const std::string file = stored.file->path().string();
+  if (stored.entry->shape != wanted.shape) {
+    throw InputError(file, wanted.name, "has shape " + show(stored.entry->shape),
+                     "the config asks for " + show(wanted.shape));
+  }
+  const auto dtype = base::dtype_from_safetensors_name(stored.entry->dtype);
+  if (!dtype) {
+    throw InputError(file, wanted.name, "has dtype " + stored.entry->dtype,
+                     "weights are F64, F32, F16 or BF16");
+  }
+  Use use{.tensor = wanted.name};
+  for (const Placement& part : wanted.parts) {
+    // Pieces arrive in their order: lay_out walks them from 0 up.
+    views_.at(part.weight).pieces_.push_back({stored, *dtype, part});
+    use.weights.push_back(part.weight.name());
+  }
+  used_.emplace(wanted.name, stored);
+  uses_.push_back(std::move(use));
+}
+
+void Weights::account_for_rest(const Checkpoint& checkpoint, const NameTable& names) {
+  constexpr int kShown = 4;
+  std::string unknown;
+  int count = 0;
+  for (const auto& [name, stored] : checkpoint.tensors()) {
+    if (used_.contains(name)) continue;
+    const auto rule = std::find_if(
+        names.ignored().begin(), names.ignored().end(), [&](const IgnoreRule& candidate) {
+          return ::fnmatch(candidate.pattern.c_str(), name.c_str(), 0) == 0;
+        });
+    if (rule != names.ignored().end()) {
+      uses_.push_back({.tensor = name, .ignored_by = rule->pattern + " (" + rule->reason + ")"});
+    } else if (++count <= kShown) {
+      unknown += (unknown.empty() ? "" : ", ") + name;
+    }
+  }
+  if (count > kShown) unknown += " and " + std::to_string(count - kShown) + " more";
+  if (count > 0) {
+    throw InputError(checkpoint.folder().string(), unknown,
+                     "the model type has no use for " +
+                         std::string(count == 1 ? "this tensor" : "these tensors"));
+  }
+}
+
+const WeightView& Weights::at(const WeightId& id) const {
+  const auto found = views_.find(id);
+  if (found == views_.end()) throw base::InternalError("weight " + id.name() + " is declared");
+  return found->second;
+}
+
+void Weights::check_finite(const base::Threads& threads) const {
+  std::vector<const StoredTensor*> all;
+  for (const auto& [name, stored] : used_) all.push_back(&stored);
+  threads.for_each(all.size(), [&](size_t i) {
+    const StoredTensor& stored = *all[i];
+    const auto dtype = base::dtype_from_safetensors_name(stored.entry->dtype);
+    if (!base::all_finite(*dtype, stored.data(), stored.entry->elements())) {
+      throw InputError(stored.file->path().string(), stored.entry->name,
+                       "holds NaN or infinity", "the checkpoint is damaged");
+    }
+  });
+}
+
+}  // namespace plumb::model

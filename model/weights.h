@@ -1,0 +1,79 @@
+// The weights of a graph, bound to the mapped tensors of a checkpoint.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/dtype.h"
+#include "base/parallel.h"
+#include "model/checkpoint.h"
+#include "model/tensor_names.h"
+
+namespace plumb::model {
+
+// One weight wherever its bytes lie: read on demand, in rows, widened exactly. A matrix [out, in]
+// has `out` rows; a stack [experts, out, in] has experts * out; a vector has one.
+class WeightView {
+ public:
+  explicit WeightView(WeightDeclaration declaration) : declaration_(std::move(declaration)) {}
+
+  const WeightId& id() const { return declaration_.id; }
+  const std::vector<int64_t>& shape() const { return declaration_.shape; }
+  size_t rows() const;
+  size_t columns() const;
+  // The type of storage; the widest where pieces differ.
+  base::DType dtype() const;
+
+  // Rows [first, first + count), row-major. out holds count * columns().
+  void widen(size_t first, size_t count, std::span<double> out) const;
+  void to_float(size_t first, size_t count, std::span<float> out) const;
+  std::vector<double> values() const;
+  // The bytes of all rows when they lie plainly in one piece of storage, else null.
+  const std::byte* contiguous() const;
+
+ private:
+  friend class Weights;
+  struct Piece {
+    StoredTensor stored;
+    base::DType dtype;
+    Placement placement;
+  };
+  template <typename Out>
+  void read(size_t first, size_t count, std::span<Out> out) const;
+
+  WeightDeclaration declaration_;
+  std::vector<Piece> pieces_;
+};
+
+class Weights {
+ public:
+  // Binds every declared weight. Throws InputError when a tensor is missing, misshapen, of a dtype
+  // that holds no weights, or neither used nor ignored by a rule of `names`.
+  Weights(const Checkpoint& checkpoint, const std::vector<WeightDeclaration>& declared,
+          const NameTable& names);
+
+  const WeightView& at(const WeightId& id) const;
+
+  // What became of a tensor of the files, for `inspect`.
+  struct Use {
+    std::string tensor;
+    std::vector<std::string> weights;  // empty when ignored
+    std::string ignored_by;            // "pattern (reason)"
+  };
+  const std::vector<Use>& uses() const { return uses_; }
+
+  // Reads every used byte once. Throws InputError naming a tensor that holds NaN or infinity.
+  void check_finite(const base::Threads& threads) const;
+
+ private:
+  void bind(const Checkpoint& checkpoint, const FileTensor& wanted);
+  void account_for_rest(const Checkpoint& checkpoint, const NameTable& names);
+
+  std::map<WeightId, WeightView> views_;
+  std::map<std::string, StoredTensor> used_;
+  std::vector<Use> uses_;
+};
+
+}  // namespace plumb::model

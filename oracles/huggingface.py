@@ -1,0 +1,65 @@
+"""Oracles from Hugging Face's own modules."""
+
+import copy
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM
+
+from pure_float64 import PureFloat64
+from taps import Recorder
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+PRODUCER = f"transformers {transformers.__version__}, torch {torch.__version__}, CPU, eager"
+
+
+def load(folder, dtype):
+    """from_pretrained, refusing what it would only report: missing and unexpected tensors."""
+    model, info = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, attn_implementation="eager", experts_implementation="eager",
+        output_loading_info=True)
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if info[kind]:
+            raise RuntimeError(f"{folder}: {kind}: {sorted(info[kind])[:4]}")
+    return model.eval()
+
+
+class Oracle:
+    """One checkpoint in one dtype. Every forward runs on a fresh copy of the model, because dynamic
+    rope remembers the longest sequence that it has seen."""
+
+    def __init__(self, folder, dtype):
+        self.dtype = dtype
+        loaded = load(folder, dtype)
+        if dtype is torch.float64:
+            # Buffers such as inv_freq are made in float32 by from_pretrained: build them anew.
+            with PureFloat64():
+                self._model = type(loaded)(loaded.config).eval()
+            self._model.load_state_dict(loaded.state_dict())
+        else:
+            self._model = loaded
+
+    @torch.no_grad()
+    def logits(self, tokens, taps=None, fine=False):
+        """[positions, vocabulary]; fills the dict `taps` where one is given."""
+        model = copy.deepcopy(self._model)
+        ids = torch.tensor([tokens])
+        if self.dtype is not torch.float64:
+            return model(ids, use_cache=False).logits[0].float().numpy()
+        with Recorder(model, fine) as recorder, PureFloat64():
+            logits = model(ids, use_cache=False).logits[0]
+        if taps is not None:
+            taps.update({name: value.double().numpy() for name, value in recorder.taps.items()})
+        return logits.numpy()
+
+    def greedy(self, tokens, steps):
+        """Greedy tokens and their margins, each step a forward of the whole sequence."""
+        sequence, chosen, margins = list(tokens), [], []
+        for _ in range(steps):
+            top = torch.tensor(self.logits(sequence)[-1]).topk(2)
+            chosen.append(int(top.indices[0]))
+            margins.append(float(top.values[0] - top.values[1]))
+            sequence.append(chosen[-1])
+        return chosen, margins

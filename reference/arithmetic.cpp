@@ -1,0 +1,70 @@
+#include "reference/arithmetic.h"
+
+#include "base/errors.h"
+
+namespace plumb::reference {
+namespace {
+
+// The grid on which `dtype` has x: one unit in the last place, never finer than the subnormals.
+double spacing(base::DType dtype, double x) {
+  const double u = base::unit_roundoff(dtype);
+  const int exponent = std::ilogb(x);
+  const double smallest = dtype == base::DType::kF16 ? 0x1p-24 : 0x1p-149;
+  return std::max(std::ldexp(2.0 * u, exponent), smallest);
+}
+
+// Rounds up or down with probabilities that make the error zero in the mean.
+double dither(base::DType dtype, double x, double uniform) {
+  if (x == 0.0 || !std::isfinite(x)) return x;
+  const double grid = spacing(dtype, x);
+  return base::round_to(dtype, std::floor(x / grid + uniform) * grid);
+}
+
+}  // namespace
+
+Emulated::Emulated(const graph::Contract& contract, const graph::OpKind& kind, uint64_t key,
+                   RoundingMode mode)
+    : compute_u_(base::unit_roundoff(contract.compute)), key_(key), mode_(mode) {
+  const size_t steps = std::visit(
+      [](const auto& op) { return std::size(std::decay_t<decltype(op)>::kSteps); }, kind);
+  base::ensure(steps <= kMaxSteps, "an op has few sub-steps");
+  for (size_t step = 0; step < steps; ++step) {
+    dtypes_[step] = graph::rounding(contract, kind, static_cast<int>(step));
+  }
+}
+
+void Emulated::round(int step, std::span<double> values, size_t element) const {
+  const std::optional<base::DType> dtype = dtypes_[static_cast<size_t>(step)];
+  if (!dtype) return;
+  const uint64_t stream = key_ + static_cast<uint64_t>(step) * 0x9e3779b97f4a7c15;
+  if (*dtype == base::DType::kF64) {
+    // Values are in float64 already; what is emulated is the error of having computed them so.
+    const double size = kRoundingRms * base::unit_roundoff(*dtype);
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] += size * std::abs(values[i]) * base::random_normal(stream, element + i);
+    }
+  } else if (mode_ == RoundingMode::kDithered) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] = dither(*dtype, values[i], base::random_uniform(stream, element + i));
+    }
+  } else if (*dtype == base::DType::kF32) {
+    for (double& value : values) value = static_cast<double>(static_cast<float>(value));
+  } else {
+    for (double& value : values) value = base::round_to(*dtype, value);
+  }
+}
+
+double Emulated::sum(int step, double value, double sum_of_squares, size_t n,
+                     size_t element) const {
+  const std::optional<base::DType> dtype = dtypes_[static_cast<size_t>(step)];
+  if (!dtype) return value;
+  const double size = kRoundingRms * base::unit_roundoff(*dtype);
+  const double count = static_cast<double>(n);
+  const double square = value * value;
+  const double spread = std::max(count * sum_of_squares - square, 0.0);
+  const double sigma = size * std::sqrt(count * square / 3.0 + spread / 6.0);
+  const uint64_t stream = key_ + static_cast<uint64_t>(step) * 0x9e3779b97f4a7c15;
+  return value + sigma * base::random_normal(stream ^ 0x73756d, element);
+}
+
+}  // namespace plumb::reference

@@ -1,0 +1,92 @@
+// What happens at a kernel's sub-steps: nothing (R_math), or what a precision contract mandates
+// (R_contract).
+//
+// Kernels are templates on one of these two. A kernel computes every sub-step in float64 and calls
+// round(), sum() or function() where a low-precision engine would lose something; under Exact the
+// calls vanish. The theory is in docs/judgement.md: each sub-step on its already rounded inputs,
+// accumulation noise where there is a sum, rounding to nearest, and nothing else.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/dtype.h"
+#include "base/random.h"
+#include "graph/contract.h"
+
+namespace plumb::reference {
+
+// One round-to-nearest has an error of RMS kRoundingRms u |x| (mantissas distributed as 1/m).
+inline constexpr double kRoundingRms = 0.4247;  // sqrt(1 / (8 ln 2))
+
+struct Exact {
+  static constexpr bool kEmulates = false;
+
+  const Exact& stream(uint64_t) const { return *this; }
+  bool rounds(int) const { return false; }
+  void round(int, std::span<double>, size_t) const {}
+  double round(int, double value, size_t) const { return value; }
+  double sum(int, double value, double, size_t, size_t) const { return value; }
+  void function(std::span<double>, size_t) const {}
+  double function(double value, size_t) const { return value; }
+  double relative(double value, double, size_t) const { return value; }
+};
+
+enum class RoundingMode : uint8_t {
+  kNearest,   // what engines do
+  kDithered,  // stochastic: replicas that share no rounding decision
+};
+
+// `element` keys the noise: the index of the value among all that the op makes at that sub-step.
+class Emulated {
+ public:
+  static constexpr bool kEmulates = true;
+
+  Emulated(const graph::Contract& contract, const graph::OpKind& kind, uint64_t key,
+           RoundingMode mode);
+
+  // The same contract with other noise, for the parts of an op that count their elements alike.
+  Emulated stream(uint64_t part) const {
+    Emulated other = *this;
+    other.key_ = base::mix64(key_ + part);
+    return other;
+  }
+  // False where the contract leaves sub-step `step` alone.
+  bool rounds(int step) const { return dtypes_[static_cast<size_t>(step)].has_value(); }
+  // Stores values at sub-step `step`.
+  void round(int step, std::span<double> values, size_t element) const;
+  double round(int step, double value, size_t element) const {
+    round(step, std::span(&value, 1), element);
+    return value;
+  }
+
+  // A sum of n products accumulated one after the other: value and the sum of the squared products.
+  // Adds noise of variance c^2 u^2 (n S^2 / 3 + (n sum p^2 - S^2) / 6), the worst usual order.
+  double sum(int step, double value, double sum_of_squares, size_t n, size_t element) const;
+
+  // exp, tanh, 1/sqrt and their like, as libraries give them: about one rounding in relative size.
+  void function(std::span<double> values, size_t element) const {
+    for (size_t i = 0; i < values.size(); ++i) values[i] = function(values[i], element + i);
+  }
+  double function(double value, size_t element) const { return relative(value, 1.0, element); }
+
+  // A relative error of `roundings` times one rounding of the type of computation.
+  double relative(double value, double roundings, size_t element) const {
+    return value + roundings * kRoundingRms * compute_u_ * std::abs(value) *
+                       base::random_normal(key_ ^ kFunctionStream, element);
+  }
+
+ private:
+  static constexpr uint64_t kFunctionStream = 0x66756e6374696f6e;
+  static constexpr size_t kMaxSteps = 16;
+
+  std::array<std::optional<base::DType>, kMaxSteps> dtypes_;
+  double compute_u_;
+  uint64_t key_;
+  RoundingMode mode_;
+};
+
+}  // namespace plumb::reference

@@ -1,0 +1,56 @@
+// What a kernel is given beside its values: the op, the sequences of the call, weights, threads.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/parallel.h"
+#include "graph/graph.h"
+#include "model/weights.h"
+#include "reference/matrix.h"
+
+namespace plumb::reference {
+
+// One sequence of a call. The rows of all sequences of a call are stacked in their order.
+struct Sequence {
+  std::span<const int64_t> tokens;
+  int64_t first_position = 0;
+  // Positions of the whole sequence, on which a dynamic rope depends; 0: up to the last of these.
+  int64_t total_positions = 0;
+
+  size_t rows() const { return tokens.size(); }
+  double length() const {
+    return static_cast<double>(
+        total_positions > 0 ? total_positions
+                            : first_position + static_cast<int64_t>(tokens.size()));
+  }
+};
+
+struct Context {
+  const graph::Op& op;
+  std::span<const Sequence> sequences;
+  const model::Weights& weights;
+  const base::Threads& threads;
+  // The first of how many equal sequences each one is: replicas of one prompt, whose noise has one
+  // size and is sized on the first.
+  size_t replicas = 1;
+
+  const model::WeightView& weight(size_t index) const { return weights.at(op.weights[index]); }
+  bool has_weight(size_t index) const { return index < op.weights.size(); }
+};
+
+// Calls visit(sequence, first row) for each sequence.
+template <class Visit>
+void for_sequences(const Context& context, Visit&& visit) {
+  size_t first = 0;
+  for (const Sequence& sequence : context.sequences) {
+    visit(sequence, first);
+    first += sequence.rows();
+  }
+}
+
+// Rows a piece of work on rows takes: enough to be worth a thread's while.
+inline constexpr size_t kRowGrain = 64;
+
+}  // namespace plumb::reference

@@ -1,0 +1,86 @@
+#include "reference/product.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+
+namespace plumb::reference {
+namespace {
+
+// Output columns of one tile: its weights are what one thread holds widened.
+constexpr size_t kTile = 256;
+
+Matrix squares(const Matrix& x, size_t rows) {
+  Matrix result = make_matrix(rows, x.shape(1));
+  for (size_t i = 0; i < result.size(); ++i) result.data()[i] = x.data()[i] * x.data()[i];
+  return result;
+}
+
+// Adds the noise of accumulation to the columns [begin, begin + columns) of y, sized on the rows of
+// the first replica.
+void add_accumulation_noise(const Emulated& a, int step, const Matrix& x_squares,
+                            std::vector<double>& w, size_t begin, size_t columns, Matrix& y) {
+  const size_t inner = x_squares.shape(1);
+  const size_t sized = x_squares.shape(0);
+  for (double& v : w) v *= v;
+  Matrix sums = make_matrix(sized, columns);
+  multiply(x_squares.data(), sized, inner, w.data(), columns, sums.data(), columns);
+  for (size_t t = 0; t < y.shape(0); ++t) {
+    for (size_t j = 0; j < columns; ++j) {
+      double& value = y(t, begin + j);
+      value = a.sum(step, value, sums(t % sized, j), inner, t * y.shape(1) + begin + j);
+    }
+  }
+}
+
+}  // namespace
+
+void multiply(const double* x, size_t rows, size_t inner, const double* w, size_t columns,
+              double* y, size_t y_stride) {
+  if (rows == 0) return;
+  const auto m = static_cast<blasint>(rows);
+  const auto n = static_cast<blasint>(columns);
+  const auto k = static_cast<blasint>(inner);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0, x, k, w, k, 0.0, y,
+              static_cast<blasint>(y_stride));
+}
+
+template <class A>
+void project(const A& a, const ProjectionSteps& steps, const Context& context, const Matrix& input,
+             std::span<const size_t> segments, const model::WeightView& weight, size_t first,
+             std::span<const double> bias, Matrix& y) {
+  Matrix rounded;
+  const Matrix& x = operand(a, steps.input, input, rounded);
+  const size_t inner = x.shape(1);
+  const size_t width = y.shape(1);
+  Matrix x_squares;
+  if constexpr (A::kEmulates) x_squares = squares(x, x.shape(0) / context.replicas);
+  context.threads.for_ranges(width, kTile, [&](size_t begin, size_t end) {
+    const size_t columns = end - begin;
+    std::vector<double> w(columns * inner);
+    weight.widen(first + begin, columns, w);
+    size_t at = 0;
+    for (const size_t rows : segments) {
+      multiply(x.data() + at * inner, rows, inner, w.data(), columns, &y.data()[at * width + begin],
+               width);
+      at += rows;
+    }
+    if constexpr (A::kEmulates) {
+      add_accumulation_noise(a, steps.sum, x_squares, w, begin, columns, y);
+    }
+    for (size_t t = 0; t < y.shape(0); ++t) {
+      const auto tile = row(y, t).subspan(begin, columns);
+      for (size_t j = 0; j < bias.size() && j < columns; ++j) tile[j] += bias[begin + j];
+      a.round(steps.output, tile, t * width + begin);
+    }
+  });
+}
+
+template void project(const Exact&, const ProjectionSteps&, const Context&, const Matrix&,
+                      std::span<const size_t>, const model::WeightView&, size_t,
+                      std::span<const double>, Matrix&);
+template void project(const Emulated&, const ProjectionSteps&, const Context&, const Matrix&,
+                      std::span<const size_t>, const model::WeightView&, size_t,
+                      std::span<const double>, Matrix&);
+
+}  // namespace plumb::reference

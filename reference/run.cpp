@@ -1,0 +1,172 @@
+#include "reference/run.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/errors.h"
+#include "reference/kernels.h"
+
+namespace plumb::reference {
+namespace {
+
+using graph::Op;
+using graph::ValueId;
+using trace::Tap;
+
+// Which ops a request needs, and until which op each value must be kept.
+class Schedule {
+ public:
+  Schedule(const graph::Graph& graph, const Request& request)
+      : needed_(graph.ops.size(), false), last_use_(graph.values.size(), -1) {
+    std::vector<bool> wanted(graph.values.size(), false);
+    for (size_t i = graph.ops.size(); i-- > 0;) {
+      const Op& op = graph.ops[i];
+      for (const ValueId id : op.outputs) {
+        const auto& taps = graph.value(id).taps;
+        const bool tapped = request.wants && std::any_of(taps.begin(), taps.end(), request.wants);
+        const bool given = request.forces && std::any_of(taps.begin(), taps.end(), request.forces);
+        needed_[i] = needed_[i] || tapped || (wanted[static_cast<size_t>(id)] && !given);
+      }
+      if (!needed_[i]) continue;
+      for (const ValueId id : op.inputs) wanted[static_cast<size_t>(id)] = true;
+    }
+    for (size_t i = 0; i < graph.ops.size(); ++i) {
+      if (!needed_[i]) continue;
+      for (const ValueId id : graph.ops[i].inputs) {
+        last_use_[static_cast<size_t>(id)] = static_cast<int>(i);
+      }
+    }
+  }
+
+  bool needs(size_t op) const { return needed_[op]; }
+  bool is_last_use(ValueId id, size_t op) const {
+    return last_use_[static_cast<size_t>(id)] == static_cast<int>(op);
+  }
+  bool is_used(ValueId id) const { return last_use_[static_cast<size_t>(id)] >= 0; }
+
+ private:
+  std::vector<bool> needed_;
+  std::vector<int> last_use_;
+};
+
+class Run {
+ public:
+  Run(const graph::Graph& graph, const model::Weights& weights, const base::Threads& threads,
+      const Request& request)
+      : graph_(graph),
+        weights_(weights),
+        threads_(threads),
+        request_(request),
+        schedule_(graph, request),
+        values_(graph.values.size()) {
+    for (const Sequence& sequence : request.sequences) rows_ += sequence.rows();
+  }
+
+  void operator()() {
+    for (size_t i = 0; i < graph_.ops.size(); ++i) {
+      const Op& op = graph_.ops[i];
+      if (schedule_.needs(i)) execute(op, i);
+      for (const ValueId id : op.outputs) settle(id, schedule_.needs(i));
+      for (const ValueId id : op.inputs) {
+        if (schedule_.is_last_use(id, i)) value(id) = Matrix();
+      }
+    }
+  }
+
+ private:
+  Matrix& value(ValueId id) { return values_[static_cast<size_t>(id)]; }
+
+  void execute(const Op& op, size_t index) {
+    std::vector<const Matrix*> in;
+    for (const ValueId id : op.inputs) in.push_back(&value(id));
+    std::vector<Matrix> out;
+    for (const ValueId id : op.outputs) {
+      out.push_back(make_matrix(rows_, static_cast<size_t>(graph_.value(id).width())));
+    }
+    const Context context{op, request_.sequences, weights_, threads_,
+                          request_.replicas ? request_.sequences.size() : 1};
+    const auto dispatch = [&](const auto& a) {
+      std::visit([&](const auto& kind) { compute(a, kind, context, in, out); }, op.kind);
+    };
+    if (request_.emulation) {
+      const Emulation& e = *request_.emulation;
+      dispatch(Emulated(*e.contract, op.kind, base::mix64(e.seed ^ base::mix64(index)), e.mode));
+    } else {
+      dispatch(Exact());
+    }
+    for (size_t k = 0; k < out.size(); ++k) value(op.outputs[k]) = std::move(out[k]);
+  }
+
+  // Hands the value out, then lets a forced one take its place.
+  void settle(ValueId id, bool computed) {
+    for (const Tap& tap : graph_.value(id).taps) {
+      if (computed && request_.wants && request_.wants(tap)) request_.take(tap, value(id));
+    }
+    for (const Tap& tap : graph_.value(id).taps) {
+      if (!schedule_.is_used(id) || !request_.forces || !request_.forces(tap)) continue;
+      std::optional<Matrix> given = request_.forced(tap);
+      if (given) value(id) = std::move(*given);
+    }
+    if (!schedule_.is_used(id)) value(id) = Matrix();
+  }
+
+  const graph::Graph& graph_;
+  const model::Weights& weights_;
+  const base::Threads& threads_;
+  const Request& request_;
+  Schedule schedule_;
+  std::vector<Matrix> values_;
+  size_t rows_ = 0;
+};
+
+// The largest logit (the lower id among equals) and its lead over the second.
+std::pair<int64_t, double> top_two(std::span<const double> logits) {
+  size_t best = 0;
+  for (size_t i = 1; i < logits.size(); ++i) {
+    if (logits[i] > logits[best]) best = i;
+  }
+  double second = -std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (i != best) second = std::max(second, logits[i]);
+  }
+  return {static_cast<int64_t>(best), logits[best] - second};
+}
+
+}  // namespace
+
+void Reference::run(const Request& request) const {
+  Run(graph_, weights_, threads_, request)();
+}
+
+void Reference::record(std::span<const int64_t> tokens, const trace::TapFilter& filter,
+                       trace::Sink& sink) const {
+  Request request;
+  request.sequences = {Sequence{tokens}};
+  request.wants = [&](const Tap& tap) { return filter.matches(tap); };
+  request.take = [&](const Tap& tap, const Matrix& value) {
+    sink.put(tap, to_tensor(graph_, tap, value));
+  };
+  run(request);
+}
+
+trace::Greedy Reference::greedy(std::span<const int64_t> tokens, int steps) const {
+  std::vector<int64_t> sequence(tokens.begin(), tokens.end());
+  trace::Greedy greedy;
+  for (int step = 0; step < steps; ++step) {
+    trace::MemoryRecording recording;
+    record(sequence, trace::TapFilter("logits"), recording);
+    const trace::Tensor& logits = recording.at({trace::TapId::kLogits, -1});
+    const auto [token, margin] = top_two(logits.row(sequence.size() - 1));
+    greedy.tokens.push_back(token);
+    greedy.margins.push_back(margin);
+    sequence.push_back(token);
+  }
+  return greedy;
+}
+
+trace::Tensor to_tensor(const graph::Graph& graph, const Tap& tap, const Matrix& value) {
+  return {.shape = graph.tap_shape(tap, value.shape(0)),
+          .values = {value.data(), value.data() + value.size()}};
+}
+
+}  // namespace plumb::reference

@@ -1,0 +1,74 @@
+// Runs a graph in float64: the reference forward, its replays, and its emulations of a contract.
+//
+// Memory: the largest tile of a weight, widened, and the values still to be read. Results are the
+// same bits at any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/parallel.h"
+#include "graph/contract.h"
+#include "graph/graph.h"
+#include "model/weights.h"
+#include "reference/arithmetic.h"
+#include "reference/context.h"
+#include "reference/matrix.h"
+#include "trace/recording.h"
+
+namespace plumb::reference {
+
+// Emulates a precision contract instead of computing exactly.
+struct Emulation {
+  const graph::Contract* contract = nullptr;
+  uint64_t seed = 0;
+  RoundingMode mode = RoundingMode::kNearest;
+};
+
+struct Request {
+  // Their rows are stacked in every matrix of the run.
+  std::vector<Sequence> sequences;
+  // All sequences are one prompt: independent emulations of it, side by side.
+  bool replicas = false;
+  std::optional<Emulation> emulation;
+  // The taps to hand out; ops that none of them needs are not run.
+  std::function<bool(const trace::Tap&)> wants;
+  // Takes a tap's computed value, in the order of the graph.
+  std::function<void(const trace::Tap&, const Matrix&)> take;
+  // A value that stands in for what the run computes at a tap, for all that comes after it: the
+  // start of a replay. The computed one is still handed to `take`. May be empty.
+  std::function<std::optional<Matrix>(const trace::Tap&)> forced;
+  // Which taps `forced` will give; needed to know which ops can be left out.
+  std::function<bool(const trace::Tap&)> forces;
+};
+
+class Reference {
+ public:
+  Reference(const graph::Graph& graph, const model::Weights& weights, const base::Threads& threads)
+      : graph_(graph), weights_(weights), threads_(threads) {}
+
+  const graph::Graph& graph() const { return graph_; }
+
+  void run(const Request& request) const;
+
+  // One prompt, exactly: the taps of `filter` into `sink`.
+  void record(std::span<const int64_t> tokens, const trace::TapFilter& filter,
+              trace::Sink& sink) const;
+
+  // `steps` greedy tokens, each from a forward of the whole sequence. Among equal logits the lower
+  // id is taken.
+  trace::Greedy greedy(std::span<const int64_t> tokens, int steps) const;
+
+ private:
+  const graph::Graph& graph_;
+  const model::Weights& weights_;
+  const base::Threads& threads_;
+};
+
+// The value as a tap's tensor, with the shape that the graph gives it.
+trace::Tensor to_tensor(const graph::Graph& graph, const trace::Tap& tap, const Matrix& value);
+
+}  // namespace plumb::reference

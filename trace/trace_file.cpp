@@ -1,0 +1,160 @@
+#include "trace/trace_file.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/errors.h"
+
+namespace plumb::trace {
+namespace {
+
+using base::InputError;
+
+constexpr size_t kPromptLimit = size_t{1} << 20;
+
+std::unique_ptr<Container> open_container(const std::filesystem::path& path) {
+  return path.extension() == ".safetensors" ? open_safetensors(path) : open_hdf5(path);
+}
+
+std::vector<std::string> split(const std::string& name) {
+  std::vector<std::string> parts;
+  size_t at = 0;
+  while (true) {
+    const size_t slash = name.find('/', at);
+    parts.push_back(name.substr(at, slash - at));
+    if (slash == std::string::npos) return parts;
+    at = slash + 1;
+  }
+}
+
+std::string dataset_name(base::DType dtype, const std::string& prompt, const std::string& leaf) {
+  return std::string(base::torch_name(dtype)) + "/" + prompt + "/" + leaf;
+}
+
+}  // namespace
+
+class TraceFile::FileRecording : public Recording {
+ public:
+  FileRecording(const Container& container, base::DType dtype, std::string prompt,
+                const Contents& contents)
+      : container_(container), dtype_(dtype), prompt_(std::move(prompt)), contents_(contents) {}
+
+  std::vector<Tap> taps() const override { return contents_.taps; }
+  std::vector<size_t> shape(const Tap& tap) const override {
+    return container_.datasets().at(name(tap.name())).shape;
+  }
+  Tensor read(const Tap& tap) const override {
+    return {.shape = shape(tap), .values = container_.read_reals(name(tap.name()))};
+  }
+
+  std::optional<Greedy> greedy() const override {
+    if (!contents_.greedy) return std::nullopt;
+    Greedy greedy{.tokens = container_.read_integers(name("greedy"))};
+    if (contents_.greedy_margin) greedy.margins = container_.read_reals(name("greedy_margin"));
+    greedy.margins.resize(greedy.tokens.size(), std::numeric_limits<double>::quiet_NaN());
+    return greedy;
+  }
+
+ private:
+  std::string name(const std::string& leaf) const { return dataset_name(dtype_, prompt_, leaf); }
+
+  const Container& container_;
+  base::DType dtype_;
+  std::string prompt_;
+  const Contents& contents_;
+};
+
+TraceFile::TraceFile(const std::filesystem::path& path) : container_(open_container(path)) {
+  const std::string schema = attribute("schema");
+  if (schema != kTraceSchema) {
+    throw InputError(path.string(), "schema",
+                     schema.empty() ? "the attribute is missing" : "is '" + schema + "'",
+                     "a trace says schema = \"" + std::string(kTraceSchema) + "\"");
+  }
+  for (const auto& [name, dataset] : container_->datasets()) index(name);
+  for (auto& [dtype, by_prompt] : runs_) {
+    for (auto& [prompt, contents] : by_prompt) {
+      std::sort(contents.taps.begin(), contents.taps.end());
+    }
+  }
+}
+
+void TraceFile::index(const std::string& name) {
+  const std::vector<std::string> parts = split(name);
+  if (parts.size() == 2 && parts[0] == "prompts") return read_prompt(parts[1]);
+  const auto dtype = base::dtype_from_torch_name(parts[0]);
+  if (!dtype || parts.size() != 3) {
+    ignored_.push_back(name);
+    return;
+  }
+  Contents& contents = runs_[*dtype][parts[1]];
+  if (parts[2] == "greedy") {
+    contents.greedy = true;
+  } else if (parts[2] == "greedy_margin") {
+    contents.greedy_margin = true;
+  } else if (const std::optional<Tap> tap = parse_tap(parts[2])) {
+    contents.taps.push_back(*tap);
+  } else {
+    ignored_.push_back(name);
+  }
+}
+
+void TraceFile::read_prompt(const std::string& name) {
+  const std::string full = "prompts/" + name;
+  const Dataset& dataset = container_->datasets().at(full);
+  if (!dataset.integers || dataset.shape.size() != 1 || dataset.shape[0] == 0 ||
+      dataset.shape[0] > kPromptLimit) {
+    throw InputError(path(), full, "is no list of token ids",
+                     "write a non-empty int64 [T] of at most 2^20 ids");
+  }
+  prompts_.push_back({name, container_->read_integers(full)});
+}
+
+std::string TraceFile::attribute(const std::string& name) const {
+  const auto found = container_->attributes().find(name);
+  return found == container_->attributes().end() ? "" : found->second;
+}
+
+std::vector<base::DType> TraceFile::dtypes() const {
+  std::vector<base::DType> all;
+  for (const auto& [dtype, by_prompt] : runs_) all.push_back(dtype);
+  return all;
+}
+
+bool TraceFile::has(base::DType dtype, const std::string& prompt) const {
+  const auto found = runs_.find(dtype);
+  return found != runs_.end() && found->second.contains(prompt);
+}
+
+std::unique_ptr<Recording> TraceFile::recording(base::DType dtype,
+                                                const std::string& prompt) const {
+  static const Contents kNothing;
+  const Contents& contents = has(dtype, prompt) ? runs_.at(dtype).at(prompt) : kNothing;
+  return std::make_unique<FileRecording>(*container_, dtype, prompt, contents);
+}
+
+FileSource::FileSource(std::shared_ptr<const TraceFile> file, std::optional<base::DType> dtype)
+    : file_(std::move(file)) {
+  const std::vector<base::DType> held = file_->dtypes();
+  std::string names;
+  for (const base::DType d : held) {
+    names += (names.empty() ? "" : ", ") + std::string(base::torch_name(d));
+  }
+  if (held.empty()) throw InputError(file_->path(), "", "the trace holds no recorded tap");
+  if (!dtype && held.size() > 1) {
+    throw InputError(file_->path(), "", "the trace holds several dtypes: " + names,
+                     "choose one with trace:FILE#dtype");
+  }
+  producer_.dtype = dtype.value_or(held.front());
+  if (std::find(held.begin(), held.end(), producer_.dtype) == held.end()) {
+    throw InputError(file_->path(), std::string(base::torch_name(producer_.dtype)),
+                     "the trace does not hold this dtype", "it holds " + names);
+  }
+  producer_.name = file_->attribute("producer");
+}
+
+std::unique_ptr<Recording> FileSource::record(const Prompt& prompt, const TapFilter&, int) {
+  return file_->recording(producer_.dtype, prompt.name);
+}
+
+}  // namespace plumb::trace

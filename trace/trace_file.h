@@ -1,0 +1,76 @@
+// A trace: one recording of a forward by anyone, in HDF5 or safetensors ("plumbline.trace/1").
+//
+//   attributes              schema, producer, model_type?, checkpoint_sha256?, others
+//   prompts/<p>             int64 [T]
+//   <dtype>/<p>/<tap>       the tap, position first
+//   <dtype>/<p>/greedy, <dtype>/<p>/greedy_margin
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/dtype.h"
+#include "trace/container.h"
+#include "trace/recording.h"
+
+namespace plumb::trace {
+
+inline constexpr std::string_view kTraceSchema = "plumbline.trace/1";
+
+class TraceFile {
+ public:
+  // Chooses the reader by the name's ending (".safetensors", else HDF5), checks the schema and
+  // lists what is there. Throws InputError.
+  explicit TraceFile(const std::filesystem::path& path);
+
+  std::string path() const { return container_->path().string(); }
+  // Empty when the attribute is absent.
+  std::string attribute(const std::string& name) const;
+  const std::vector<Prompt>& prompts() const { return prompts_; }
+  std::vector<base::DType> dtypes() const;
+  // Datasets that are no part of the schema, by name.
+  const std::vector<std::string>& ignored() const { return ignored_; }
+
+  bool has(base::DType dtype, const std::string& prompt) const;
+  std::unique_ptr<Recording> recording(base::DType dtype, const std::string& prompt) const;
+
+ private:
+  // What the file holds of one prompt in one dtype.
+  struct Contents {
+    std::vector<Tap> taps;
+    bool greedy = false;
+    bool greedy_margin = false;
+  };
+  class FileRecording;
+
+  void index(const std::string& name);
+  void read_prompt(const std::string& name);
+
+  std::unique_ptr<Container> container_;
+  std::vector<Prompt> prompts_;
+  std::map<base::DType, std::map<std::string, Contents>> runs_;
+  std::vector<std::string> ignored_;
+};
+
+// A trace's recordings in one dtype, as a candidate or an oracle.
+class FileSource : public Source {
+ public:
+  // Throws InputError when the file does not hold `dtype`; with none given, when it holds several.
+  FileSource(std::shared_ptr<const TraceFile> file, std::optional<base::DType> dtype);
+
+  const TraceFile& file() const { return *file_; }
+  const Producer& producer() const override { return producer_; }
+  std::vector<Prompt> prompts() const override { return file_->prompts(); }
+  std::unique_ptr<Recording> record(const Prompt& prompt, const TapFilter& filter,
+                                    int greedy_steps) override;
+
+ private:
+  std::shared_ptr<const TraceFile> file_;
+  Producer producer_;
+};
+
+}  // namespace plumb::trace
