@@ -39,4 +39,11 @@ std::vector<size_t> Graph::tap_shape(const trace::Tap& tap, size_t positions) co
   return shape;
 }
 
+bool depends_on_length(const Graph& graph) {
+  return std::any_of(graph.ops.begin(), graph.ops.end(), [](const Op& op) {
+    const auto* rope = std::get_if<Rope>(&op.kind);
+    return rope != nullptr && rope->rope.scaling.kind == model::RopeScaling::Kind::kDynamic;
+  });
+}
+
 }  // namespace plumb::graph

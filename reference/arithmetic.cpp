@@ -24,7 +24,10 @@ double dither(base::DType dtype, double x, double uniform) {
 
 Emulated::Emulated(const graph::Contract& contract, const graph::OpKind& kind, uint64_t key,
                    RoundingMode mode)
-    : compute_u_(base::unit_roundoff(contract.compute)), key_(key), mode_(mode) {
+    : compute_(contract.compute),
+      compute_u_(base::unit_roundoff(contract.compute)),
+      key_(key),
+      mode_(mode) {
   const size_t steps = std::visit(
       [](const auto& op) { return std::size(std::decay_t<decltype(op)>::kSteps); }, kind);
   base::ensure(steps <= kMaxSteps, "an op has few sub-steps");
@@ -52,6 +55,11 @@ void Emulated::round(int step, std::span<double> values, size_t element) const {
   } else {
     for (double& value : values) value = base::round_to(*dtype, value);
   }
+}
+
+double Emulated::compute(double value, size_t element) const {
+  return compute_ == base::DType::kF64 ? relative(value, 1.0, element)
+                                       : base::round_to(compute_, value);
 }
 
 double Emulated::sum(int step, double value, double sum_of_squares, size_t n,

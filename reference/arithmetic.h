@@ -30,9 +30,11 @@ struct Exact {
   void round(int, std::span<double>, size_t) const {}
   double round(int, double value, size_t) const { return value; }
   double sum(int, double value, double, size_t, size_t) const { return value; }
+  double compute(double value, size_t) const { return value; }
   void function(std::span<double>, size_t) const {}
   double function(double value, size_t) const { return value; }
   double relative(double value, double, size_t) const { return value; }
+  double absolute(double value, double, size_t) const { return value; }
 };
 
 enum class RoundingMode : uint8_t {
@@ -67,11 +69,20 @@ class Emulated {
   // Adds noise of variance c^2 u^2 (n S^2 / 3 + (n sum p^2 - S^2) / 6), the worst usual order.
   double sum(int step, double value, double sum_of_squares, size_t n, size_t element) const;
 
+  // One operation inside an op, in the type of computation.
+  double compute(double value, size_t element) const;
+
   // exp, tanh, 1/sqrt and their like, as libraries give them: about one rounding in relative size.
   void function(std::span<double> values, size_t element) const {
     for (size_t i = 0; i < values.size(); ++i) values[i] = function(values[i], element + i);
   }
   double function(double value, size_t element) const { return relative(value, 1.0, element); }
+
+  // An absolute error of `roundings` times one rounding of 1.
+  double absolute(double value, double roundings, size_t element) const {
+    return value + roundings * kRoundingRms * compute_u_ *
+                       base::random_normal(key_ ^ kFunctionStream, element);
+  }
 
   // A relative error of `roundings` times one rounding of the type of computation.
   double relative(double value, double roundings, size_t element) const {
@@ -84,6 +95,7 @@ class Emulated {
   static constexpr size_t kMaxSteps = 16;
 
   std::array<std::optional<base::DType>, kMaxSteps> dtypes_;
+  base::DType compute_;
   double compute_u_;
   uint64_t key_;
   RoundingMode mode_;

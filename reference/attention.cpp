@@ -49,8 +49,10 @@ class Query {
     double sum = 0.0;
     for (double& v : p_) {
       const double shifted = v - most;
-      // The argument's own rounding and the exponential's: sqrt((x - max)^2 + 2) roundings.
-      v = a_.relative(std::exp(shifted), std::sqrt(shifted * shifted + 2.0),
+      // The argument's own rounding and the exponential's: sqrt((x - max)^2 + 2) roundings; exp(0)
+      // is exact.
+      const double roundings = shifted == 0.0 ? 0.0 : std::sqrt(shifted * shifted + 2.0);
+      v = a_.relative(std::exp(shifted), roundings,
                       element_ + static_cast<size_t>(&v - p_.data()));
       sum += v;
     }

@@ -62,8 +62,10 @@ Matrix run_expert(const A& a, const Experts& op, const Context& context, size_t 
   Matrix up = make_matrix(rows, inner);
   project(a.stream(3 * e), steps, apart, x, segments, context.weight(0), e * inner, {}, gate);
   project(a.stream(3 * e + 1), steps, apart, x, segments, context.weight(1), e * inner, {}, up);
-  for (double& v : gate) v = activate(op.activation, v);
-  if (is_transcendental(op.activation)) a.stream(3 * e).function({gate.data(), gate.size()}, 0);
+  const auto noise = a.stream(3 * e);
+  for (size_t i = 0; i < gate.size(); ++i) {
+    gate.data()[i] = activate(noise, op.activation, gate.data()[i], i);
+  }
   a.round(Experts::kActivated, {gate.data(), gate.size()}, 0);
   for (size_t i = 0; i < gate.size(); ++i) gate.data()[i] *= up.data()[i];
   a.round(Experts::kProduct, {gate.data(), gate.size()}, 0);

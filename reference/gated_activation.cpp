@@ -12,8 +12,9 @@ void compute(const A& a, const graph::GatedActivation& op, const Context& contex
     const auto gate = row(*in[0], t);
     const auto up = row(*in[1], t);
     const auto y = row(out[0], t);
-    for (size_t i = 0; i < y.size(); ++i) y[i] = activate(op.activation, gate[i]);
-    if (is_transcendental(op.activation)) a.function(y, element);
+    for (size_t i = 0; i < y.size(); ++i) {
+      y[i] = activate(a, op.activation, gate[i], element + i);
+    }
     a.round(Step::kActivated, y, element);
     for (size_t i = 0; i < y.size(); ++i) y[i] *= up[i];
     a.round(Step::kOutput, y, element);

@@ -12,12 +12,30 @@ struct Turn {
   std::vector<double> sin;
 };
 
+// The frequencies as an engine holds them. theta^y with y rounded has a relative error of
+// y ln(theta) roundings; the power, the reciprocal and the scaling add theirs. The same at every
+// position, so it grows with the position like nothing else in a forward.
+template <class A>
+std::vector<double> held_frequencies(const A& a, const model::RopeSpec& rope, double length,
+                                     size_t sequence) {
+  constexpr double kOtherRoundings = 4.0;
+  std::vector<double> frequencies = graph::inverse_frequencies(rope, length);
+  const double log_theta = std::log(rope.theta);
+  for (size_t i = 0; i < frequencies.size(); ++i) {
+    const double exponent = 2.0 * static_cast<double>(i) / rope.rotary_dim * log_theta;
+    const double roundings = i == 0 ? 0.0 : std::sqrt(exponent * exponent + kOtherRoundings);
+    frequencies[i] =
+        a.relative(frequencies[i], roundings, ~(sequence * frequencies.size() + i));
+  }
+  a.round(graph::Rope::kAngle, frequencies, 0);
+  return frequencies;
+}
+
 template <class A>
 Turn turn_at(const A& a, const std::vector<double>& frequencies, double position, size_t element) {
   using Step = graph::Rope::Step;
   Turn turn;
   std::vector<double> angles(frequencies);
-  a.round(Step::kAngle, angles, 0);  // the frequencies themselves, the same at every position
   for (double& angle : angles) angle *= position;
   a.round(Step::kAngle, angles, element);
   for (const double angle : angles) {
@@ -54,9 +72,10 @@ void rotate(const A& a, const Turn& turn, std::span<const double> x, std::span<d
 template <class A>
 void compute(const A& a, const graph::Rope& op, const Context& context, Inputs in, Outputs out) {
   const auto dim = static_cast<size_t>(op.head_dim);
+  size_t index = 0;
   for_sequences(context, [&](const Sequence& sequence, size_t first) {
     const std::vector<double> frequencies =
-        graph::inverse_frequencies(op.rope, sequence.length());
+        held_frequencies(a, op.rope, sequence.length(), index++);
     context.threads.for_ranges(sequence.rows(), kRowGrain, [&](size_t begin, size_t end) {
       for (size_t t = first + begin; t < first + end; ++t) {
         const auto x = row(*in[0], t);

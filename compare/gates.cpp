@@ -1,0 +1,71 @@
+#include "compare/gates.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace plumb::compare {
+
+namespace {
+
+// A position's noise has a few directions that are common to its channels (the error of a norm's
+// mean, of a softmax's sum): this many of its channels count as independent.
+constexpr double kIndependentChannels = 4.0;
+constexpr double kIndependentPositions = 32.0;
+
+// In float32 one rounding of a rope's frequency can make most of a position's noise, alike in all
+// its channels: a single normal deviate, and there are many positions. In 16 bits the roundings of
+// the channels outweigh it.
+double row_limit(base::DType storage) {
+  return base::size_of(storage) == 2 ? 4.5 : 6.0;
+}
+
+GateLimits limits_for(base::DType storage, size_t rows, size_t columns, double whitened,
+                      double column, double element) {
+  const auto t = static_cast<double>(rows);
+  const auto w = std::min(static_cast<double>(columns), kIndependentChannels);
+  return {.whitened = std::max(whitened, 1.0 + 4.5 / std::sqrt(2.0 * t * w)),
+          .row = row_limit(storage) * std::sqrt(kIndependentChannels / w),
+          .column = column * std::sqrt(std::max(1.0, kIndependentPositions / t)),
+          .element = element};
+}
+
+}  // namespace
+
+GateLimits local_limits(base::DType storage, size_t rows, size_t columns) {
+  return limits_for(storage, rows, columns, 1.25, 2.6, 30.0);
+}
+
+GateLimits global_limits(base::DType storage, size_t rows, size_t columns) {
+  return limits_for(storage, rows, columns, 1.35, 3.0, 16.0);
+}
+
+bool within(const Ratios& ratios, const GateLimits& limits) {
+  return within(ratios.whitened, limits.whitened) && within(ratios.row, limits.row) &&
+         within(ratios.column, limits.column) && within(ratios.element, limits.element);
+}
+
+std::string describe_excess(const Ratios& ratios, const GateLimits& limits, size_t columns) {
+  struct Part {
+    double value;
+    double limit;
+    std::string where;
+  };
+  const Part parts[] = {
+      {ratios.whitened, limits.whitened, "the tensor"},
+      {ratios.row, limits.row, fmt::format("position {}", ratios.worst_row)},
+      {ratios.column, limits.column, fmt::format("channel {}", ratios.worst_column)},
+      {ratios.element, limits.element,
+       fmt::format("position {} channel {}", ratios.worst_element / columns,
+                   ratios.worst_element % columns)},
+  };
+  const Part* worst = parts;
+  for (const Part& part : parts) {
+    if (part.value / part.limit > worst->value / worst->limit) worst = &part;
+  }
+  return fmt::format("{} is {:.3g} times the floor (limit {:.3g})", worst->where, worst->value,
+                     worst->limit);
+}
+
+}  // namespace plumb::compare

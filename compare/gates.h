@@ -1,0 +1,45 @@
+// The thresholds of the verdict, each with its evidence. Nothing else in the project holds one.
+//
+// A gate is asked as "not within", so that a NaN never passes. There is no knob: a candidate is
+// held to what its declared precision makes by itself, times a margin for orders of summation.
+// Evidence: docs/judgement.md.
+#pragma once
+
+#include <string>
+
+#include "base/dtype.h"
+#include "compare/statistics.h"
+
+namespace plumb::compare {
+
+struct GateLimits {
+  double whitened;
+  double row;
+  double column;
+  double element;
+};
+
+// Limits for a tensor of `rows` positions of `columns` channels from an engine that stores in
+// `storage`. Few numbers average less well: the limits widen where there are few.
+// Local: one op or segment, on the candidate's own inputs. Global: against the whole forward.
+GateLimits local_limits(base::DType storage, size_t rows, size_t columns);
+GateLimits global_limits(base::DType storage, size_t rows, size_t columns);
+
+// The reference against an oracle in pure float64: relative to the tensor's largest value.
+inline constexpr double kOracleLimit = 1e-12;
+
+// A token that is not the truth's best is a tie when it trails by at most this many standard
+// deviations of the noise of a difference of two logits.
+inline constexpr double kTieDeviations = 4.0;
+
+// Independent emulations that a floor is measured on.
+inline constexpr int kReplicas = 24;
+
+inline bool within(double value, double limit) { return value <= limit; }
+
+bool within(const Ratios& ratios, const GateLimits& limits);
+
+// The gate that was exceeded most, in words: "position 12 is 8.1 times the floor (limit 4.5)".
+std::string describe_excess(const Ratios& ratios, const GateLimits& limits, size_t columns);
+
+}  // namespace plumb::compare

@@ -1,0 +1,95 @@
+#include "compare/recorded.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/errors.h"
+
+namespace plumb::compare {
+namespace {
+
+using trace::Tap;
+using trace::TapId;
+
+size_t product(const std::vector<size_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), size_t{1}, std::multiplies<>());
+}
+
+// Engines split a row differently ([T, heads * dim] or [T, heads, dim]); its elements are the same.
+bool same_rows(const std::vector<size_t>& a, const std::vector<size_t>& b) {
+  return !a.empty() && a[0] == b[0] && product(a) == product(b);
+}
+
+}  // namespace
+
+Recorded::Recorded(const graph::Graph& graph, const trace::Recording& recording, size_t positions,
+                   const std::string& where) {
+  for (const Tap& tap : recording.taps()) {
+    if (!graph.find(tap)) {
+      ignored_.push_back(tap.name());
+      continue;
+    }
+    const std::vector<size_t> expected = graph.tap_shape(tap, positions);
+    const std::vector<size_t> shape = recording.shape(tap);
+    if (!same_rows(shape, expected)) {
+      throw base::InputError(
+          where, tap.name(), fmt::format("has shape [{}]", fmt::join(shape, ", ")),
+          fmt::format("[{}] is expected, the position first", fmt::join(expected, ", ")));
+    }
+    const trace::Tensor tensor = recording.read(tap);
+    Matrix& value = values_[tap];
+    value = reference::make_matrix(positions, product(expected) / positions);
+    std::copy(tensor.values.begin(), tensor.values.end(), value.data());
+  }
+  for (const graph::Op& op : graph.ops) {
+    if (const auto* route = std::get_if<graph::Route>(&op.kind)) {
+      order_experts(where, route->router.num_experts, op.layer);
+    }
+  }
+}
+
+// Which of the chosen experts is named first is nobody's business: both sides are sorted by id.
+void Recorded::order_experts(const std::string& where, int num_experts, int layer) {
+  const auto ids = values_.find(Tap{TapId::kRouterIds, layer});
+  if (ids == values_.end()) return;
+  const auto weights = values_.find(Tap{TapId::kRouterWeights, layer});
+  for (size_t t = 0; t < ids->second.shape(0); ++t) {
+    const auto row = reference::row(ids->second, t);
+    for (const double id : row) {
+      if (!(id >= 0.0 && id < num_experts) || id != std::floor(id)) {
+        throw base::InputError(where, ids->first.name(),
+                               fmt::format("names expert {} at position {}", id, t),
+                               fmt::format("experts are 0..{}", num_experts - 1));
+      }
+    }
+    std::vector<size_t> order(row.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return row[a] < row[b]; });
+    const auto apply = [&](std::span<double> values) {
+      const std::vector<double> before(values.begin(), values.end());
+      for (size_t i = 0; i < order.size(); ++i) values[i] = before[order[i]];
+    };
+    if (weights != values_.end()) apply(reference::row(weights->second, t));
+    apply(row);
+  }
+}
+
+bool Recorded::finite(const Tap& tap) const {
+  const Matrix& value = at(tap);
+  return std::all_of(value.data(), value.data() + value.size(),
+                     [](double v) { return std::isfinite(v); });
+}
+
+Matrix Recorded::usable(const Tap& tap) const {
+  Matrix value = at(tap);
+  for (double& v : value) {
+    if (!std::isfinite(v)) v = 0.0;
+  }
+  return value;
+}
+
+}  // namespace plumb::compare

@@ -1,0 +1,38 @@
+// What a candidate recorded of one prompt, checked against the graph and made comparable.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compare/statistics.h"
+#include "graph/graph.h"
+#include "trace/recording.h"
+
+namespace plumb::compare {
+
+class Recorded {
+ public:
+  // Reads every tap that the graph knows. Throws InputError naming `where` and the tap when a
+  // tensor does not have the shape that the graph gives it, or names experts that are not there.
+  Recorded(const graph::Graph& graph, const trace::Recording& recording, size_t positions,
+           const std::string& where);
+
+  bool has(const trace::Tap& tap) const { return values_.contains(tap); }
+  const Matrix& at(const trace::Tap& tap) const { return values_.at(tap); }
+  const std::map<trace::Tap, Matrix>& values() const { return values_; }
+  // The value as an input for others: what is not finite is 0 there, so that one NaN does not hide
+  // all that comes after it.
+  Matrix usable(const trace::Tap& tap) const;
+  bool finite(const trace::Tap& tap) const;
+  // Taps of the recording that this graph does not have.
+  const std::vector<std::string>& ignored() const { return ignored_; }
+
+ private:
+  void order_experts(const std::string& where, int num_experts, int layer);
+
+  std::map<trace::Tap, Matrix> values_;
+  std::vector<std::string> ignored_;
+};
+
+}  // namespace plumb::compare
