@@ -1,9 +1,8 @@
 #include <fmt/format.h>
 
-#include "base/errors.h"
 #include "cli/common.h"
+#include "cli/judging.h"
 #include "cli/verbs.h"
-#include "compare/judge.h"
 
 namespace plumb::cli {
 namespace {
@@ -13,41 +12,23 @@ struct Options {
   std::string candidate;
   std::string oracle;
   std::string json;
-  int greedy = 16;
+  int greedy_steps = 16;
 };
-
-constexpr std::string_view kTracePrefix = "trace:";
-
-std::unique_ptr<trace::FileSource> open_trace(const std::string& name, const LoadedModel& model) {
-  const std::string rest = name.substr(kTracePrefix.size());
-  const size_t hash = rest.rfind('#');
-  std::optional<base::DType> dtype;
-  if (hash != std::string::npos) {
-    dtype = base::dtype_from_torch_name(rest.substr(hash + 1));
-    if (!dtype) throw base::InputError(name, rest.substr(hash + 1), "is no dtype");
-  }
-  auto file = std::make_shared<trace::TraceFile>(rest.substr(0, hash));
-  (void)model;
-  return std::make_unique<trace::FileSource>(file, dtype);
-}
 
 int run(const Options& options) {
   const LoadedModel model(options.common);
   const base::Threads threads(options.common.threads);
   model.weights.check_finite(threads);
   const reference::Reference reference(model.graph, model.weights, threads);
-  const auto candidate = open_trace(options.candidate, model);
   std::optional<trace::TraceFile> oracle;
-  if (!options.oracle.empty()) oracle.emplace(options.oracle);
-  compare::Subject subject{.case_name = options.common.checkpoint,
-                           .family = model.config.spec.model_type,
-                           .reference = &reference,
-                           .candidate = candidate.get(),
-                           .candidate_name = options.candidate,
-                           .prompts = candidate->prompts(),
-                           .oracle = oracle ? &*oracle : nullptr,
-                           .contract = &graph::default_contract(candidate->producer().dtype)};
-  const compare::Result result = compare::judge(subject);
+  if (!options.oracle.empty()) oracle.emplace(open_trace_of(model, options.oracle));
+  const std::filesystem::path folder = options.common.checkpoint;
+  const compare::Result result =
+      judge_candidate(model, reference, threads,
+                      {.case_name = (folder / "").parent_path().filename().string(),
+                       .candidate = options.candidate,
+                       .oracle = oracle ? &*oracle : nullptr,
+                       .greedy_steps = options.greedy_steps});
   if (!options.json.empty()) write_text(options.json, compare::to_json(result).dump(2) + "\n");
   if (options.json != "-") {
     fmt::print("{} drift {:.3g} floor ratio {:.3g} tokens {}/{} ties {} oracle {:.2g}\n",
@@ -69,8 +50,12 @@ void add_check(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   options->common.add_checkpoint(*verb);
   options->common.add_threads(*verb);
-  verb->add_option("--candidate", options->candidate, "trace:FILE[#dtype]")->required();
+  verb->add_option("--candidate", options->candidate, "cpu-f32, cpu-bf16 or trace:FILE[#dtype]")
+      ->required();
   verb->add_option("--oracle", options->oracle, "trace of a trusted producer");
+  verb->add_option("--greedy", options->greedy_steps, "greedy tokens of an in-tree candidate")
+      ->check(CLI::Range(0, 1 << 16))
+      ->capture_default_str();
   verb->add_option("--json", options->json, "write the result as JSON; - is standard output");
   verb->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -25,9 +25,10 @@ void CommonOptions::add_threads(CLI::App& verb) {
       ->capture_default_str();
 }
 
-LoadedModel::LoadedModel(const CommonOptions& options)
-    : checkpoint(options.checkpoint),
-      config(model::read_config(checkpoint, options.allowed())),
+LoadedModel::LoadedModel(const std::filesystem::path& folder,
+                         const std::set<std::string>& allowed_keys)
+    : checkpoint(folder),
+      config(model::read_config(checkpoint, allowed_keys)),
       graph(graph::build(config.spec)),
       weights(checkpoint, graph.weights, config.names) {}
 

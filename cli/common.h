@@ -27,7 +27,10 @@ struct CommonOptions {
 
 // A checkpoint with its graph and its weights bound.
 struct LoadedModel {
-  explicit LoadedModel(const CommonOptions& options);
+  explicit LoadedModel(const std::filesystem::path& folder,
+                       const std::set<std::string>& allowed_keys = {});
+  explicit LoadedModel(const CommonOptions& options)
+      : LoadedModel(options.checkpoint, options.allowed()) {}
 
   model::Checkpoint checkpoint;
   model::ModelConfig config;

@@ -48,9 +48,7 @@ base::Json make_config(const Options& options) {
       throw base::InputError(options.config_file, "model_type", "is " + type.dump(),
                              "name that family, not " + options.family);
     }
-    config["model_type"] = options.family;
-    const model::Family& family = model::find_family(options.family, "synth");
-    if (!config.contains("architectures")) config["architectures"] = {family.architecture};
+    config = fixtures::complete_config(std::move(config), options.family);
   }
   for (const std::string& setting : options.settings) apply_setting(config, setting);
   return config;

@@ -27,6 +27,25 @@ void raise(double& worst, double value) {
   if (std::isnan(worst) || value > worst) worst = value;
 }
 
+// RMS over RMS of several tensors taken as one.
+class PooledRatio {
+ public:
+  void add(double ratio, double floor_rms, size_t elements) {
+    const double square = floor_rms * floor_rms * static_cast<double>(elements);
+    noise_ += ratio * ratio * square;
+    floor_ += square;
+    count_ += static_cast<double>(elements);
+  }
+  double ratio() const { return noise_ == 0.0 ? 0.0 : std::sqrt(noise_ / floor_); }
+  double rms() const { return std::sqrt(noise_ / count_); }
+  double floor_rms() const { return std::sqrt(floor_ / count_); }
+
+ private:
+  double noise_ = 0.0;
+  double floor_ = 0.0;
+  double count_ = 0.0;
+};
+
 bool is_choice(const Tap& tap) { return tap.id == TapId::kRouterIds; }
 
 class Judge {
@@ -46,7 +65,17 @@ class Judge {
       note_missing_prompts();
     }
     for (const Prompt& prompt : s_.prompts) judge_prompt(prompt);
-    for (const auto& [tap, row] : rows_) result_.taps.push_back(row);
+    for (auto& [tap, row] : rows_) {
+      row.row.floor_ratio = row.global.ratio();
+      row.row.local_ratio = row.local.ratio();
+      result_.taps.push_back(row.row);
+    }
+    const auto logits = rows_.find(kLogits);
+    if (logits != rows_.end()) {
+      result_.drift.floor_ratio = logits->second.global.ratio();
+      result_.drift.rms_logit = logits->second.global.rms();
+      result_.drift.floor_rms_logit = logits->second.global.floor_rms();
+    }
     if (oracle_) result_.oracle = oracle_->finish(result_.reasons, failed_);
     settle();
     return std::move(result_);
@@ -150,7 +179,9 @@ class Judge {
       const TapTruth& local = here.local.at(tap);
       const Ratios whole = over_floor(value, global.value, global.floor);
       const Ratios part = over_floor(value, local.value, local.floor);
-      add_row(tap, measure(value, global.value), whole.plain, part.plain);
+      TapSummary& summary = summarise(tap, measure(value, global.value));
+      summary.global.add(whole.plain, global.floor.rms, value.size());
+      summary.local.add(part.plain, local.floor.rms, value.size());
       const std::string name = tap.name();
       const size_t columns = value.shape(1);
       const GateLimits local_gate = local_limits(s_.contract->storage, value.shape(0), columns);
@@ -194,33 +225,34 @@ class Judge {
     result_.first_divergence = locate(graph_, tap, recorded, ratio);
   }
 
-  void add_row(const Tap& tap, const Metrics& metrics, double global, double local) {
-    TapRow& row = rows_[tap];
+  // A tap's row in the report, over all prompts.
+  struct TapSummary {
+    TapRow row;
+    PooledRatio global;
+    PooledRatio local;
+  };
+
+  TapSummary& summarise(const Tap& tap, const Metrics& metrics) {
+    TapSummary& summary = rows_[tap];
+    TapRow& row = summary.row;
     row.tap = tap.name();
     raise(row.max_abs, metrics.max_abs);
     raise(row.max_rel, metrics.max_rel);
     raise(row.rms, metrics.rms);
     raise(row.nmse, metrics.nmse);
     if (!(row.cosine <= metrics.cosine)) row.cosine = metrics.cosine;
-    raise(row.floor_ratio, global);
-    raise(row.local_ratio, local);
+    return summary;
   }
 
   void judge_logits(const Case& here) {
     const Matrix& value = here.recorded.at(kLogits);
     const TapTruth& truth = here.global.at(kLogits);
     const Metrics metrics = measure(value, truth.value);
-    const double ratio = over_floor(value, truth.value, truth.floor).plain;
     Drift& drift = result_.drift;
     raise(drift.max_abs_logit, metrics.max_abs);
     raise(drift.nmse, metrics.nmse);
     raise(drift.kld, mean_kl_divergence(value, truth.value));
     if (!(drift.cosine <= metrics.cosine)) drift.cosine = metrics.cosine;
-    if (std::isnan(drift.floor_ratio) || ratio > drift.floor_ratio) {
-      drift.floor_ratio = ratio;
-      drift.rms_logit = metrics.rms;
-      drift.floor_rms_logit = truth.floor.rms;
-    }
     for (size_t t = 0; t < value.shape(0); ++t) {
       const int64_t chosen = best_token(reference::row(value, t));
       ++result_.tokens.compared;
@@ -284,7 +316,7 @@ class Judge {
   const graph::Graph& graph_;
   std::optional<OracleJudge> oracle_;
   Result result_;
-  std::map<Tap, TapRow> rows_;
+  std::map<Tap, TapSummary> rows_;
   bool failed_ = false;
   bool doubtful_ = false;
 };
