@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "compare/gates.h"
 #include "compare/oracle.h"
+#include "compare/recognise.h"
 #include "compare/recorded.h"
 #include "compare/segment.h"
 #include "compare/tokens.h"
@@ -190,25 +191,33 @@ class Judge {
         if (local_failed) continue;
         local_failed = true;
         diverge(here, tap, part.plain);
-        fail("proof", name, fmt::format("{}: holds NaN or infinity where the truth has none",
-                                        here.prompt.name));
-      } else if (here.recorded.values().size() > 1 && !within(part, local_gate) && !local_failed) {
+        fail("proof", name, describe(here, value, local, part, local_gate));
+      } else if (!alone(here) && !local_failed && !within(part, local_gate)) {
         local_failed = true;
         diverge(here, tap, part.plain);
         const bool misrecorded = logits_clean && part.plain > kFarOff && tap != kLogits;
         fail(misrecorded ? "recording" : "local", name,
-             fmt::format("{}: {}{}", here.prompt.name, describe_excess(part, local_gate, columns),
-                         misrecorded ? "; the logits are clean, so the recording of this tap is "
-                                       "wrong, not the forward"
-                                     : ", on the candidate's own inputs"));
+             describe(here, value, local, part, local_gate) +
+                 (misrecorded ? "; the logits are clean, so the recording of this tap is wrong, "
+                                "not the forward"
+                              : ", on the candidate's own inputs"));
       }
-      if (!within(whole, global_gate) && !global_failed && !local_failed) {
+      if (!local_failed && !global_failed && !within(whole, global_gate)) {
         global_failed = true;
         diverge(here, tap, part.plain);
-        fail("global", name, fmt::format("{}: {}", here.prompt.name,
-                                         describe_excess(whole, global_gate, columns)));
+        fail("global", name, describe(here, value, global, whole, global_gate));
       }
     }
+  }
+
+  // With one tap recorded there is nothing to replay it from but the prompt.
+  static bool alone(const Case& here) { return here.recorded.values().size() == 1; }
+
+  static std::string describe(const Case& here, const Matrix& value, const TapTruth& truth,
+                              const Ratios& ratios, const GateLimits& limits) {
+    const auto plain = recognise(value, truth.value, truth.floor);
+    return here.prompt.name + ": " + (plain ? *plain + "; " : "") +
+           describe_excess(ratios, limits, value.shape(1));
   }
 
   bool global_logits_clean(const Case& here) const {
