@@ -33,11 +33,11 @@ std::optional<DType> rounding(const Contract& contract, const OpKind& kind, int 
       [&](const auto& op) -> std::optional<DType> {
         using Kind = std::decay_t<decltype(op)>;
         for (const ContractException& exception : contract.exceptions) {
-          if (exception.op == Kind::kName && exception.step == Kind::kSteps[step]) {
+          if (exception.op == Kind::kName && exception.step == Kind::kSteps[step].name) {
             return exception.dtype;
           }
         }
-        switch (op.step_kind(step)) {
+        switch (step_kind(op, step)) {
           case StepKind::kStorage:
             return contract.storage;
           case StepKind::kCompute:

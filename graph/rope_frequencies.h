@@ -9,7 +9,7 @@
 namespace plumb::graph {
 
 // rotary_dim / 2 frequencies in float64, radians a position. `length` is the number of positions of
-// the whole sequence, on which "dynamic" depends.
+// the whole sequence, on which "dynamic" and "longrope" depend.
 std::vector<double> inverse_frequencies(const model::RopeSpec& rope, double length);
 
 }  // namespace plumb::graph

@@ -1,45 +1,46 @@
 #include "model/spec.h"
 
+#include <array>
+
 namespace plumb::model {
+namespace {
+
+// Names in the order of the enumerators.
+template <class Enum, size_t N>
+std::string_view name_of(Enum value, const std::array<std::string_view, N>& names) {
+  return names[static_cast<size_t>(value)];
+}
+
+}  // namespace
 
 std::string_view to_text(NormRounding rounding) {
-  switch (rounding) {
-    case NormRounding::kBeforeWeight:
-      return "before_weight";
-    case NormRounding::kAfterWeight:
-      return "after_weight";
-  }
-  return "?";
+  return name_of(rounding, std::array<std::string_view, 2>{"before_weight", "after_weight"});
 }
 
 std::string_view to_text(RopeScaling::Kind kind) {
-  switch (kind) {
-    case RopeScaling::Kind::kDefault:
-      return "default";
-    case RopeScaling::Kind::kLinear:
-      return "linear";
-    case RopeScaling::Kind::kDynamic:
-      return "dynamic";
-    case RopeScaling::Kind::kLlama3:
-      return "llama3";
-  }
-  return "?";
+  return name_of(kind, std::array<std::string_view, 6>{"default", "linear", "dynamic", "llama3",
+                                                       "yarn", "longrope"});
+}
+
+std::string_view to_text(RopePairs pairs) {
+  return name_of(pairs, std::array<std::string_view, 3>{"halves", "interleaved",
+                                                        "interleaved_to_halves"});
+}
+
+std::string_view to_text(RopeRounding rounding) {
+  return name_of(rounding,
+                 std::array<std::string_view, 3>{"every_step", "table_only", "output"});
 }
 
 std::string_view to_text(Activation activation) {
-  switch (activation) {
-    case Activation::kSilu:
-      return "silu";
-    case Activation::kGelu:
-      return "gelu";
-    case Activation::kGeluTanh:
-      return "gelu_tanh";
-    case Activation::kRelu:
-      return "relu";
-    case Activation::kRelu2:
-      return "relu2";
-  }
-  return "?";
+  return name_of(activation,
+                 std::array<std::string_view, 8>{"silu", "gelu", "gelu_tanh", "relu", "relu2",
+                                                 "sigmoid", "xielu", "clamped_glu"});
+}
+
+std::string_view to_text(RouterSpec::Scores scores) {
+  return name_of(scores,
+                 std::array<std::string_view, 3>{"softmax", "softmax_of_chosen", "sigmoid"});
 }
 
 }  // namespace plumb::model

@@ -14,82 +14,179 @@
 namespace plumb::model {
 
 // Where a run in 16 bits rounds inside a norm; float64 does not see it.
-enum class NormRounding {
+enum class NormRounding : uint8_t {
   kBeforeWeight,  // normalised in float32, rounded to the model's dtype, then times weight (llama)
-  kAfterWeight,   // all in float32, rounded once (gemma, olmo2)
+  kAfterWeight,   // all in float32, rounded once (gemma, olmo2, torch's layer_norm)
 };
 
 struct NormSpec {
-  enum class Kind { kRms, kLayer };
+  enum class Kind : uint8_t { kRms, kLayer };
   Kind kind = Kind::kRms;
   double eps = 1e-6;
   bool weight = true;
   bool bias = false;
-  bool unit_offset = false;  // times (1 + weight)
+  bool unit_offset = false;   // times (1 + weight)
+  bool input_scaled = false;  // rms_norm(weight * x) instead of weight * rms_norm(x)
   NormRounding rounding = NormRounding::kBeforeWeight;
 };
 
 // How the rotation's inverse frequencies are derived from theta.
 struct RopeScaling {
-  enum class Kind { kDefault, kLinear, kDynamic, kLlama3 };
+  enum class Kind : uint8_t { kDefault, kLinear, kDynamic, kLlama3, kYarn, kLongRope };
   Kind kind = Kind::kDefault;
   double factor = 1.0;
   double low_freq_factor = 1.0;                 // llama3
   double high_freq_factor = 4.0;                // llama3
-  double original_max_position_embeddings = 0;  // llama3
+  double beta_fast = 32.0;                      // yarn
+  double beta_slow = 1.0;                       // yarn
+  bool truncate = true;                         // yarn
+  std::vector<double> short_factor;             // longrope
+  std::vector<double> long_factor;              // longrope
+  double original_max_position_embeddings = 0;  // llama3, yarn, longrope
   double max_position_embeddings = 0;           // dynamic
 
   bool operator==(const RopeScaling&) const = default;
 };
 
+// Which dimensions of a head turn together.
+enum class RopePairs : uint8_t {
+  kHalves,               // (i, i + rotary_dim / 2)
+  kInterleaved,          // (2i, 2i + 1)
+  kInterleavedToHalves,  // (2i, 2i + 1), written to (i, i + rotary_dim / 2)
+};
+
+// Where a run in 16 bits rounds in a rope.
+enum class RopeRounding : uint8_t {
+  kEveryStep,  // cos and sin, products and sum each in the model's dtype (llama)
+  kTableOnly,  // cos and sin rounded, the rotation in float32 (cohere2)
+  kOutput,     // all in float32, rounded once (olmo2, ernie4_5)
+};
+
 struct RopeSpec {
   double theta = 10000.0;
-  int rotary_dim = 0;  // the first rotary_dim dimensions of a head rotate, the rest pass
+  int rotary_dim = 0;     // so many dimensions of a head rotate, the rest pass
+  int rotary_offset = 0;  // the first that does
+  RopePairs pairs = RopePairs::kHalves;
   RopeScaling scaling;
+  double attention_factor = 1.0;  // on cos and sin (yarn, longrope)
+  RopeRounding rounding = RopeRounding::kEveryStep;
 
   bool operator==(const RopeSpec&) const = default;
 };
 
 struct QkNormSpec {
   NormSpec norm;
+  bool flat = false;             // over all heads at once instead of each by itself
+  bool weight_per_head = false;  // every head has its own weight
+  bool after_rope = false;
+  double query_multiplier = 1.0;  // on q, right after its norm
+};
+
+// q *= 1 + beta ln(1 + floor(position / original_max_position_embeddings))
+struct QueryTemperature {
+  double beta = 0.0;
+  double original_max_position_embeddings = 1.0;
 };
 
 struct AttentionSpec {
   int num_attention_heads = 0;
   int num_key_value_heads = 0;
   int head_dim = 0;
-  double scale = 1.0;     // of the scores
+  double scale = 1.0;      // of the scores
   int sliding_window = 0;  // keys a query sees, itself included; 0: all before it
-  double soft_cap = 0.0;  // c tanh(s / c) on the scaled scores; 0: none
+  double soft_cap = 0.0;   // c tanh(s / c) on the scaled scores; 0: none
   bool qkv_bias = false;
   bool o_bias = false;
+  bool sinks = false;         // a learned logit per head joins every softmax and is dropped after it
+  double qkv_clip = 0.0;      // clamps q, k, v before the rope; 0: none
+  bool key_value_conv = false;  // a causal convolution over k and v, two taps per head, before all
   std::optional<QkNormSpec> qk_norm;
   std::optional<RopeSpec> rope;  // none: no positional encoding in this layer
+  std::optional<QueryTemperature> query_temperature;
+  std::optional<NormSpec> output_norm;  // per head, on the context
+  bool output_gate = false;             // context * sigmoid(gate_proj(input))
 };
 
-using MixerSpec = std::variant<AttentionSpec>;
+// Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434).
+struct LatentAttentionSpec {
+  int num_attention_heads = 0;
+  int q_lora_rank = 0;  // 0: queries straight from the input
+  int kv_lora_rank = 0;
+  int nope_dim = 0;
+  int rope_dim = 0;
+  int value_dim = 0;
+  double scale = 1.0;
+  bool bias = false;  // on q_a, kv_a and o projections
+  NormSpec latent_norm;
+  RopeSpec rope;
+};
 
-enum class Activation { kSilu, kGelu, kGeluTanh, kRelu, kRelu2 };
+// Gated delta net (arXiv 2412.06464), as Qwen3-Next has it.
+struct GatedDeltaNetSpec {
+  int num_key_heads = 0;
+  int num_value_heads = 0;
+  int key_dim = 0;
+  int value_dim = 0;
+  int conv_kernel = 4;
+  double query_scale = 1.0;  // on q at unit length: key_dim^-0.5
+  NormSpec output_norm;  // gated by silu(z)
+};
 
-// act(gate) * up, then down.
+using MixerSpec = std::variant<AttentionSpec, LatentAttentionSpec, GatedDeltaNetSpec>;
+
+enum class Activation : uint8_t {
+  kSilu,
+  kGelu,
+  kGeluTanh,
+  kRelu,
+  kRelu2,
+  kSigmoid,
+  kXielu,        // with four scalar weights (arXiv 2411.13010)
+  kClampedGlu,   // gpt_oss: gate sigmoid(alpha gate) (up + 1), both clamped
+};
+
+// down(act(gate) * up), or down(act(up)) without a gate.
 struct MlpSpec {
   int intermediate_size = 0;
   Activation activation = Activation::kSilu;
+  bool gated = true;
   bool bias = false;
 };
 
 struct RouterSpec {
+  enum class Scores : uint8_t {
+    kSoftmax,          // over all experts, then the choice
+    kSoftmaxOfChosen,  // the choice on logits, then over the chosen
+    kSigmoid,
+  };
   int num_experts = 0;
   int top_k = 0;
+  Scores scores = Scores::kSoftmax;
+  bool logit_bias = false;       // on the router's projection
+  bool correction_bias = false;  // on the scores, for the choice alone
+  int num_groups = 1;            // the choice is among the experts of the best groups
+  int top_groups = 1;
   bool normalize = true;  // divide the chosen weights by their sum
+  double scaling = 1.0;   // on the weights
+  bool weights_rounded = false;  // to the model's dtype, before they multiply
+  bool in_float32 = false;       // the projection too
 
   bool operator==(const RouterSpec&) const = default;
+};
+
+struct SharedExpertSpec {
+  int intermediate_size = 0;
+  bool gated = false;  // times sigmoid of a projection to one number
 };
 
 struct MoeSpec {
   RouterSpec router;
   int intermediate_size = 0;
   Activation activation = Activation::kSilu;
+  bool bias = false;
+  double glu_limit = 0.0;  // kClampedGlu
+  double glu_alpha = 0.0;  // kClampedGlu
+  std::optional<SharedExpertSpec> shared;
 };
 
 using FeedForwardSpec = std::variant<MlpSpec, MoeSpec>;
@@ -101,6 +198,9 @@ struct LayerSpec {
   std::optional<NormSpec> ffn_post_norm;
   MixerSpec mixer;
   FeedForwardSpec ffn;
+  bool parallel = false;             // the feed-forward reads what the mixer reads
+  double residual_multiplier = 1.0;  // on what a branch adds
+  bool residual_gate = false;        // learned norm-preserving mix instead of a sum
 };
 
 struct Spec {
@@ -109,9 +209,12 @@ struct Spec {
   int hidden_size = 0;
   double embedding_multiplier = 1.0;
   bool embedding_multiplier_rounded = false;  // to the weights' dtype before it multiplies
+  std::optional<NormSpec> embedding_norm;
   std::vector<LayerSpec> layers;
   NormSpec final_norm;
   bool tie_word_embeddings = false;
+  bool normalized_head = false;  // the head's rows at unit length
+  double logit_multiplier = 1.0;
   double final_soft_cap = 0.0;
   // Positions beyond which the model was not made to run; 0: unknown.
   int64_t max_position_embeddings = 0;
@@ -120,6 +223,9 @@ struct Spec {
 // The names that configs, graphs and reports use.
 std::string_view to_text(NormRounding rounding);
 std::string_view to_text(RopeScaling::Kind kind);
+std::string_view to_text(RopePairs pairs);
+std::string_view to_text(RopeRounding rounding);
 std::string_view to_text(Activation activation);
+std::string_view to_text(RouterSpec::Scores scores);
 
 }  // namespace plumb::model

@@ -44,8 +44,35 @@ class Query {
     if (op_.soft_cap > 0.0) cap();
   }
 
-  void softmax() {
+  // With a sink, a logit that takes its share of the sum and is then dropped.
+  void softmax(const double* sink) {
+    if (sink != nullptr) p_.push_back(*sink);
     const double most = *std::max_element(p_.begin(), p_.end());
+    if (sink != nullptr) {
+      for (double& v : p_) v -= most;
+      a_.round(Attention::kShifted, p_, element_);
+    }
+    normalize(sink != nullptr ? 0.0 : most);
+    if (sink != nullptr) p_.pop_back();
+    a_.round(Attention::kProbabilities, p_, element_);
+  }
+
+  // sum_s p[s] v[s]
+  template <class Heads>
+  void mix(const Heads& v, size_t head, double* out, size_t out_element) const {
+    const auto dim = static_cast<size_t>(op_.value_dim);
+    std::fill(out, out + dim, 0.0);
+    for (size_t s = 0; s < p_.size(); ++s) {
+      const double* value = &v(begin_ + s, head, 0);
+      for (size_t i = 0; i < dim; ++i) out[i] += p_[s] * value[i];
+    }
+    if constexpr (A::kEmulates) add_noise(v, head, out, out_element);
+    a_.round(Attention::kOutput, {out, dim}, out_element);
+  }
+
+ private:
+  // exp(p - most) over its sum
+  void normalize(double most) {
     double sum = 0.0;
     for (double& v : p_) {
       const double shifted = v - most;
@@ -58,23 +85,8 @@ class Query {
     }
     sum = a_.relative(sum, std::sqrt(static_cast<double>(p_.size()) / 3.0), ~element_);
     for (double& v : p_) v /= sum;
-    a_.round(Attention::kProbabilities, p_, element_);
   }
 
-  // sum_s p[s] v[s]
-  template <class Heads>
-  void mix(const Heads& v, size_t head, double* out, size_t out_element) const {
-    const auto dim = static_cast<size_t>(op_.head_dim);
-    std::fill(out, out + dim, 0.0);
-    for (size_t s = 0; s < p_.size(); ++s) {
-      const double* value = &v(begin_ + s, head, 0);
-      for (size_t i = 0; i < dim; ++i) out[i] += p_[s] * value[i];
-    }
-    if constexpr (A::kEmulates) add_noise(v, head, out, out_element);
-    a_.round(Attention::kOutput, {out, dim}, out_element);
-  }
-
- private:
   void cap() {
     for (double& v : p_) v /= op_.soft_cap;
     a_.round(Attention::kDivided, p_, element_);
@@ -87,7 +99,7 @@ class Query {
 
   template <class Heads>
   void add_noise(const Heads& v, size_t head, double* out, size_t out_element) const {
-    const auto dim = static_cast<size_t>(op_.head_dim);
+    const auto dim = static_cast<size_t>(op_.value_dim);
     std::vector<double> squares(dim, 0.0);
     for (size_t s = 0; s < p_.size(); ++s) {
       const double* value = &v(begin_ + s, head, 0);
@@ -115,7 +127,10 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
   const Matrix& values = operand(a, Attention::kValue, *in[2], storage[2]);
   const auto heads = static_cast<size_t>(op.heads);
   const auto kv_heads = static_cast<size_t>(op.kv_heads);
+  const auto value_dim = static_cast<size_t>(op.value_dim);
   const auto window = static_cast<size_t>(op.window);
+  std::vector<double> sinks;
+  if (context.has_weight(0)) sinks = context.weight(0).values();
   for_sequences(context, [&](const Sequence& sequence, size_t first) {
     const size_t rows = sequence.rows();
     const auto q = as_heads(queries, first, rows, heads);
@@ -126,10 +141,10 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
       const size_t kv = h / (heads / kv_heads);
       for (size_t t = 0; t < rows; ++t) {
         const size_t begin = window > 0 && t + 1 > window ? t + 1 - window : 0;
-        Query<A> query(a, op, begin, t + 1, ((first + t) * heads + h) * rows);
+        Query<A> query(a, op, begin, t + 1, ((first + t) * heads + h) * (rows + 1));
         query.score(&q(t, h, 0), k, kv);
-        query.softmax();
-        query.mix(v, kv, &o(t, h, 0), ((first + t) * heads + h) * static_cast<size_t>(op.head_dim));
+        query.softmax(sinks.empty() ? nullptr : &sinks[h]);
+        query.mix(v, kv, &o(t, h, 0), ((first + t) * heads + h) * value_dim);
       }
     });
   });

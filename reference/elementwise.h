@@ -1,6 +1,9 @@
 // Ops that treat every element alike: the loop over rows, shared out over threads.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "reference/context.h"
 #include "reference/matrix.h"
 
@@ -12,6 +15,12 @@ void for_rows(const Context& context, const Matrix& y, Body&& body) {
   context.threads.for_ranges(y.shape(0), kRowGrain, [&](size_t begin, size_t end) {
     for (size_t t = begin; t < end; ++t) body(t, t * y.shape(1));
   });
+}
+
+// The weight of part g of a row: a weight as wide as one part is shared by all.
+inline std::span<const double> part_of(const std::vector<double>& weight, size_t g, size_t width) {
+  if (weight.size() <= width) return weight;
+  return std::span(weight).subspan(g * width, width);
 }
 
 }  // namespace plumb::reference

@@ -4,7 +4,7 @@ namespace plumb::reference {
 
 template <class A>
 void compute(const A& a, const graph::Embedding&, const Context& context, Inputs, Outputs out) {
-  using Step = graph::Embedding::Step;
+  using Step = graph::Embedding;
   const model::WeightView& table = context.weight(0);
   Matrix& y = out[0];
   for_sequences(context, [&](const Sequence& sequence, size_t first) {

@@ -48,6 +48,39 @@ std::vector<size_t> rows_by_sequence(const Context& context, const std::vector<A
   return counts;
 }
 
+// act(gate) * up, into `gate`
+template <class A>
+void combine(const A& a, const Experts& op, Matrix& gate, const Matrix& up) {
+  const std::span<double> y(gate.data(), gate.size());
+  const auto clamp = [&](double v) { return v > op.glu_limit ? op.glu_limit : v; };
+  const bool clamped = op.activation == model::Activation::kClampedGlu;
+  for (size_t i = 0; i < y.size(); ++i) {
+    if (clamped) {
+      const double x = clamp(y[i]);
+      const double scaled = a.round(Experts::kActivated, x * op.glu_alpha, i);
+      const double sigmoid = a.round(
+          Experts::kActivated, activate(a, model::Activation::kSigmoid, scaled, i), i);
+      y[i] = x * sigmoid;
+    } else {
+      y[i] = activate(a, op.activation, y[i], i);
+    }
+  }
+  a.round(Experts::kActivated, y, 0);
+  for (size_t i = 0; i < y.size(); ++i) {
+    const double u = up.data()[i];
+    y[i] *= clamped ? a.round(Experts::kActivated, -clamp(-clamp(u)) + 1.0, i) : u;
+  }
+  a.round(Experts::kProduct, y, 0);
+}
+
+// The bias of expert e, where there is one.
+std::vector<double> bias_of(const Context& context, size_t weight, size_t e, size_t width) {
+  if (!context.has_weight(weight)) return {};
+  std::vector<double> bias(width);
+  context.weight(weight).widen(e, 1, bias);
+  return bias;
+}
+
 // down(act(gate x) * up x) of expert e
 template <class A>
 Matrix run_expert(const A& a, const Experts& op, const Context& context, size_t e, const Matrix& x,
@@ -60,18 +93,14 @@ Matrix run_expert(const A& a, const Experts& op, const Context& context, size_t 
   const Context apart{context.op, context.sequences, context.weights, context.threads, 1};
   Matrix gate = make_matrix(rows, inner);
   Matrix up = make_matrix(rows, inner);
-  project(a.stream(3 * e), steps, apart, x, segments, context.weight(0), e * inner, {}, gate);
-  project(a.stream(3 * e + 1), steps, apart, x, segments, context.weight(1), e * inner, {}, up);
-  const auto noise = a.stream(3 * e);
-  for (size_t i = 0; i < gate.size(); ++i) {
-    gate.data()[i] = activate(noise, op.activation, gate.data()[i], i);
-  }
-  a.round(Experts::kActivated, {gate.data(), gate.size()}, 0);
-  for (size_t i = 0; i < gate.size(); ++i) gate.data()[i] *= up.data()[i];
-  a.round(Experts::kProduct, {gate.data(), gate.size()}, 0);
   Matrix down = make_matrix(rows, outer);
-  project(a.stream(3 * e + 2), steps, apart, gate, segments, context.weight(2), e * outer, {},
-          down);
+  project(a.stream(3 * e), steps, apart, x, segments, {context.weight(0), e * inner},
+          bias_of(context, 3, e, inner), gate);
+  project(a.stream(3 * e + 1), steps, apart, x, segments, {context.weight(1), e * inner},
+          bias_of(context, 4, e, inner), up);
+  combine(a.stream(3 * e), op, gate, up);
+  project(a.stream(3 * e + 2), steps, apart, gate, segments, {context.weight(2), e * outer},
+          bias_of(context, 5, e, outer), down);
   return down;
 }
 

@@ -7,7 +7,7 @@ namespace plumb::reference {
 template <class A>
 void compute(const A& a, const graph::GatedActivation& op, const Context& context, Inputs in,
              Outputs out) {
-  using Step = graph::GatedActivation::Step;
+  using Step = graph::GatedActivation;
   for_rows(context, out[0], [&](size_t t, size_t element) {
     const auto gate = row(*in[0], t);
     const auto up = row(*in[1], t);

@@ -3,6 +3,7 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace plumb::reference {
 namespace {
@@ -14,6 +15,16 @@ Matrix squares(const Matrix& x, size_t rows) {
   Matrix result = make_matrix(rows, x.shape(1));
   for (size_t i = 0; i < result.size(); ++i) result.data()[i] = x.data()[i] * x.data()[i];
   return result;
+}
+
+void normalize_rows(std::vector<double>& w, size_t inner) {
+  constexpr double kLeastLength = 1e-12;
+  for (size_t row = 0; row < w.size(); row += inner) {
+    double squares = 0.0;
+    for (size_t k = 0; k < inner; ++k) squares += w[row + k] * w[row + k];
+    const double length = std::max(std::sqrt(squares), kLeastLength);
+    for (size_t k = 0; k < inner; ++k) w[row + k] /= length;
+  }
 }
 
 // Adds the noise of accumulation to the columns [begin, begin + columns) of y, sized on the rows of
@@ -47,8 +58,8 @@ void multiply(const double* x, size_t rows, size_t inner, const double* w, size_
 
 template <class A>
 void project(const A& a, const ProjectionSteps& steps, const Context& context, const Matrix& input,
-             std::span<const size_t> segments, const model::WeightView& weight, size_t first,
-             std::span<const double> bias, Matrix& y) {
+             std::span<const size_t> segments, const WeightRows& rows, std::span<const double> bias,
+             Matrix& y) {
   Matrix rounded;
   const Matrix& x = operand(a, steps.input, input, rounded);
   const size_t inner = x.shape(1);
@@ -58,12 +69,13 @@ void project(const A& a, const ProjectionSteps& steps, const Context& context, c
   context.threads.for_ranges(width, kTile, [&](size_t begin, size_t end) {
     const size_t columns = end - begin;
     std::vector<double> w(columns * inner);
-    weight.widen(first + begin, columns, w);
+    rows.weight.widen(rows.first + begin, columns, w);
+    if (rows.normalized) normalize_rows(w, inner);
     size_t at = 0;
-    for (const size_t rows : segments) {
-      multiply(x.data() + at * inner, rows, inner, w.data(), columns, &y.data()[at * width + begin],
-               width);
-      at += rows;
+    for (const size_t count : segments) {
+      multiply(x.data() + at * inner, count, inner, w.data(), columns,
+               &y.data()[at * width + begin], width);
+      at += count;
     }
     if constexpr (A::kEmulates) {
       add_accumulation_noise(a, steps.sum, x_squares, w, begin, columns, y);
@@ -77,10 +89,10 @@ void project(const A& a, const ProjectionSteps& steps, const Context& context, c
 }
 
 template void project(const Exact&, const ProjectionSteps&, const Context&, const Matrix&,
-                      std::span<const size_t>, const model::WeightView&, size_t,
-                      std::span<const double>, Matrix&);
+                      std::span<const size_t>, const WeightRows&, std::span<const double>,
+                      Matrix&);
 template void project(const Emulated&, const ProjectionSteps&, const Context&, const Matrix&,
-                      std::span<const size_t>, const model::WeightView&, size_t,
-                      std::span<const double>, Matrix&);
+                      std::span<const size_t>, const WeightRows&, std::span<const double>,
+                      Matrix&);
 
 }  // namespace plumb::reference

@@ -22,13 +22,20 @@ struct ProjectionSteps {
   int output;
 };
 
-// y = x W^T (+ bias), where W is rows [first, first + y.width) of `weight`, widened tile by tile.
-// `bias` may be empty. `segments` are the row counts of x that are multiplied apart from each other
-// (the sequences), so that none can touch another's bits.
+// Rows [first, first + width of the result) of a weight.
+struct WeightRows {
+  const model::WeightView& weight;
+  size_t first = 0;
+  bool normalized = false;  // each at unit length: w / max(|w|, 1e-12), as torch's normalize
+};
+
+// y = x W^T (+ bias), W widened tile by tile. `bias` may be empty. `segments` are the row counts of
+// x that are multiplied apart from each other (the sequences), so that none can touch another's
+// bits.
 template <class A>
 void project(const A& a, const ProjectionSteps& steps, const Context& context, const Matrix& x,
-             std::span<const size_t> segments, const model::WeightView& weight, size_t first,
-             std::span<const double> bias, Matrix& y);
+             std::span<const size_t> segments, const WeightRows& rows, std::span<const double> bias,
+             Matrix& y);
 
 // x with sub-step `step` applied; no copy where nothing rounds.
 template <class A>

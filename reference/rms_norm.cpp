@@ -6,42 +6,53 @@
 namespace plumb::reference {
 namespace {
 
-// y = x / sqrt(mean(x^2) + eps) * w over one group
+using graph::RmsNorm;
+
+// y = x / sqrt(mean(x^2) + eps) * w over one group; an empty w scales nothing
 template <class A>
-void normalize(const A& a, const graph::RmsNorm& op, std::span<const double> x,
-               std::span<const double> w, std::span<double> y, size_t element) {
-  using Step = graph::RmsNorm::Step;
+void normalize(const A& a, const RmsNorm& op, std::span<const double> x, std::span<const double> w,
+               std::span<double> y, size_t element) {
+  std::copy(x.begin(), x.end(), y.begin());
+  if (op.input_scaled) {
+    for (size_t i = 0; i < y.size(); ++i) y[i] *= w[i];
+    a.round(RmsNorm::kScaled, y, element);
+  }
   double squares = 0.0;
   double fourths = 0.0;
-  for (const double v : x) squares += v * v;
+  for (const double v : y) squares += v * v;
   if constexpr (A::kEmulates) {
-    for (const double v : x) fourths += v * v * v * v;
+    for (const double v : y) fourths += v * v * v * v;
   }
-  squares = a.sum(Step::kMeanSquare, squares, fourths, x.size(), element);
-  const double mean = squares / static_cast<double>(x.size());
+  squares = a.sum(RmsNorm::kMeanSquare, squares, fourths, y.size(), element);
+  const double mean = squares / static_cast<double>(y.size());
   const double inverse = a.function(1.0 / std::sqrt(mean + op.eps), element);
-  for (size_t i = 0; i < y.size(); ++i) y[i] = x[i] * inverse;
-  a.round(Step::kNormalized, y, element);
+  for (double& v : y) v *= inverse;
+  if (w.empty() || op.input_scaled) {
+    a.round(RmsNorm::kOutput, y, element);
+    return;
+  }
+  a.round(RmsNorm::kNormalized, y, element);
   for (size_t i = 0; i < y.size(); ++i) y[i] *= w[i];
-  a.round(Step::kOutput, y, element);
+  a.round(RmsNorm::kOutput, y, element);
 }
 
 }  // namespace
 
 template <class A>
-void compute(const A& a, const graph::RmsNorm& op, const Context& context, Inputs in,
-             Outputs out) {
-  std::vector<double> w = context.weight(0).values();
+void compute(const A& a, const RmsNorm& op, const Context& context, Inputs in, Outputs out) {
+  std::vector<double> w;
+  if (context.has_weight(0)) w = context.weight(0).values();
   if (op.unit_offset) {
     for (double& v : w) v += 1.0;
   }
-  const size_t width = w.size();
+  const auto groups = static_cast<size_t>(op.groups);
+  const size_t width = out[0].shape(1) / groups;
   for_rows(context, out[0], [&](size_t t, size_t element) {
     const auto x = row(*in[0], t);
     const auto y = row(out[0], t);
-    for (size_t g = 0; g < static_cast<size_t>(op.groups); ++g) {
-      normalize(a, op, x.subspan(g * width, width), w, y.subspan(g * width, width),
-                element + g * width);
+    for (size_t g = 0; g < groups; ++g) {
+      normalize(a, op, x.subspan(g * width, width), part_of(w, g, width),
+                y.subspan(g * width, width), element + g * width);
     }
   });
 }

@@ -6,6 +6,9 @@
 namespace plumb::reference {
 namespace {
 
+using graph::Rope;
+using model::RopePairs;
+
 // cos and sin of one position's angles.
 struct Turn {
   std::vector<double> cos;
@@ -24,67 +27,88 @@ std::vector<double> held_frequencies(const A& a, const model::RopeSpec& rope, do
   for (size_t i = 0; i < frequencies.size(); ++i) {
     const double exponent = 2.0 * static_cast<double>(i) / rope.rotary_dim * log_theta;
     const double roundings = i == 0 ? 0.0 : std::sqrt(exponent * exponent + kOtherRoundings);
-    frequencies[i] =
-        a.relative(frequencies[i], roundings, ~(sequence * frequencies.size() + i));
+    frequencies[i] = a.relative(frequencies[i], roundings, ~(sequence * frequencies.size() + i));
   }
-  a.round(graph::Rope::kAngle, frequencies, 0);
+  a.round(Rope::kAngle, frequencies, 0);
   return frequencies;
 }
 
 template <class A>
-Turn turn_at(const A& a, const std::vector<double>& frequencies, double position, size_t element) {
-  using Step = graph::Rope::Step;
+Turn turn_at(const A& a, const Rope& op, const std::vector<double>& frequencies, double position,
+             size_t element) {
   Turn turn;
   std::vector<double> angles(frequencies);
   for (double& angle : angles) angle *= position;
-  a.round(Step::kAngle, angles, element);
+  a.round(Rope::kAngle, angles, element);
   for (const double angle : angles) {
     turn.cos.push_back(std::cos(angle));
     turn.sin.push_back(std::sin(angle));
   }
-  a.function(turn.cos, element);
-  a.function(turn.sin, element + angles.size());
-  a.round(Step::kTable, turn.cos, element);
-  a.round(Step::kTable, turn.sin, element + angles.size());
+  for (auto* table : {&turn.cos, &turn.sin}) {
+    a.function(*table, element);
+    for (double& v : *table) v *= op.rope.attention_factor;
+    a.round(Rope::kTable, *table, element);
+    element += angles.size();
+  }
   return turn;
 }
 
-// (x_i, x_j) -> (x_i cos - x_j sin, x_j cos + x_i sin), j = i + half
+// Where pair i of a rotated part stands: what is read, and where it is written.
+struct Pair {
+  size_t first;
+  size_t second;
+};
+
+Pair read_pair(RopePairs pairs, size_t i, size_t half) {
+  return pairs == RopePairs::kHalves ? Pair{i, i + half} : Pair{2 * i, 2 * i + 1};
+}
+
+Pair written_pair(RopePairs pairs, size_t i, size_t half) {
+  return pairs == RopePairs::kInterleaved ? Pair{2 * i, 2 * i + 1} : Pair{i, i + half};
+}
+
+// (x_i, x_j) -> (x_i cos - x_j sin, x_j cos + x_i sin) for the pairs of one head
 template <class A>
-void rotate(const A& a, const Turn& turn, std::span<const double> x, std::span<double> y,
-            size_t element) {
-  using Step = graph::Rope::Step;
+void rotate(const A& a, const Rope& op, const Turn& turn, std::span<const double> head,
+            std::span<double> out, size_t element) {
+  std::copy(head.begin(), head.end(), out.begin());
+  const auto offset = static_cast<size_t>(op.rope.rotary_offset);
+  const auto x = head.subspan(offset, static_cast<size_t>(op.rope.rotary_dim));
+  const auto y = out.subspan(offset, x.size());
   const size_t half = turn.cos.size();
   for (size_t i = 0; i < half; ++i) {
-    const size_t j = i + half;
-    const double x_cos = a.round(Step::kProduct, x[i] * turn.cos[i], 2 * (element + i));
-    const double y_sin = a.round(Step::kProduct, x[j] * turn.sin[i], 2 * (element + i) + 1);
-    const double y_cos = a.round(Step::kProduct, x[j] * turn.cos[i], 2 * (element + j));
-    const double x_sin = a.round(Step::kProduct, x[i] * turn.sin[i], 2 * (element + j) + 1);
-    y[i] = a.round(Step::kOutput, x_cos - y_sin, element + i);
-    y[j] = a.round(Step::kOutput, y_cos + x_sin, element + j);
+    const Pair from = read_pair(op.rope.pairs, i, half);
+    const Pair to = written_pair(op.rope.pairs, i, half);
+    const auto product = [&](double v, double factor, size_t which) {
+      return a.round(Rope::kProduct, v * factor, 4 * (element + i) + which);
+    };
+    const double first = product(x[from.first], turn.cos[i], 0);
+    const double minus = product(x[from.second], turn.sin[i], 1);
+    const double second = product(x[from.second], turn.cos[i], 2);
+    const double plus = product(x[from.first], turn.sin[i], 3);
+    y[to.first] = a.round(Rope::kOutput, first - minus, element + to.first);
+    y[to.second] = a.round(Rope::kOutput, second + plus, element + to.second);
   }
-  for (size_t i = 2 * half; i < x.size(); ++i) y[i] = x[i];
 }
 
 }  // namespace
 
 template <class A>
-void compute(const A& a, const graph::Rope& op, const Context& context, Inputs in, Outputs out) {
+void compute(const A& a, const Rope& op, const Context& context, Inputs in, Outputs out) {
   const auto dim = static_cast<size_t>(op.head_dim);
   size_t index = 0;
-  for_sequences(context, [&](const Sequence& sequence, size_t first) {
+  for_sequences(context, [&](const Sequence& sequence, size_t start) {
     const std::vector<double> frequencies =
         held_frequencies(a, op.rope, sequence.length(), index++);
     context.threads.for_ranges(sequence.rows(), kRowGrain, [&](size_t begin, size_t end) {
-      for (size_t t = first + begin; t < first + end; ++t) {
+      for (size_t t = start + begin; t < start + end; ++t) {
         const auto x = row(*in[0], t);
         const auto y = row(out[0], t);
-        const auto position = static_cast<double>(sequence.first_position) +
-                              static_cast<double>(t - first);
-        const Turn turn = turn_at(a, frequencies, position, t * x.size());
+        const auto position =
+            static_cast<double>(sequence.first_position) + static_cast<double>(t - start);
+        const Turn turn = turn_at(a, op, frequencies, position, t * x.size());
         for (size_t h = 0; h < static_cast<size_t>(op.heads); ++h) {
-          rotate(a, turn, x.subspan(h * dim, dim), y.subspan(h * dim, dim),
+          rotate(a, op, turn, x.subspan(h * dim, dim), y.subspan(h * dim, dim),
                  t * x.size() + h * dim);
         }
       }

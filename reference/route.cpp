@@ -1,24 +1,27 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
+#include "reference/activation.h"
 #include "reference/elementwise.h"
 #include "reference/kernels.h"
 
 namespace plumb::reference {
 namespace {
 
+using graph::Route;
+using model::RouterSpec;
+
 template <class A>
-std::vector<double> softmax(const A& a, std::span<const double> x, size_t element) {
-  using Step = graph::Route::Step;
+std::vector<double> softmax(const A& a, std::vector<double> x, size_t element) {
   const double most = *std::max_element(x.begin(), x.end());
-  std::vector<double> p;
-  for (const double v : x) p.push_back(std::exp(v - most));
-  a.function(p, element);
-  const double sum = std::accumulate(p.begin(), p.end(), 0.0);
-  for (double& v : p) v /= sum;
-  a.round(Step::kProbabilities, p, element);
-  return p;
+  for (double& v : x) v = std::exp(v - most);
+  a.function(x, element);
+  const double sum = std::accumulate(x.begin(), x.end(), 0.0);
+  for (double& v : x) v /= sum;
+  a.round(Route::kScores, x, element);
+  return x;
 }
 
 // Best first; among equals the lower index.
@@ -37,25 +40,68 @@ std::vector<size_t> top_k(std::span<const double> scores, size_t k) {
   return chosen;
 }
 
+// Experts outside the best groups cannot be chosen. A group is worth its two best experts.
+void close_groups(const RouterSpec& router, std::vector<double>& scores) {
+  const auto groups = static_cast<size_t>(router.num_groups);
+  const size_t size = scores.size() / groups;
+  std::vector<double> worth;
+  for (size_t g = 0; g < groups; ++g) {
+    const std::span<const double> group(&scores[g * size], size);
+    double sum = 0.0;
+    for (const size_t i : top_k(group, 2)) sum += group[i];
+    worth.push_back(sum);
+  }
+  std::vector<bool> open(groups, false);
+  for (const size_t g : top_k(worth, static_cast<size_t>(router.top_groups))) open[g] = true;
+  for (size_t e = 0; e < scores.size(); ++e) {
+    if (!open[e / size]) scores[e] = -std::numeric_limits<double>::infinity();
+  }
+}
+
+// The weights' scores: what the choice is made on, before correction and groups.
+template <class A>
+std::vector<double> score(const A& a, const RouterSpec& router, std::span<const double> logits,
+                          size_t element) {
+  std::vector<double> scores(logits.begin(), logits.end());
+  if (router.scores == RouterSpec::Scores::kSoftmax) return softmax(a, scores, element);
+  if (router.scores == RouterSpec::Scores::kSigmoid) {
+    for (size_t e = 0; e < scores.size(); ++e) {
+      scores[e] = activate(a, model::Activation::kSigmoid, scores[e], element + e);
+    }
+    a.round(Route::kScores, scores, element);
+  }
+  return scores;
+}
+
 }  // namespace
 
 template <class A>
-void compute(const A& a, const graph::Route& op, const Context& context, Inputs in, Outputs out) {
-  using Step = graph::Route::Step;
-  const auto k = static_cast<size_t>(op.router.top_k);
+void compute(const A& a, const Route& op, const Context& context, Inputs in, Outputs out) {
+  const RouterSpec& router = op.router;
+  std::vector<double> correction;
+  if (context.has_weight(0)) correction = context.weight(0).values();
   for_rows(context, out[0], [&](size_t t, size_t element) {
-    const auto scores = row(*in[0], t);
-    const std::vector<double> p = softmax(a, scores, t * scores.size());
-    const std::vector<size_t> chosen = top_k(p, k);
-    const auto ids = row(out[0], t);
-    const auto weights = row(out[1], t);
-    double sum = 0.0;
-    for (const size_t e : chosen) sum += p[e];
-    for (size_t i = 0; i < k; ++i) {
-      ids[i] = static_cast<double>(chosen[i]);
-      weights[i] = op.router.normalize ? p[chosen[i]] / sum : p[chosen[i]];
+    const auto logits = row(*in[0], t);
+    const std::vector<double> scores = score(a, router, logits, t * logits.size());
+    std::vector<double> choice = scores;
+    for (size_t e = 0; e < correction.size(); ++e) {
+      choice[e] = a.compute(choice[e] + correction[e], t * logits.size() + e);
     }
-    a.round(Step::kOutput, weights, element);
+    if (router.num_groups > 1) close_groups(router, choice);
+    const std::vector<size_t> chosen = top_k(choice, static_cast<size_t>(router.top_k));
+    std::vector<double> weights;
+    for (const size_t e : chosen) weights.push_back(scores[e]);
+    if (router.scores == RouterSpec::Scores::kSoftmaxOfChosen) {
+      weights = softmax(a, weights, element);
+    } else if (router.normalize) {
+      const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+      for (double& w : weights) w = a.compute(w / sum, element);
+    }
+    for (size_t i = 0; i < chosen.size(); ++i) {
+      out[0](t, i) = static_cast<double>(chosen[i]);
+      out[1](t, i) = weights[i] * router.scaling;
+    }
+    a.round(Route::kOutput, row(out[1], t), element);
   });
 }
 

@@ -5,7 +5,7 @@ namespace plumb::reference {
 
 template <class A>
 void compute(const A& a, const graph::Scale& op, const Context& context, Inputs in, Outputs out) {
-  using Step = graph::Scale::Step;
+  using Step = graph::Scale;
   const double factor = a.round(Step::kFactor, op.factor, 0);
   for_rows(context, out[0], [&](size_t t, size_t element) {
     const auto x = row(*in[0], t);

@@ -1,0 +1,97 @@
+#include "graph/blocks.h"
+
+namespace plumb::graph {
+
+using model::Activation;
+using model::MlpSpec;
+using model::MoeSpec;
+using trace::TapId;
+
+namespace {
+
+// down(act(gate) * up) with weights prefix + "gate_proj", ...
+ValueId gated_mlp(Draft& draft, const std::string& prefix, Activation activation, int inner,
+                  bool bias, ValueId in, int hidden_size, bool taps) {
+  const ValueId gate = draft.linear(in, prefix + "gate_proj", inner, bias);
+  const ValueId up = draft.linear(in, prefix + "up_proj", inner, bias);
+  const ValueId product = draft.add(GatedActivation{activation}, {gate, up});
+  if (taps) {
+    draft.tap(gate, TapId::kFfnGate);
+    draft.tap(up, TapId::kFfnUp);
+    draft.tap(product, TapId::kFfnAct);
+  }
+  return draft.linear(product, prefix + "down_proj", hidden_size, bias);
+}
+
+ValueId plain_mlp(Draft& draft, const MlpSpec& spec, ValueId in, int hidden_size) {
+  const ValueId up = draft.linear(in, "up_proj", spec.intermediate_size, spec.bias);
+  draft.tap(up, TapId::kFfnUp);
+  std::vector<model::WeightId> scalars;
+  if (spec.activation == Activation::kXielu) {
+    for (const char* role : {"xielu.alpha_p", "xielu.alpha_n", "xielu.beta", "xielu.eps"}) {
+      scalars.push_back(draft.weight(role, {1}));
+    }
+  }
+  const ValueId active =
+      draft.add(Activate{spec.activation}, {up}, draft.shape(up), std::move(scalars));
+  draft.tap(active, TapId::kFfnAct);
+  return draft.linear(active, "down_proj", hidden_size, spec.bias);
+}
+
+std::vector<model::WeightId> expert_weights(Draft& draft, const MoeSpec& spec, int hidden_size) {
+  const int64_t experts = spec.router.num_experts;
+  const int64_t inner = spec.intermediate_size;
+  const int64_t outer = hidden_size;
+  std::vector<model::WeightId> weights = {
+      draft.weight("experts.gate_proj.weight", {experts, inner, outer}),
+      draft.weight("experts.up_proj.weight", {experts, inner, outer}),
+      draft.weight("experts.down_proj.weight", {experts, outer, inner})};
+  if (spec.bias) {
+    weights.push_back(draft.weight("experts.gate_proj.bias", {experts, inner}));
+    weights.push_back(draft.weight("experts.up_proj.bias", {experts, inner}));
+    weights.push_back(draft.weight("experts.down_proj.bias", {experts, outer}));
+  }
+  return weights;
+}
+
+}  // namespace
+
+ValueId feed_forward(Draft& draft, const MlpSpec& spec, ValueId in, int hidden_size) {
+  if (!spec.gated) return plain_mlp(draft, spec, in, hidden_size);
+  return gated_mlp(draft, "", spec.activation, spec.intermediate_size, spec.bias, in, hidden_size,
+                   true);
+}
+
+ValueId feed_forward(Draft& draft, const MoeSpec& spec, ValueId in, int hidden_size) {
+  const model::RouterSpec& router = spec.router;
+  const ValueId logits = draft.linear(in, "router", router.num_experts, router.logit_bias,
+                                      {.in_float32 = router.in_float32});
+  draft.tap(logits, TapId::kRouterLogits);
+  std::vector<model::WeightId> correction;
+  if (router.correction_bias) {
+    correction.push_back(draft.weight("router.correction", {router.num_experts}));
+  }
+  const ValueId ids = draft.add(Route{router}, {logits}, {router.top_k}, std::move(correction));
+  const ValueId weights = draft.another_output({router.top_k});
+  draft.tap(ids, TapId::kRouterIds);
+  draft.tap(weights, TapId::kRouterWeights);
+  ValueId y = draft.add(Experts{.experts = router.num_experts,
+                                .intermediate_size = spec.intermediate_size,
+                                .activation = spec.activation,
+                                .bias = spec.bias,
+                                .glu_limit = spec.glu_limit,
+                                .glu_alpha = spec.glu_alpha},
+                        {in, ids, weights}, {hidden_size},
+                        expert_weights(draft, spec, hidden_size));
+  if (spec.shared) {
+    ValueId shared = gated_mlp(draft, "shared.", spec.activation, spec.shared->intermediate_size,
+                               false, in, hidden_size, false);
+    if (spec.shared->gated) {
+      shared = draft.add(Gate{}, {shared, draft.linear(in, "shared.router", 1, false)});
+    }
+    y = draft.add(Add{}, {y, shared});
+  }
+  return y;
+}
+
+}  // namespace plumb::graph

@@ -1,0 +1,26 @@
+#include "reference/activation.h"
+#include "reference/elementwise.h"
+#include "reference/kernels.h"
+
+namespace plumb::reference {
+
+template <class A>
+void compute(const A& a, const graph::Gate& op, const Context& context, Inputs in, Outputs out) {
+  using Step = graph::Gate;
+  const size_t gate_width = in[1]->shape(1);
+  for_rows(context, out[0], [&](size_t t, size_t element) {
+    const auto x = row(*in[0], t);
+    const auto gate = row(*in[1], t);
+    const auto y = row(out[0], t);
+    for (size_t i = 0; i < y.size(); ++i) {
+      y[i] = activate(a, op.activation, gate[i % gate_width], t * gate_width + i % gate_width);
+    }
+    a.round(Step::kActivated, y, element);
+    for (size_t i = 0; i < y.size(); ++i) y[i] *= x[i];
+    a.round(Step::kOutput, y, element);
+  });
+}
+
+PLUMB_INSTANTIATE_KERNEL(Gate)
+
+}  // namespace plumb::reference

@@ -1,0 +1,105 @@
+#include <cmath>
+
+#include "reference/kernels.h"
+
+namespace plumb::reference {
+namespace {
+
+using graph::GatedDeltaRule;
+
+// x / sqrt(sum x^2 + eps), times `scale`
+template <class A>
+std::vector<double> unit(const A& a, const double* x, size_t n, double eps, double scale,
+                         size_t element) {
+  double squares = 0.0;
+  double fourths = 0.0;
+  for (size_t i = 0; i < n; ++i) {
+    squares += x[i] * x[i];
+    fourths += x[i] * x[i] * x[i] * x[i];
+  }
+  squares = a.sum(GatedDeltaRule::kSum, squares, fourths, n, element);
+  const double inverse = a.function(1.0 / std::sqrt(squares + eps), element);
+  std::vector<double> y(x, x + n);
+  for (double& v : y) v *= inverse;
+  a.round(GatedDeltaRule::kUnit, y, element);
+  for (double& v : y) v *= scale;
+  a.round(GatedDeltaRule::kUnit, y, element);
+  return y;
+}
+
+// S^T x for the state S [key_dim, value_dim]
+template <class A>
+std::vector<double> read(const A& a, const Matrix& s, const std::vector<double>& x,
+                         size_t element) {
+  const size_t columns = s.shape(1);
+  std::vector<double> y(columns, 0.0);
+  std::vector<double> squares(columns, 0.0);
+  for (size_t i = 0; i < x.size(); ++i) {
+    for (size_t j = 0; j < columns; ++j) {
+      const double product = s(i, j) * x[i];
+      y[j] += product;
+      if constexpr (A::kEmulates) squares[j] += product * product;
+    }
+  }
+  for (size_t j = 0; j < columns; ++j) {
+    y[j] = a.sum(GatedDeltaRule::kSum, y[j], squares[j], x.size(), element + j);
+  }
+  return y;
+}
+
+// S <- exp(g) S + k (beta (v - (exp(g) S)^T k))^T
+template <class A>
+void update(const A& a, Matrix& s, const std::vector<double>& k, const double* v, double beta,
+            double g, size_t element) {
+  const size_t columns = s.shape(1);
+  const double decay = a.compute(a.function(std::exp(g), element), element);
+  for (double& x : s) x *= decay;
+  a.round(GatedDeltaRule::kState, {s.data(), s.size()}, element);
+  std::vector<double> delta = read(a, s, k, element);
+  for (size_t j = 0; j < columns; ++j) {
+    delta[j] = a.compute(a.compute(v[j] - delta[j], element + j) * beta, element + j);
+  }
+  for (size_t i = 0; i < k.size(); ++i) {
+    for (size_t j = 0; j < columns; ++j) {
+      s(i, j) += a.compute(k[i] * delta[j], element + i * columns + j);
+    }
+  }
+  a.round(GatedDeltaRule::kState, {s.data(), s.size()}, element);
+}
+
+}  // namespace
+
+template <class A>
+void compute(const A& a, const GatedDeltaRule& op, const Context& context, Inputs in,
+             Outputs out) {
+  const auto key_heads = static_cast<size_t>(op.key_heads);
+  const auto heads = static_cast<size_t>(op.value_heads);
+  const auto key_dim = static_cast<size_t>(op.key_dim);
+  const auto value_dim = static_cast<size_t>(op.value_dim);
+  const Matrix& qkv = *in[0];
+  const size_t state_size = key_dim * value_dim;
+  for_sequences(context, [&](const Sequence& sequence, size_t start) {
+    context.threads.for_each(heads, [&](size_t h) {
+      const size_t key_head = h / (heads / key_heads);
+      Matrix s = make_matrix(key_dim, value_dim);
+      s.fill(0.0);
+      for (size_t t = start; t < start + sequence.rows(); ++t) {
+        const double* q = &qkv(t, key_head * key_dim);
+        const double* k = q + key_heads * key_dim;
+        const double* v = &qkv(t, 2 * key_heads * key_dim + h * value_dim);
+        const size_t element = (t * heads + h) * 2 * state_size;
+        const auto query = unit(a, q, key_dim, op.unit_eps, op.query_scale, element);
+        const auto key = unit(a, k, key_dim, op.unit_eps, 1.0, element + key_dim);
+        update(a, s, key, v, (*in[1])(t, h), (*in[2])(t, h), element);
+        const auto y = read(a, s, query, element + state_size);
+        const auto to = row(out[0], t).subspan(h * value_dim, value_dim);
+        std::copy(y.begin(), y.end(), to.begin());
+        a.round(GatedDeltaRule::kOutput, to, t * heads * value_dim + h * value_dim);
+      }
+    });
+  });
+}
+
+PLUMB_INSTANTIATE_KERNEL(GatedDeltaRule)
+
+}  // namespace plumb::reference

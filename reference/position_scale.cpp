@@ -1,0 +1,28 @@
+#include <cmath>
+
+#include "reference/kernels.h"
+
+namespace plumb::reference {
+
+template <class A>
+void compute(const A& a, const graph::PositionScale& op, const Context& context, Inputs in,
+             Outputs out) {
+  using Step = graph::PositionScale;
+  for_sequences(context, [&](const Sequence& sequence, size_t start) {
+    for (size_t t = start; t < start + sequence.rows(); ++t) {
+      const auto position =
+          static_cast<double>(sequence.first_position) + static_cast<double>(t - start);
+      const double turns = std::floor(position / op.original_max_position_embeddings);
+      const double factor =
+          a.round(Step::kFactor, a.function(1.0 + op.beta * std::log(1.0 + turns), t), t);
+      const auto x = row(*in[0], t);
+      const auto y = row(out[0], t);
+      for (size_t i = 0; i < y.size(); ++i) y[i] = x[i] * factor;
+      a.round(Step::kOutput, y, t * y.size());
+    }
+  });
+}
+
+PLUMB_INSTANTIATE_KERNEL(PositionScale)
+
+}  // namespace plumb::reference
