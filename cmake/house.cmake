@@ -9,7 +9,7 @@ target_compile_options(plumb_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
   -Wno-missing-field-initializers
   # GCC 12 sees overflows in fmt's and the standard library's inlined code that are not there.
-  -Wno-stringop-overflow -Wno-array-bounds
+  -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict
   -Werror)
 target_include_directories(plumb_options INTERFACE ${PROJECT_SOURCE_DIR})
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
