@@ -14,5 +14,6 @@ void add_synth(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_graph(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
+void add_report(CLI::App& app, Action& action);
 
 }  // namespace plumb::cli
