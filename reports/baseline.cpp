@@ -31,6 +31,7 @@ Rows rows_of(const std::vector<Result>& results) {
 bool moved(double before, double after) {
   if (std::isnan(before) || std::isnan(after)) return std::isnan(before) != std::isnan(after);
   if (before == after) return false;
+  if (std::isinf(before)) return true;
   return !(std::abs(after - before) <= kMovedShare * std::abs(before));
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -153,11 +154,12 @@ std::vector<CaseGroup> case_groups(const std::vector<Result>& results) {
 }
 
 std::vector<std::string> candidate_names(const std::vector<Result>& results) {
-  std::vector<std::string> names;
+  std::set<std::pair<int, std::string>> candidates;
   for (const Result& result : results) {
-    const std::string& name = result.candidate.name;
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    candidates.emplace(type_rank(result.candidate.dtype), result.candidate.name);
   }
+  std::vector<std::string> names;
+  for (const auto& [rank, name] : candidates) names.push_back(name);
   return names;
 }
 

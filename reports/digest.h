@@ -64,7 +64,7 @@ struct CaseGroup {
 };
 std::vector<CaseGroup> case_groups(const std::vector<Result>& results);
 
-// Distinct candidate names in the order of the results.
+// Distinct candidate names, wider types first.
 std::vector<std::string> candidate_names(const std::vector<Result>& results);
 
 // How a verdict is shown: never by colour alone.
