@@ -89,6 +89,9 @@ details.case[open] { padding-bottom: 16px; margin-bottom: 16px; }
 details.case > summary { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 10px;
   padding: 9px 0; align-items: baseline; }
 details.case > summary::-webkit-details-marker { display: none; }
+details.case > summary::after { content: "›"; color: var(--quiet); align-self: center; }
+details.case[open] > summary::after { transform: rotate(90deg); }
+details.case > summary:hover strong { color: var(--link); }
 details.case > summary strong { overflow-wrap: anywhere; }
 .mark { font-weight: 700; width: 14px; text-align: center; }
 .sides { margin-left: auto; display: flex; flex-wrap: wrap; gap: 2px 18px; font-size: 13px;
@@ -134,7 +137,7 @@ svg.key { width: 22px; height: 12px; flex: none; }
   .fact .value { font-size: 18px; }
   section.facts { grid-template-columns: 1fr 1fr; }
   h1 { font-size: 27px; }
-  .sides { margin-left: 24px; width: 100%; }
+  .sides { margin-left: 24px; width: 100%; order: 1; }
 }
 )css";
 
