@@ -103,7 +103,7 @@ TEST(Plot, DrawsEveryKnownRatioOfALargeModelOnce) {
   Markup page;
   draw_drift(page, refs);
   EXPECT_EQ(xml_error(page.str()), "");
-  EXPECT_EQ(element_counts(page.str())["title"], known);
+  EXPECT_EQ(xml_contents(page.str()).elements["title"], known);
   EXPECT_EQ(page.str().find("nan"), std::string::npos);
 }
 
