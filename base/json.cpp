@@ -10,7 +10,6 @@ namespace plumb::base {
 namespace {
 
 constexpr int kDepthLimit = 32;
-constexpr size_t kSizeLimit = size_t{8} << 20;
 
 // Rejects duplicate keys while the parser builds the document.
 class KeyGuard {
@@ -54,10 +53,11 @@ Json parse_json(std::string_view text, const std::string& where) {
   }
 }
 
-Json read_json_file(const std::filesystem::path& file) {
+Json read_json_file(const std::filesystem::path& file, size_t size_limit) {
   const MappedFile mapped(file);
-  if (mapped.size() > kSizeLimit) {
-    throw InputError(file.string(), "", "the JSON file is larger than 8 MiB");
+  if (mapped.size() > size_limit) {
+    throw InputError(file.string(), "",
+                     "the JSON file is larger than " + std::to_string(size_limit >> 20) + " MiB");
   }
   return parse_json(mapped.text(), file.string());
 }

@@ -1,6 +1,7 @@
 // Strict JSON: what a config or an index may be, and nothing more lenient.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -17,7 +18,10 @@ using OrderedJson = nlohmann::ordered_json;
 // nesting deeper than 32, or a number that float64 cannot hold.
 Json parse_json(std::string_view text, const std::string& where);
 
-// Reads and parses a file of at most 8 MiB.
-Json read_json_file(const std::filesystem::path& file);
+// What a config or an index may weigh.
+inline constexpr size_t kConfigSizeLimit = size_t{8} << 20;
+
+// Reads and parses a file of at most `size_limit` bytes, a whole number of MiB.
+Json read_json_file(const std::filesystem::path& file, size_t size_limit = kConfigSizeLimit);
 
 }  // namespace plumb::base

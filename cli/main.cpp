@@ -29,6 +29,7 @@ int run(int argc, char** argv) {
   plumb::cli::add_graph(app, action);
   plumb::cli::add_run(app, action);
   plumb::cli::add_check(app, action);
+  plumb::cli::add_report(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
