@@ -1,8 +1,8 @@
 // The two ways in which a command can end without a verdict.
 //
-// InputError: the input or the call is wrong. The command line prints its one line and exits with 2.
-// Everything else that escapes is an internal fault (exit 3). What ran and differs is no error: it
-// is a returned verdict.
+// InputError: the input or the call is wrong. The command line prints its one line and exits
+// with 2. Everything else that escapes is an internal fault (exit 3). What ran and differs is no
+// error: it is a returned verdict.
 #pragma once
 
 #include <stdexcept>

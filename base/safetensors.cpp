@@ -17,9 +17,9 @@ constexpr size_t kRankLimit = 8;
 // Bits an element takes, by the names that the format defines.
 std::optional<size_t> element_size(const std::string& dtype) {
   static const std::map<std::string, size_t> kSizes = {
-      {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},    {"U64", 8},     {"I32", 4},
-      {"U32", 4}, {"I16", 2}, {"U16", 2}, {"I8", 1},   {"U8", 1},     {"BOOL", 1},    {"C64", 8},
-      {"F8_E4M3", 1},         {"F8_E5M2", 1},          {"F8_E8M0", 1},
+      {"F64", 8},  {"F32", 4}, {"F16", 2},     {"BF16", 2},    {"I64", 8},     {"U64", 8},
+      {"I32", 4},  {"U32", 4}, {"I16", 2},     {"U16", 2},     {"I8", 1},      {"U8", 1},
+      {"BOOL", 1}, {"C64", 8}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"F8_E8M0", 1},
   };
   const auto found = kSizes.find(dtype);
   return found == kSizes.end() ? std::nullopt : std::optional(found->second);
@@ -164,9 +164,8 @@ std::string safetensors_header(const std::vector<SafetensorsEntry>& entries,
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   for (const SafetensorsEntry& entry : entries) {
-    header[entry.name] = {{"dtype", entry.dtype},
-                          {"shape", entry.shape},
-                          {"data_offsets", {entry.begin, entry.end}}};
+    header[entry.name] = {
+        {"dtype", entry.dtype}, {"shape", entry.shape}, {"data_offsets", {entry.begin, entry.end}}};
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');

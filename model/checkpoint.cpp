@@ -57,9 +57,9 @@ void Checkpoint::add_file(const std::string& name) {
   for (const base::SafetensorsEntry& entry : file.entries()) {
     const auto [at, fresh] = tensors_.try_emplace(entry.name, StoredTensor{&file, &entry});
     if (!fresh) {
-      throw InputError(file.path().string(), entry.name,
-                       "the tensor stands in " + at->second.file->path().filename().string() +
-                           " as well");
+      throw InputError(
+          file.path().string(), entry.name,
+          "the tensor stands in " + at->second.file->path().filename().string() + " as well");
     }
   }
 }
@@ -88,8 +88,8 @@ void Checkpoint::add_shards(const Json& index, const std::string& where) {
     const auto found = tensors_.find(tensor);
     if (found == tensors_.end() ||
         found->second.file->path().filename() != shard.get<std::string>()) {
-      throw InputError(where, tensor, "is not in the shard that the index names: " +
-                                          shard.get<std::string>());
+      throw InputError(where, tensor,
+                       "is not in the shard that the index names: " + shard.get<std::string>());
     }
   }
   for (const auto& [tensor, stored] : tensors_) {

@@ -16,7 +16,9 @@ ConfigReader::ConfigReader(const Json& object, std::string where, std::string pr
   }
 }
 
-bool ConfigReader::present(std::string_view key) const { return object_.contains(key); }
+bool ConfigReader::present(std::string_view key) const {
+  return object_.contains(key);
+}
 
 bool ConfigReader::has(std::string_view key) const {
   const auto found = object_.find(key);
@@ -58,8 +60,8 @@ double ConfigReader::number(std::string_view key, double fallback, Null null) {
 
 double ConfigReader::positive(std::string_view key, double fallback, Null null) {
   const double value = number(key, fallback, null);
-  if (value <= 0.0 && has(key)) refuse(key, "is " + object_.at(std::string(key)).dump(),
-                                       "it must be above 0");
+  if (value <= 0.0 && has(key))
+    refuse(key, "is " + object_.at(std::string(key)).dump(), "it must be above 0");
   return value;
 }
 

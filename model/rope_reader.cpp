@@ -93,7 +93,8 @@ RopeSpec read_dict(ConfigReader dict, const RopeDefaults& defaults, int head_dim
                 "they must be even, at least 2 and at most the head");
   }
   if (rope.scaling.kind == Kind::kDynamic && rope.rotary_dim == 2) {
-    dict.refuse("rope_type", "is dynamic with 2 rotated dimensions", "its exponent d / (d - 2) "
+    dict.refuse("rope_type", "is dynamic with 2 rotated dimensions",
+                "its exponent d / (d - 2) "
                 "needs more");
   }
   dict.finish({}, kOtherTypes, {});
@@ -108,7 +109,8 @@ RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_
   here.theta = config.positive("rope_theta", defaults.theta);
   const double partial = read_partial(config, defaults);
   if (defaults.partial_rotary_factor) here.partial_rotary_factor = partial;
-  const double original = config.positive("original_max_position_embeddings", 0.0, Null::kMeansAbsent);
+  const double original =
+      config.positive("original_max_position_embeddings", 0.0, Null::kMeansAbsent);
   config.touch("rope_scaling");
   config.touch("rope_parameters");
   static const base::Json kNoDict = base::Json::object();

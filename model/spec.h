@@ -58,9 +58,9 @@ struct AttentionSpec {
   int num_attention_heads = 0;
   int num_key_value_heads = 0;
   int head_dim = 0;
-  double scale = 1.0;     // of the scores
+  double scale = 1.0;      // of the scores
   int sliding_window = 0;  // keys a query sees, itself included; 0: all before it
-  double soft_cap = 0.0;  // c tanh(s / c) on the scaled scores; 0: none
+  double soft_cap = 0.0;   // c tanh(s / c) on the scaled scores; 0: none
   bool qkv_bias = false;
   bool o_bias = false;
   std::optional<QkNormSpec> qk_norm;

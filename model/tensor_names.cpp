@@ -122,7 +122,9 @@ std::string WeightId::name() const {
   return layer < 0 ? role : "layers." + std::to_string(layer) + "." + role;
 }
 
-int64_t WeightDeclaration::elements() const { return product(shape); }
+int64_t WeightDeclaration::elements() const {
+  return product(shape);
+}
 
 NameTable& NameTable::name(std::string_view role, std::string_view tensor) {
   std::erase_if(rules_, [&](const TensorRule& rule) {
@@ -141,11 +143,12 @@ NameTable& NameTable::ignore(std::string_view pattern, std::string_view reason) 
   return *this;
 }
 
-int64_t Placement::elements() const { return product(extents); }
+int64_t Placement::elements() const {
+  return product(extents);
+}
 
-void Placement::for_runs(
-    int64_t begin, int64_t count,
-    const std::function<void(int64_t, int64_t, int64_t, int64_t)>& run) const {
+void Placement::for_runs(int64_t begin, int64_t count,
+                         const std::function<void(int64_t, int64_t, int64_t, int64_t)>& run) const {
   // Trailing axes that are dense in one another make one long run.
   size_t axis = extents.size() - 1;
   int64_t length = extents[axis];

@@ -30,7 +30,9 @@ size_t WeightView::rows() const {
   return shape().size() < 2 ? 1 : static_cast<size_t>(declaration_.elements() / shape().back());
 }
 
-size_t WeightView::columns() const { return static_cast<size_t>(shape().back()); }
+size_t WeightView::columns() const {
+  return static_cast<size_t>(shape().back());
+}
 
 base::DType WeightView::dtype() const {
   base::DType widest = pieces_.front().dtype;
@@ -164,8 +166,8 @@ void Weights::check_finite(const base::Threads& threads) const {
     const StoredTensor& stored = *all[i];
     const auto dtype = base::dtype_from_safetensors_name(stored.entry->dtype);
     if (!base::all_finite(*dtype, stored.data(), stored.entry->elements())) {
-      throw InputError(stored.file->path().string(), stored.entry->name,
-                       "holds NaN or infinity", "the checkpoint is damaged");
+      throw InputError(stored.file->path().string(), stored.entry->name, "holds NaN or infinity",
+                       "the checkpoint is damaged");
     }
   });
 }

@@ -49,7 +49,8 @@ class Hdf5Container : public Container {
     const Handle root(H5Gopen2(file_.get(), "/", H5P_DEFAULT), H5Gclose);
     if (!root.valid()) damaged("/");
     hsize_t index = 0;
-    const auto each = [](hid_t location, const char* name, const H5A_info_t*, void* self) -> herr_t {
+    const auto each = [](hid_t location, const char* name, const H5A_info_t*,
+                         void* self) -> herr_t {
       static_cast<Hdf5Container*>(self)->read_attribute(location, name);
       return 0;
     };
@@ -117,10 +118,11 @@ class Hdf5Container : public Container {
       throw InputError(path_.string(), name, "the dataset holds no numbers");
     }
     const std::vector<size_t>& shape = datasets_.at(name).shape;
-    const size_t count = std::accumulate(shape.begin(), shape.end(), size_t{1}, std::multiplies<>());
+    const size_t count =
+        std::accumulate(shape.begin(), shape.end(), size_t{1}, std::multiplies<>());
     std::vector<T> values(count);
-    if (count > 0 && H5Dread(dataset.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                             values.data()) < 0) {
+    if (count > 0 &&
+        H5Dread(dataset.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) {
       damaged(name);
     }
     return values;

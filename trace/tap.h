@@ -95,7 +95,9 @@ inline constexpr std::array<TapDefinition, 29> kTaps = {{
     {TapId::kLogits, "logits", false, true, "T,V", "the logits"},
 }};
 
-constexpr const TapDefinition& definition(TapId id) { return kTaps[static_cast<size_t>(id)]; }
+constexpr const TapDefinition& definition(TapId id) {
+  return kTaps[static_cast<size_t>(id)];
+}
 
 // One tap of one forward. Ordered as a forward produces them.
 struct Tap {

@@ -27,19 +27,19 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) 
       read_size(config, "intermediate_size", defaults.intermediate_size, kWidthLimit);
   d.num_hidden_layers =
       read_size(config, "num_hidden_layers", defaults.num_hidden_layers, kLayerLimit);
-  d.max_position_embeddings = config.integer(
-      "max_position_embeddings", defaults.max_position_embeddings, 1, int64_t{1} << 40);
+  d.max_position_embeddings = config.integer("max_position_embeddings",
+                                             defaults.max_position_embeddings, 1, int64_t{1} << 40);
   d.tie_word_embeddings = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
   d.norm.eps = config.positive("rms_norm_eps", defaults.rms_norm_eps);
 
   AttentionSpec& a = d.attention;
   a.num_attention_heads =
       read_size(config, "num_attention_heads", defaults.num_attention_heads, kHeadLimit);
-  const int kv_fallback = !config.has("num_key_value_heads") &&
-                                  (config.present("num_key_value_heads") ||
-                                   defaults.num_key_value_heads == 0)
-                              ? a.num_attention_heads
-                              : defaults.num_key_value_heads;
+  const int kv_fallback =
+      !config.has("num_key_value_heads") &&
+              (config.present("num_key_value_heads") || defaults.num_key_value_heads == 0)
+          ? a.num_attention_heads
+          : defaults.num_key_value_heads;
   a.num_key_value_heads =
       read_size(config, "num_key_value_heads", kv_fallback, kHeadLimit, Null::kMeansAbsent);
   if (a.num_attention_heads % a.num_key_value_heads != 0) {
@@ -61,8 +61,7 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) 
   return d;
 }
 
-Activation read_activation(ConfigReader& config, std::string_view key,
-                           std::string_view fallback) {
+Activation read_activation(ConfigReader& config, std::string_view key, std::string_view fallback) {
   struct Row {
     std::string_view name;
     Activation activation;
@@ -108,8 +107,7 @@ std::vector<std::string> read_layer_types(ConfigReader& config, int num_hidden_l
 int read_sliding_window(ConfigReader& config, int64_t fallback) {
   constexpr const char* kKey = "sliding_window";
   if (config.present(kKey) && !config.has(kKey)) fallback = 0;
-  return static_cast<int>(
-      config.integer(kKey, fallback, 1, int64_t{1} << 30, Null::kMeansAbsent));
+  return static_cast<int>(config.integer(kKey, fallback, 1, int64_t{1} << 30, Null::kMeansAbsent));
 }
 
 void require_window(const ConfigReader& config, const std::vector<std::string>& layer_types,
@@ -127,10 +125,9 @@ void slide_upper_layers(ConfigReader& config, Spec& spec) {
   const int stated = read_sliding_window(config, 4096);
   const int window = used ? stated : 0;
   const int first = static_cast<int>(config.integer("max_window_layers", 28, 0, kLayerLimit));
-  const auto types =
-      read_layer_types(config, static_cast<int>(spec.layers.size()), [&](int layer) {
-        return window > 0 && layer >= first ? kSlidingAttention : kFullAttention;
-      });
+  const auto types = read_layer_types(config, static_cast<int>(spec.layers.size()), [&](int layer) {
+    return window > 0 && layer >= first ? kSlidingAttention : kFullAttention;
+  });
   require_window(config, types, window);
   slide_layers(spec, types, window);
 }

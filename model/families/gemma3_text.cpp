@@ -62,7 +62,9 @@ Spec read(ConfigReader& config) {
   return spec;
 }
 
-NameTable names(const Spec&) { return sandwich_names(); }
+NameTable names(const Spec&) {
+  return sandwich_names();
+}
 
 // The class has attn_logit_softcapping and its attention never applies it.
 constexpr InertKey kInert[] = {
