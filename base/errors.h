@@ -5,10 +5,16 @@
 // error: it is a returned verdict.
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace plumb::base {
+
+// At most `limit` bytes of `text` as one line of valid UTF-8: what would break the line, or is no
+// UTF-8, is a '?'. Hostile names must not break the promise of one line, nor flood it.
+std::string one_line(std::string_view text, size_t limit);
 
 class InputError : public std::runtime_error {
  public:

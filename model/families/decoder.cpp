@@ -45,18 +45,26 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) 
   if (a.num_attention_heads % a.num_key_value_heads != 0) {
     config.refuse("num_key_value_heads",
                   "is " + std::to_string(a.num_key_value_heads) + ", which does not divide " +
-                      std::to_string(a.num_attention_heads) + " attention heads");
+                      std::to_string(a.num_attention_heads) + " attention heads",
+                  "each key head serves as many query heads");
   }
   const bool null_head_dim = config.present("head_dim") && !config.has("head_dim");
   if (null_head_dim && defaults.head_dim != 0 && !defaults.head_dim_null) {
     config.refuse("head_dim", "is null", "give a value or leave the key out");
   }
-  const int ratio = d.hidden_size / a.num_attention_heads;
-  const int head_fallback = null_head_dim || defaults.head_dim == 0 ? ratio : defaults.head_dim;
-  if (!config.has("head_dim") && head_fallback == 0) {
-    config.refuse("num_attention_heads", "exceeds hidden_size and head_dim is absent");
+  const bool derived = !config.has("head_dim") && (null_head_dim || defaults.head_dim == 0);
+  if (derived && d.hidden_size % a.num_attention_heads != 0) {
+    config.refuse("num_attention_heads",
+                  "is " + std::to_string(a.num_attention_heads) + ", which does not divide " +
+                      "hidden_size " + std::to_string(d.hidden_size),
+                  "mend one of the two, or state head_dim");
   }
-  a.head_dim = read_size(config, "head_dim", head_fallback, kWidthLimit, Null::kMeansAbsent);
+  a.head_dim = read_size(config, "head_dim",
+                         derived ? d.hidden_size / a.num_attention_heads : defaults.head_dim,
+                         kWidthLimit, Null::kMeansAbsent);
+  if (int64_t{a.num_attention_heads} * a.head_dim > kWidthLimit) {
+    config.refuse("head_dim", "makes the heads together wider than 2^20");
+  }
   a.scale = 1.0 / std::sqrt(static_cast<double>(a.head_dim));
   return d;
 }
@@ -92,8 +100,10 @@ std::vector<std::string> read_layer_types(ConfigReader& config, int num_hidden_l
   }
   types = config.texts(kKey);
   if (types.size() != static_cast<size_t>(num_hidden_layers)) {
-    config.refuse(kKey, "has " + std::to_string(types.size()) + " entries for " +
-                            std::to_string(num_hidden_layers) + " layers");
+    config.refuse(kKey,
+                  "has " + std::to_string(types.size()) + " entries for " +
+                      std::to_string(num_hidden_layers) + " layers",
+                  "name the type of each layer");
   }
   for (const std::string& type : types) {
     if (type != kFullAttention && type != kSlidingAttention) {
