@@ -24,6 +24,8 @@ class InputError : public std::runtime_error {
   // mend:    what to do about it; may be empty
   InputError(const std::string& where, const std::string& item, const std::string& problem,
              const std::string& mend = {});
+  // One that was thrown elsewhere, by its line.
+  explicit InputError(const std::string& line) : std::runtime_error(line) {}
 };
 
 // A promise of this program that did not hold.

@@ -18,7 +18,10 @@ struct TraceWriter::State {
   }
 
   void check(bool written) const {
-    if (!written) throw base::InputError(path.string(), "", "the trace cannot be written");
+    if (!written) {
+      throw base::InputError(path.string(), "", "cannot be written",
+                             "check the folder, its permissions and the space left");
+    }
   }
 
   void write(const std::string& name, const std::vector<size_t>& shape, hid_t file_type,
@@ -112,6 +115,8 @@ void TraceWriter::add_greedy(base::DType dtype, const std::string& prompt, const
 
 void TraceWriter::commit() {
   const auto lock = lock_hdf5();
+  // Closing a file says nothing of data that did not fit on the disk; flushing does.
+  state_->check(H5Fflush(state_->file->get(), H5F_SCOPE_GLOBAL) >= 0);
   state_->file.reset();
   state_->pending.commit();
 }
