@@ -8,6 +8,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -119,6 +120,8 @@ class TapFilter {
   static TapFilter all() { return TapFilter("all"); }
 
   bool matches(const Tap& tap) const;
+  // The first pattern that matches none of `taps`: a misspelt one.
+  std::optional<std::string> idle_pattern(std::span<const Tap> taps) const;
 
  private:
   std::vector<std::string> patterns_;
