@@ -18,8 +18,7 @@ using OrderedJson = nlohmann::ordered_json;
 inline constexpr size_t kJsonSizeLimit = size_t{16} << 20;
 
 // Parses `text`. Throws InputError naming `where` for bad syntax, a duplicate key in one object,
-// nesting deeper than 32, more than a million keys and values, or a number that float64 cannot
-// hold.
+// nesting deeper than 32, more than a million values, or a number that float64 cannot hold.
 Json parse_json(std::string_view text, const std::string& where);
 
 // Reads and parses a file of at most kJsonSizeLimit bytes.

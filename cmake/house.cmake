@@ -8,8 +8,9 @@ target_compile_options(plumb_options INTERFACE
   -ffp-contract=off -fno-math-errno
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
   -Wno-missing-field-initializers
-  # GCC 12 sees overflows in fmt's and the standard library's inlined code that are not there.
-  -Wno-stringop-overflow -Wno-array-bounds
+  # GCC 12 sees overflows and overlaps in fmt's and the standard library's inlined code that are not
+  # there.
+  -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict
   -Werror)
 target_include_directories(plumb_options INTERFACE ${PROJECT_SOURCE_DIR})
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
