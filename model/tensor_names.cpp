@@ -159,7 +159,7 @@ void Placement::for_runs(int64_t begin, int64_t count,
   // Trailing axes that are dense in one another make one long run.
   size_t axis = extents.size() - 1;
   int64_t length = extents[axis];
-  while (axis > 0 && strides[axis - 1] == length * strides[axis]) length *= extents[--axis];
+  while (axis > 0 && strides[axis - 1] == length * strides.back()) length *= extents[--axis];
   for (int64_t at = begin; at < begin + count;) {
     int64_t rest = at / length;
     int64_t from = offset + at % length * strides.back();

@@ -63,7 +63,8 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) 
                          derived ? d.hidden_size / a.num_attention_heads : defaults.head_dim,
                          kWidthLimit, Null::kMeansAbsent);
   if (int64_t{a.num_attention_heads} * a.head_dim > kWidthLimit) {
-    config.refuse("head_dim", "makes the heads together wider than 2^20");
+    config.refuse("head_dim", "makes the heads together wider than 2^20",
+                  "no model is so wide");
   }
   a.scale = 1.0 / std::sqrt(static_cast<double>(a.head_dim));
   return d;
