@@ -25,7 +25,9 @@ constexpr std::array<Row, 4> kRows = {{
     {DType::kF16, 2, "float16", "F16", 0x1p-11},
 }};
 
-const Row& row(DType dtype) { return kRows[static_cast<size_t>(dtype)]; }
+const Row& row(DType dtype) {
+  return kRows[static_cast<size_t>(dtype)];
+}
 
 // Rounds |x| < 2^exponent_limit to a grid whose spacing is `ulp_bits` below the leading bit, and
 // never finer than `smallest`, the spacing of the subnormals.
@@ -103,10 +105,18 @@ bool exponents_below(const std::byte* raw, size_t count, Bits exponent_mask) {
 
 }  // namespace
 
-size_t size_of(DType dtype) { return row(dtype).size; }
-std::string_view torch_name(DType dtype) { return row(dtype).torch; }
-std::string_view safetensors_name(DType dtype) { return row(dtype).safetensors; }
-double unit_roundoff(DType dtype) { return row(dtype).unit_roundoff; }
+size_t size_of(DType dtype) {
+  return row(dtype).size;
+}
+std::string_view torch_name(DType dtype) {
+  return row(dtype).torch;
+}
+std::string_view safetensors_name(DType dtype) {
+  return row(dtype).safetensors;
+}
+double unit_roundoff(DType dtype) {
+  return row(dtype).unit_roundoff;
+}
 
 std::optional<DType> dtype_from_torch_name(std::string_view name) {
   for (const Row& r : kRows) {
@@ -157,8 +167,12 @@ double round_to(DType dtype, double x) {
   throw InternalError("round_to: a dtype of the table");
 }
 
-void widen(DType dtype, const std::byte* raw, std::span<double> out) { convert(dtype, raw, out); }
-void to_float(DType dtype, const std::byte* raw, std::span<float> out) { convert(dtype, raw, out); }
+void widen(DType dtype, const std::byte* raw, std::span<double> out) {
+  convert(dtype, raw, out);
+}
+void to_float(DType dtype, const std::byte* raw, std::span<float> out) {
+  convert(dtype, raw, out);
+}
 
 bool all_finite(DType dtype, const std::byte* raw, size_t count) {
   switch (dtype) {

@@ -31,7 +31,8 @@ class Descriptor {
 };
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) {
-  throw InputError(file.string(), "", what + ": " + std::strerror(errno));
+  throw InputError(file.string(), "", what + ": " + std::strerror(errno),
+                   "check the path and its permissions");
 }
 
 }  // namespace
@@ -41,7 +42,9 @@ MappedFile::MappedFile(const std::filesystem::path& file) {
   if (fd.get() < 0) fail(file, "cannot be opened");
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) fail(file, "cannot be examined");
-  if (!S_ISREG(status.st_mode)) throw InputError(file.string(), "", "is not a regular file");
+  if (!S_ISREG(status.st_mode)) {
+    throw InputError(file.string(), "", "is not a regular file", "name a file to read");
+  }
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
@@ -57,11 +60,19 @@ MappedFile::MappedFile(MappedFile&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
 PendingFile::PendingFile(std::filesystem::path target) : target_(std::move(target)) {
+  std::error_code ignored;
+  const std::filesystem::file_status status = std::filesystem::status(target_, ignored);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    // A rename would put a file in the place of /dev/null.
+    throw InputError(target_.string(), "",
+                     std::filesystem::is_directory(status) ? "is a folder" : "is no regular file",
+                     "name a file to write");
+  }
+  if (std::filesystem::is_symlink(target_, ignored) && std::filesystem::exists(status)) {
+    target_ = std::filesystem::canonical(target_);  // the link stays, what it names is replaced
+  }
   temporary_ = target_;
   temporary_ += ".partial-" + std::to_string(::getpid());
-  if (std::filesystem::is_directory(target_)) {
-    throw InputError(target_.string(), "", "is a folder", "name a file to write");
-  }
 }
 
 PendingFile::~PendingFile() {
@@ -85,7 +96,10 @@ void PendingFile::commit() {
   }
   std::error_code error;
   std::filesystem::rename(temporary_, target_, error);
-  if (error) throw InputError(target_.string(), "", "cannot be written: " + error.message());
+  if (error) {
+    throw InputError(target_.string(), "", "cannot be written: " + error.message(),
+                     "check the path and its permissions");
+  }
   committed_ = true;
 }
 

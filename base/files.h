@@ -29,7 +29,8 @@ class MappedFile {
 };
 
 // Writes under a temporary name in the same folder; commit() renames it into place, and without a
-// commit nothing remains. Throws InputError when the folder cannot be written.
+// commit nothing remains. Throws InputError when the folder cannot be written, or when something
+// other than a regular file stands under the name.
 class PendingFile {
  public:
   explicit PendingFile(std::filesystem::path target);

@@ -11,15 +11,15 @@
 namespace plumb::base {
 namespace {
 
-constexpr size_t kHeaderLimit = size_t{8} << 20;
 constexpr size_t kRankLimit = 8;
+constexpr const char* kMend = "fetch or export the file again";
 
-// Bits an element takes, by the names that the format defines.
+// Bytes an element takes, by the names that the format defines.
 std::optional<size_t> element_size(const std::string& dtype) {
   static const std::map<std::string, size_t> kSizes = {
-      {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},    {"U64", 8},     {"I32", 4},
-      {"U32", 4}, {"I16", 2}, {"U16", 2}, {"I8", 1},   {"U8", 1},     {"BOOL", 1},    {"C64", 8},
-      {"F8_E4M3", 1},         {"F8_E5M2", 1},          {"F8_E8M0", 1},
+      {"F64", 8},  {"F32", 4}, {"F16", 2},     {"BF16", 2},    {"I64", 8},     {"U64", 8},
+      {"I32", 4},  {"U32", 4}, {"I16", 2},     {"U16", 2},     {"I8", 1},      {"U8", 1},
+      {"BOOL", 1}, {"C64", 8}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"F8_E8M0", 1},
   };
   const auto found = kSizes.find(dtype);
   return found == kSizes.end() ? std::nullopt : std::optional(found->second);
@@ -36,6 +36,9 @@ class HeaderReader {
   HeaderReader(const std::string& where, size_t data_size) : where_(where), data_size_(data_size) {}
 
   SafetensorsEntry entry(const std::string& name, const Json& row) const {
+    if (name.empty() || one_line(name, name.size()) != name) {
+      fail(name, "its name is empty or holds control characters");
+    }
     if (!row.is_object()) fail(name, "its header entry is no object");
     for (const auto& [key, value] : row.items()) {
       if (key != "dtype" && key != "shape" && key != "data_offsets") {
@@ -48,7 +51,7 @@ class HeaderReader {
     const std::vector<size_t> range = numbers(name, row, "data_offsets");
     if (shape.size() > kRankLimit) fail(name, "it has more than 8 dimensions");
     if (range.size() != 2 || range[0] > range[1] || range[1] > data_size_) {
-      fail(name, "its data_offsets lie outside the file; the file is truncated or corrupt");
+      fail(name, "its data_offsets lie outside the file: truncated or corrupt");
     }
     const std::optional<size_t> unit = element_size(entry.dtype);
     if (!unit) fail(name, "it has the unknown dtype '" + entry.dtype + "'");
@@ -76,7 +79,7 @@ class HeaderReader {
   }
 
   [[noreturn]] void fail(const std::string& item, const std::string& problem) const {
-    throw InputError(where_, item, problem);
+    throw InputError(where_, item, problem, kMend);
   }
 
  private:
@@ -128,14 +131,15 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : path_(file
   const std::string where = file.string();
   uint64_t length = 0;
   if (mapped_.size() < sizeof(length)) {
-    throw InputError(where, "", "is too short to be a safetensors file");
+    throw InputError(where, "", "is too short to be a safetensors file", kMend);
   }
   std::memcpy(&length, mapped_.data(), sizeof(length));
   if (length > mapped_.size() - sizeof(length)) {
-    throw InputError(where, "header", "its stated length exceeds the file; truncated or corrupt");
+    throw InputError(where, "header", "its stated length exceeds the file: truncated or corrupt",
+                     kMend);
   }
-  if (length > kHeaderLimit) {
-    throw InputError(where, "header", "is longer than 8 MiB");
+  if (length > kConfigLimits.bytes) {
+    throw InputError(where, "header", "is longer than 16 MiB", kMend);
   }
   data_begin_ = sizeof(length) + static_cast<size_t>(length);
   const size_t data_size = mapped_.size() - data_begin_;
@@ -164,9 +168,8 @@ std::string safetensors_header(const std::vector<SafetensorsEntry>& entries,
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   for (const SafetensorsEntry& entry : entries) {
-    header[entry.name] = {{"dtype", entry.dtype},
-                          {"shape", entry.shape},
-                          {"data_offsets", {entry.begin, entry.end}}};
+    header[entry.name] = {
+        {"dtype", entry.dtype}, {"shape", entry.shape}, {"data_offsets", {entry.begin, entry.end}}};
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');

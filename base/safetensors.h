@@ -24,7 +24,7 @@ struct SafetensorsEntry {
   size_t elements() const;
 };
 
-// One file, mapped and validated: the header is at most 8 MiB of strict JSON, every byte range
+// One file, mapped and validated: the header is at most 16 MiB of strict JSON, every byte range
 // fits its dtype and shape, and the ranges cover the data exactly, with no gap and no overlap.
 // Throws InputError naming the file and the tensor otherwise.
 class SafetensorsFile {

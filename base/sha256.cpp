@@ -25,7 +25,9 @@ void Sha256::update(std::span<const std::byte> bytes) {
          "SHA-256 takes any bytes");
 }
 
-void Sha256::update(std::string_view text) { update(std::as_bytes(std::span(text))); }
+void Sha256::update(std::string_view text) {
+  update(std::as_bytes(std::span(text)));
+}
 
 std::string Sha256::hex_digest() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> raw{};

@@ -16,7 +16,8 @@ using base::InputError;
 void CommonOptions::add_checkpoint(CLI::App& verb) {
   verb.add_option("CHECKPOINT", checkpoint, "checkpoint folder")->required();
   verb.add_option("--allow-key", allowed_keys,
-                  "let this config key pass although the model type does not read it");
+                  "let this config key pass although the model type does not read it")
+      ->allow_extra_args(false);  // one a time, or it would swallow the checkpoint
 }
 
 void CommonOptions::add_threads(CLI::App& verb) {
@@ -33,11 +34,33 @@ LoadedModel::LoadedModel(const std::filesystem::path& folder,
       weights(checkpoint, graph.weights, config.names) {}
 
 void write_text(const std::string& target, const std::string& text) {
-  if (target == "-") {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-  } else {
-    base::write_file(target, text);
+  if (target != "-") return base::write_file(target, text);
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!written || std::fflush(stdout) != 0) {
+    throw InputError("standard output", "", "cannot be written", "check where it leads");
   }
+}
+
+trace::TapFilter parse_taps(const std::string& expression, const graph::Graph& graph) {
+  trace::TapFilter filter(expression);
+  const auto idle = expression.empty() ? expression : filter.idle_pattern(graph.taps());
+  if (idle) {
+    throw InputError("--taps", *idle, "matches no tap of this model",
+                     "write all, coarse, logits, or globs such as layer.*.out");
+  }
+  return filter;
+}
+
+CLI::Validator whole_number() {
+  const auto check = [](std::string& text) -> std::string {
+    uint64_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto [next, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || next != end) return "'" + text + "' is not in 0..2^64-1";
+    text = std::to_string(value);  // CLI11 would read "010" as octal
+    return "";
+  };
+  return {check, "UINT"};
 }
 
 std::vector<int64_t> parse_tokens(const std::string& text) {

@@ -12,6 +12,7 @@
 #include "graph/graph.h"
 #include "model/model.h"
 #include "model/weights.h"
+#include "trace/tap.h"
 
 namespace plumb::cli {
 
@@ -38,8 +39,14 @@ struct LoadedModel {
   model::Weights weights;
 };
 
-// Writes `text` to a file, or to standard output for "-".
+// Writes `text` to a file, or to standard output for "-". Throws InputError when it cannot.
 void write_text(const std::string& target, const std::string& text);
+
+// The taps that `--taps` asks for. Throws InputError when a pattern matches none of the graph's.
+trace::TapFilter parse_taps(const std::string& expression, const graph::Graph& graph);
+
+// Checks that an option's value is a whole number of 64 bits: CLI11 takes "-1" for 2^64 - 1.
+CLI::Validator whole_number();
 
 // "1,2,3" as token ids. Throws InputError.
 std::vector<int64_t> parse_tokens(const std::string& text);

@@ -11,11 +11,9 @@ namespace {
 constexpr int kWrongInput = 2;
 constexpr int kInternalFault = 3;
 
-int complain(std::string message, int code) {
-  for (char& c : message) {
-    if (c == '\n') c = ' ';
-  }
-  fmt::print(stderr, "plumb: {}\n", message);
+int complain(const std::string& message, int code) {
+  constexpr size_t kLimit = 8192;
+  fmt::print(stderr, "plumb: {}\n", plumb::base::one_line(message, kLimit));
   return code;
 }
 

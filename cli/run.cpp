@@ -41,7 +41,7 @@ int run(const Options& options) {
   const base::Threads threads(options.common.threads);
   const std::vector<trace::Prompt> prompts = read_prompts(options, model.graph.vocab_size);
   model.weights.check_finite(threads);
-  const trace::TapFilter filter(options.taps);
+  const trace::TapFilter filter = parse_taps(options.taps, model.graph);
   const reference::Reference reference(model.graph, model.weights, threads);
   trace::TraceWriter writer(options.output,
                             {{"producer", "plumbline " + options.engine},

@@ -27,11 +27,14 @@ struct Options {
 void apply_setting(base::Json& config, const std::string& setting) {
   const size_t equals = setting.find('=');
   if (equals == std::string::npos || equals == 0) {
-    throw base::InputError("--set", setting, "is not KEY=VALUE");
+    throw base::InputError("--set", setting, "is not KEY=VALUE", "write num_hidden_layers=3");
   }
+  if (base::one_line(setting, setting.size()) != setting) {
+    throw base::InputError("--set", setting, "holds what is no text", "write printable UTF-8");
+  }
+  const std::string key = setting.substr(0, equals);
   const std::string text = setting.substr(equals + 1);
-  const base::Json value = base::Json::parse(text, nullptr, false);
-  config[setting.substr(0, equals)] = value.is_discarded() ? base::Json(text) : value;
+  config[key] = base::Json::accept(text) ? base::parse_json(text, "--set " + key) : base::Json(text);
 }
 
 base::Json make_config(const Options& options) {
@@ -41,7 +44,8 @@ base::Json make_config(const Options& options) {
   } else {
     config = base::read_json_file(options.config_file);
     if (!config.is_object()) {
-      throw base::InputError(options.config_file, "", "is no JSON object");
+      throw base::InputError(options.config_file, "", "is no JSON object",
+                             "write a config as {\"key\": value}");
     }
     const base::Json type = config.value("model_type", base::Json(options.family));
     if (type != options.family) {
@@ -85,10 +89,13 @@ void add_synth(CLI::App& app, Action& action) {
   verb->add_option("--preset", options->preset, "tiny, small (160M), medium (0.6B), large (1.7B)")
       ->capture_default_str();
   verb->add_option("--config", options->config_file, "config.json to use instead of a preset");
-  verb->add_option("--set", options->settings, "KEY=VALUE put into the config; VALUE is JSON");
-  verb->add_option("--seed", options->seed, "seed of the weights")->capture_default_str();
+  verb->add_option("--set", options->settings, "KEY=VALUE put into the config; VALUE is JSON")
+      ->allow_extra_args(false);
+  verb->add_option("--seed", options->seed, "seed of the weights")
+      ->check(whole_number())
+      ->capture_default_str();
   verb->add_option("--max-shard-size", options->max_shard_size, "bytes of tensors in a shard")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number())
       ->capture_default_str();
   options->common.add_threads(*verb);
   verb->callback([options, &action] { action = [options] { return run(*options); }; });

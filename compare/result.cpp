@@ -14,7 +14,7 @@ using base::Json;
 using base::OrderedJson;
 
 // A gate over hundreds of cases, each with hundreds of taps, has its place.
-constexpr size_t kResultSizeLimit = size_t{512} << 20;
+constexpr base::JsonLimits kResultLimits{.bytes = size_t{512} << 20, .values = 20'000'000};
 
 constexpr std::array<std::pair<Verdict, std::string_view>, 4> kVerdicts = {{
     {Verdict::kPassed, "PASSED"},
@@ -320,7 +320,7 @@ OrderedJson to_json(const std::vector<Result>& results) {
 }
 
 std::vector<Result> read_results(const std::string& file) {
-  const Json json = base::read_json_file(file, kResultSizeLimit);
+  const Json json = base::read_json_file(file, kResultLimits);
   // A schema of another type is from_json's to refuse, naming the file.
   if (!json.is_object() || json.value("schema", Json()) != Json(kGateSchema)) {
     return {from_json(json, file)};

@@ -1,7 +1,9 @@
 #include "model/checkpoint.h"
 
 #include <algorithm>
+#include <fstream>
 #include <set>
+#include <string_view>
 
 #include "base/errors.h"
 #include "base/sha256.h"
@@ -25,10 +27,16 @@ bool ends_with_any(const std::string& name) {
   return name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json");
 }
 
+// Read, not mapped: a file may be larger than memory.
 std::string file_sha256(const std::filesystem::path& file) {
-  const base::MappedFile mapped(file);
+  std::ifstream stream(file, std::ios::binary);
+  std::vector<char> buffer(size_t{1} << 20);
   base::Sha256 hash;
-  hash.update(mapped.bytes());
+  while (stream) {
+    stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    hash.update(std::string_view(buffer.data(), static_cast<size_t>(stream.gcount())));
+  }
+  if (!stream.eof()) throw InputError(file.string(), "", "cannot be read");
   return hash.hex_digest();
 }
 
@@ -41,14 +49,24 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder) : folder_(folder) {
   }
   config_ = base::read_json_file(config_file());
   const std::filesystem::path index = folder / kIndex;
+  const bool whole = std::filesystem::exists(folder / kWhole);
   if (std::filesystem::exists(index)) {
     add_shards(base::read_json_file(index), index.string());
-  } else if (std::filesystem::exists(folder / kWhole)) {
+    if (whole && !holds(kWhole)) {
+      throw InputError((folder / kWhole).string(), "", "stands beside an index that leaves it out",
+                       "keep the one file or the shards");
+    }
+  } else if (whole) {
     add_file(kWhole);
   } else {
     throw InputError(folder.string(), kWhole, "is missing",
                      std::string("a checkpoint holds it, or ") + kIndex + " with its shards");
   }
+}
+
+bool Checkpoint::holds(const std::string& name) const {
+  return std::any_of(files_.begin(), files_.end(),
+                     [&](const auto& file) { return file->path().filename() == name; });
 }
 
 void Checkpoint::add_file(const std::string& name) {
@@ -57,16 +75,17 @@ void Checkpoint::add_file(const std::string& name) {
   for (const base::SafetensorsEntry& entry : file.entries()) {
     const auto [at, fresh] = tensors_.try_emplace(entry.name, StoredTensor{&file, &entry});
     if (!fresh) {
-      throw InputError(file.path().string(), entry.name,
-                       "the tensor stands in " + at->second.file->path().filename().string() +
-                           " as well");
+      throw InputError(
+          file.path().string(), entry.name,
+          "the tensor stands in " + at->second.file->path().filename().string() + " as well");
     }
   }
 }
 
 void Checkpoint::add_shards(const Json& index, const std::string& where) {
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
-    throw InputError(where, "weight_map", "is missing or no object");
+    throw InputError(where, "weight_map", "is missing or no object",
+                     "map each tensor's name to its shard");
   }
   const Json& map = index["weight_map"];
   std::set<std::string> names;
@@ -88,8 +107,9 @@ void Checkpoint::add_shards(const Json& index, const std::string& where) {
     const auto found = tensors_.find(tensor);
     if (found == tensors_.end() ||
         found->second.file->path().filename() != shard.get<std::string>()) {
-      throw InputError(where, tensor, "is not in the shard that the index names: " +
-                                          shard.get<std::string>());
+      throw InputError(where, tensor,
+                       "is not in the shard that the index names: " + shard.get<std::string>(),
+                       "fetch or export index and shards again");
     }
   }
   for (const auto& [tensor, stored] : tensors_) {

@@ -23,7 +23,7 @@ struct StoredTensor {
 
 // Maps `model.safetensors`, or the shards that `model.safetensors.index.json` names. Throws
 // InputError when a file is missing or damaged, a shard lies outside the folder, a tensor stands
-// twice, or the index and the shards disagree.
+// twice, the index and the shards disagree, or both forms stand side by side.
 class Checkpoint {
  public:
   explicit Checkpoint(const std::filesystem::path& folder);
@@ -40,6 +40,7 @@ class Checkpoint {
  private:
   void add_file(const std::string& name);
   void add_shards(const base::Json& index, const std::string& where);
+  bool holds(const std::string& name) const;
 
   std::filesystem::path folder_;
   base::Json config_;

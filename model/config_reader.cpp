@@ -9,14 +9,16 @@ namespace plumb::model {
 
 using base::Json;
 
-ConfigReader::ConfigReader(const Json& object, std::string where, std::string prefix)
-    : object_(object), where_(std::move(where)), prefix_(std::move(prefix)) {
+ConfigReader::ConfigReader(const Json& object, std::string where, Allowance* allowance)
+    : object_(object), where_(std::move(where)), allowance_(allowance) {
   if (!object.is_object()) {
-    throw base::InputError(where_, prefix_, "is no JSON object", "");
+    throw base::InputError(where_, "", "is no JSON object", "write a config as {\"key\": value}");
   }
 }
 
-bool ConfigReader::present(std::string_view key) const { return object_.contains(key); }
+bool ConfigReader::present(std::string_view key) const {
+  return object_.contains(key);
+}
 
 bool ConfigReader::has(std::string_view key) const {
   const auto found = object_.find(key);
@@ -36,7 +38,9 @@ int64_t ConfigReader::integer(std::string_view key, int64_t fallback, int64_t le
                               Null null) {
   const Json* value = find(key, null);
   if (value == nullptr) return fallback;
-  if (!value->is_number_integer()) refuse(key, "is " + value->dump() + ", not an integer");
+  if (!value->is_number_integer()) {
+    refuse(key, "is " + value->dump() + ", not an integer", "write an integer");
+  }
   const bool fits = value->is_number_unsigned()
                         ? value->get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX)
                         : true;
@@ -51,40 +55,45 @@ double ConfigReader::number(std::string_view key, double fallback, Null null) {
   const Json* value = find(key, null);
   if (value == nullptr) return fallback;
   if (!value->is_number() || !std::isfinite(value->get<double>())) {
-    refuse(key, "is " + value->dump() + ", not a finite number");
+    refuse(key, "is " + value->dump() + ", not a finite number", "write a number");
   }
   return value->get<double>();
 }
 
 double ConfigReader::positive(std::string_view key, double fallback, Null null) {
   const double value = number(key, fallback, null);
-  if (value <= 0.0 && has(key)) refuse(key, "is " + object_.at(std::string(key)).dump(),
-                                       "it must be above 0");
+  if (has(key) && !(value >= 1e-20 && value <= 1e12)) {
+    refuse(key, "is " + object_.at(std::string(key)).dump(), "it must lie in 1e-20..1e12");
+  }
   return value;
 }
 
 bool ConfigReader::flag(std::string_view key, bool fallback, Null null) {
   const Json* value = find(key, null);
   if (value == nullptr) return fallback;
-  if (!value->is_boolean()) refuse(key, "is " + value->dump() + ", not true or false");
+  if (!value->is_boolean()) {
+    refuse(key, "is " + value->dump() + ", not true or false", "write true or false");
+  }
   return value->get<bool>();
 }
 
 std::string ConfigReader::text(std::string_view key, std::string_view fallback, Null null) {
   const Json* value = find(key, null);
   if (value == nullptr) return std::string(fallback);
-  if (!value->is_string()) refuse(key, "is " + value->dump() + ", not a text");
+  if (!value->is_string()) {
+    refuse(key, "is " + value->dump() + ", not a text", "write a text in quotes");
+  }
   return value->get<std::string>();
 }
 
 std::vector<double> ConfigReader::numbers(std::string_view key) {
   const Json* value = find(key, Null::kRefused);
-  if (value == nullptr) refuse(key, "is missing");
-  if (!value->is_array()) refuse(key, "is not a list of numbers");
+  if (value == nullptr) refuse(key, "is missing", "state it");
+  if (!value->is_array()) refuse(key, "is not a list of numbers", "write [1.0, ...]");
   std::vector<double> result;
   for (const Json& item : *value) {
     if (!item.is_number() || !std::isfinite(item.get<double>())) {
-      refuse(key, "is not a list of finite numbers");
+      refuse(key, "is not a list of finite numbers", "write [1.0, ...]");
     }
     result.push_back(item.get<double>());
   }
@@ -93,11 +102,11 @@ std::vector<double> ConfigReader::numbers(std::string_view key) {
 
 std::vector<std::string> ConfigReader::texts(std::string_view key) {
   const Json* value = find(key, Null::kRefused);
-  if (value == nullptr) refuse(key, "is missing");
-  if (!value->is_array()) refuse(key, "is not a list of texts");
+  if (value == nullptr) refuse(key, "is missing", "state it");
+  if (!value->is_array()) refuse(key, "is not a list of texts", "write [\"...\", ...]");
   std::vector<std::string> result;
   for (const Json& item : *value) {
-    if (!item.is_string()) refuse(key, "is not a list of texts");
+    if (!item.is_string()) refuse(key, "is not a list of texts", "write [\"...\", ...]");
     result.push_back(item.get<std::string>());
   }
   return result;
@@ -106,8 +115,16 @@ std::vector<std::string> ConfigReader::texts(std::string_view key) {
 ConfigReader ConfigReader::object(std::string_view key) {
   touch(key);
   const auto found = object_.find(key);
-  if (found == object_.end() || !found->is_object()) refuse(key, "is no JSON object");
-  return {*found, where_, prefix_ + std::string(key) + "."};
+  if (found == object_.end() || !found->is_object()) {
+    refuse(key, "is no JSON object", "write {\"key\": value}");
+  }
+  return object(key, *found);
+}
+
+ConfigReader ConfigReader::object(std::string_view key, const Json& other) const {
+  ConfigReader reader(other, where_, allowance_);
+  reader.prefix_ = prefix_ + std::string(key) + ".";
+  return reader;
 }
 
 void ConfigReader::refuse(std::string_view key, const std::string& problem,
@@ -131,14 +148,13 @@ bool ConfigReader::is_inert(const InertKey& inert, const std::string& key,
          "only " + usual + " is");
 }
 
-std::vector<std::string> ConfigReader::finish(std::span<const InertKey> generic,
-                                              std::span<const InertKey> inert,
-                                              const std::set<std::string>& allowed) {
-  std::vector<std::string> passed;
+void ConfigReader::finish(std::span<const InertKey> generic,
+                          std::span<const InertKey> inert) const {
   for (const auto& [key, value] : object_.items()) {
     if (read_.contains(key)) continue;
-    if (allowed.contains(prefix_ + key)) {
-      passed.push_back(prefix_ + key);
+    const std::string path = prefix_ + key;
+    if (allowance_ != nullptr && allowance_->keys.contains(path)) {
+      allowance_->used.push_back(path);
       continue;
     }
     const auto matches = [&](const InertKey& row) { return is_inert(row, key, value); };
@@ -147,9 +163,8 @@ std::vector<std::string> ConfigReader::finish(std::span<const InertKey> generic,
       continue;
     }
     refuse(key, "is a key that this model type does not read",
-           "take it out, or pass --allow-key " + prefix_ + key + " if it has no effect");
+           "take it out, or pass --allow-key " + path + " if it has no effect");
   }
-  return passed;
 }
 
 }  // namespace plumb::model

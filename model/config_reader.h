@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -23,11 +22,17 @@ struct InertKey {
 
 enum class Null { kRefused, kMeansAbsent };
 
+// Keys that may stand in a config although nothing reads them, by their path: "rope_scaling.foo".
+struct Allowance {
+  std::set<std::string> keys;
+  std::vector<std::string> used;  // those that were needed
+};
+
 class ConfigReader {
  public:
-  // where:   the file, for messages
-  // prefix:  the path of `object` in it, "" or "rope_parameters."
-  ConfigReader(const base::Json& object, std::string where, std::string prefix = {});
+  // where:      the file, for messages
+  // allowance:  may be null; outlives the reader
+  ConfigReader(const base::Json& object, std::string where, Allowance* allowance = nullptr);
 
   bool present(std::string_view key) const;  // there, null or not
   bool has(std::string_view key) const;      // there and not null
@@ -37,6 +42,7 @@ class ConfigReader {
   int64_t integer(std::string_view key, int64_t fallback, int64_t least, int64_t most,
                   Null null = Null::kRefused);
   double number(std::string_view key, double fallback, Null null = Null::kRefused);
+  // A number within [1e-20, 1e12]: what is beyond is damage, and would overflow in the forward.
   double positive(std::string_view key, double fallback, Null null = Null::kRefused);
   bool flag(std::string_view key, bool fallback, Null null = Null::kRefused);
   std::string text(std::string_view key, std::string_view fallback, Null null = Null::kRefused);
@@ -44,20 +50,19 @@ class ConfigReader {
   std::vector<std::string> texts(std::string_view key);
   // A nested object; its own unread keys are checked by its own finish().
   ConfigReader object(std::string_view key);
+  // A reader of `other` as though it stood under `key`.
+  ConfigReader object(std::string_view key, const base::Json& other) const;
   // Marks a key as read without looking at it.
   void touch(std::string_view key) { read_.emplace(key); }
 
   [[noreturn]] void refuse(std::string_view key, const std::string& problem,
                            const std::string& mend = {}) const;
 
-  // Throws InputError naming the first key that was not read, is not in `inert` (under a harmless
-  // value) and not in `allowed`. Returns the keys that only `allowed` let pass.
-  std::vector<std::string> finish(std::span<const InertKey> generic,
-                                  std::span<const InertKey> inert,
-                                  const std::set<std::string>& allowed);
+  // Throws InputError naming the first key that was not read, is not inert (under a harmless
+  // value) and not allowed.
+  void finish(std::span<const InertKey> generic, std::span<const InertKey> inert) const;
 
   const base::Json& json() const { return object_; }
-  const std::string& where() const { return where_; }
 
  private:
   // The value to read, or null when `fallback` applies.
@@ -66,7 +71,8 @@ class ConfigReader {
 
   const base::Json& object_;
   std::string where_;
-  std::string prefix_;
+  Allowance* allowance_;
+  std::string prefix_;  // the path of `object_` in the file: "" or "rope_parameters."
   std::set<std::string, std::less<>> read_;
 };
 

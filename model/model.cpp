@@ -41,18 +41,22 @@ void resolve_tied_head(const Checkpoint& checkpoint, ModelConfig& model) {
 
 ModelConfig read_config(const base::Json& config, const std::string& where,
                         const std::set<std::string>& allowed_keys) {
-  ConfigReader reader(config, where);
+  Allowance allowance{.keys = allowed_keys};
+  ConfigReader reader(config, where, &allowance);
   if (reader.has("quantization_config")) {
     reader.refuse("quantization_config", "quantised checkpoints are not supported",
                   "use one with plain weights");
   }
   reader.touch("quantization_config");
-  if (!reader.has("model_type")) reader.refuse("model_type", "is missing");
+  if (!reader.has("model_type")) {
+    reader.refuse("model_type", "is missing", "say which family the model is of");
+  }
   const Family& family = find_family(reader.text("model_type", ""), where);
   ModelConfig model;
   model.spec = family.read(reader);
   model.spec.model_type = family.model_type;
-  model.allowed_keys = reader.finish(generic_inert_keys(), family.inert, allowed_keys);
+  reader.finish(generic_inert_keys(), family.inert);
+  model.allowed_keys = std::move(allowance.used);
   model.names = family.names(model.spec);
   return model;
 }

@@ -78,25 +78,34 @@ double read_partial(ConfigReader& config, const RopeDefaults& defaults) {
   return partial;
 }
 
-RopeSpec read_dict(ConfigReader dict, const RopeDefaults& defaults, int head_dim,
-                   int64_t max_position_embeddings, double original_override) {
+int read_rotary_dim(const ConfigReader& config, ConfigReader& dict, const RopeDefaults& defaults,
+                    int head_dim) {
+  const double partial = read_partial(dict, defaults);
+  const int rotary_dim = static_cast<int>(static_cast<double>(head_dim) * partial);
+  if (rotary_dim <= head_dim && rotary_dim >= 2 && rotary_dim % 2 == 0) return rotary_dim;
+  if (partial == 1.0) {
+    config.refuse("head_dim", "is " + std::to_string(head_dim) + ", which cannot rotate in pairs",
+                  "set head_dim, or hidden_size / num_attention_heads, to an even number");
+  }
+  dict.refuse("partial_rotary_factor",
+              "gives " + std::to_string(rotary_dim) + " rotated dimensions of a head of " +
+                  std::to_string(head_dim),
+              "they must be even, at least 2 and at most the head");
+}
+
+// `original_override`: the top-level original_max_position_embeddings, 0 where there is none.
+RopeSpec read_dict(const ConfigReader& config, ConfigReader dict, const RopeDefaults& defaults,
+                   int head_dim, int64_t max_position_embeddings, double original_override) {
   RopeSpec rope;
   rope.scaling =
       read_scaling(dict, static_cast<double>(max_position_embeddings), original_override);
   rope.theta = dict.positive("rope_theta", defaults.theta);
-  const double partial = read_partial(dict, defaults);
-  rope.rotary_dim = static_cast<int>(static_cast<double>(head_dim) * partial);
-  if (rope.rotary_dim > head_dim || rope.rotary_dim < 2 || rope.rotary_dim % 2 != 0) {
-    dict.refuse("partial_rotary_factor",
-                "gives " + std::to_string(rope.rotary_dim) + " rotated dimensions of a head of " +
-                    std::to_string(head_dim),
-                "they must be even, at least 2 and at most the head");
-  }
+  rope.rotary_dim = read_rotary_dim(config, dict, defaults, head_dim);
   if (rope.scaling.kind == Kind::kDynamic && rope.rotary_dim == 2) {
-    dict.refuse("rope_type", "is dynamic with 2 rotated dimensions", "its exponent d / (d - 2) "
-                "needs more");
+    dict.refuse("rope_type", "is dynamic with 2 rotated dimensions",
+                "its exponent d / (d - 2) needs more");
   }
-  dict.finish({}, kOtherTypes, {});
+  dict.finish({}, kOtherTypes);
   return rope;
 }
 
@@ -108,23 +117,26 @@ RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_
   here.theta = config.positive("rope_theta", defaults.theta);
   const double partial = read_partial(config, defaults);
   if (defaults.partial_rotary_factor) here.partial_rotary_factor = partial;
-  const double original = config.positive("original_max_position_embeddings", 0.0, Null::kMeansAbsent);
+  const double original =
+      config.positive("original_max_position_embeddings", 0.0, Null::kMeansAbsent);
   config.touch("rope_scaling");
   config.touch("rope_parameters");
   static const base::Json kNoDict = base::Json::object();
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     // An empty dict counts as absent, as it does in Python.
     if (config.has(key) && !config.object(key).json().empty()) {
-      return read_dict(config.object(key), here, head_dim, max_position_embeddings, original);
+      return read_dict(config, config.object(key), here, head_dim, max_position_embeddings,
+                       original);
     }
   }
-  return read_dict(ConfigReader(kNoDict, config.where(), "rope_parameters."), here, head_dim,
+  return read_dict(config, config.object("rope_parameters", kNoDict), here, head_dim,
                    max_position_embeddings, original);
 }
 
-RopeSpec read_rope_entry(ConfigReader dict, const RopeDefaults& defaults, int head_dim,
+RopeSpec read_rope_entry(const ConfigReader& config, ConfigReader dict,
+                         const RopeDefaults& defaults, int head_dim,
                          int64_t max_position_embeddings) {
-  return read_dict(std::move(dict), defaults, head_dim, max_position_embeddings, 0.0);
+  return read_dict(config, std::move(dict), defaults, head_dim, max_position_embeddings, 0.0);
 }
 
 }  // namespace plumb::model

@@ -24,8 +24,9 @@ RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_
                    int64_t max_position_embeddings);
 
 // One entry of a `rope_parameters` that is nested by layer type, or the `rope_scaling` that stands
-// for it. Reads and finishes `dict`.
-RopeSpec read_rope_entry(ConfigReader dict, const RopeDefaults& defaults, int head_dim,
+// for it. Reads and finishes `dict`; `config` is the reader of the whole file.
+RopeSpec read_rope_entry(const ConfigReader& config, ConfigReader dict,
+                         const RopeDefaults& defaults, int head_dim,
                          int64_t max_position_embeddings);
 
 }  // namespace plumb::model

@@ -25,15 +25,41 @@ std::string suffix_of(const std::string& role, const std::string& stem) {
   return role == stem ? "" : (stems && role[stem.size()] == '.' ? role.substr(stem.size()) : "?");
 }
 
+using Exists = std::function<bool(const std::string&)>;
+
 struct Match {
   const TensorRule* rule;
   std::string suffix;  // appended to the rule's tensor and roles
 };
 
+std::string tensor_name(const Match& match, int layer, int64_t piece) {
+  return replace(replace(match.rule->tensor + match.suffix, "{i}", layer), "{e}", piece);
+}
+
+// True where the slices of the weight's first axis are tensors of their own.
+bool is_spread(const Match& match) {
+  return match.rule->tensor.find("{e}") != std::string::npos;
+}
+
+Match find_rule(const WeightDeclaration& weight, const NameTable& names, const Exists& exists) {
+  std::vector<Match> found;
+  for (const TensorRule& rule : names.rules()) {
+    for (const std::string& role : rule.roles) {
+      const std::string suffix = suffix_of(weight.id.role, role);
+      if (suffix != "?") found.push_back({&rule, suffix});
+    }
+  }
+  for (const Match& candidate : found) {
+    if (exists(tensor_name(candidate, weight.id.layer, 0))) return candidate;
+  }
+  if (found.empty()) throw base::InternalError("no naming rule for '" + weight.id.name() + "'");
+  return found.front();
+}
+
 class LayOut {
  public:
   LayOut(const std::vector<WeightDeclaration>& weights, const NameTable& names,
-         const std::function<bool(const std::string&)>& exists)
+         const Exists& exists)
       : names_(names), exists_(exists) {
     for (const WeightDeclaration& weight : weights) by_id_[weight.id] = &weight;
     for (const WeightDeclaration& weight : weights) place(weight);
@@ -51,28 +77,9 @@ class LayOut {
   }
 
  private:
-  Match match(const WeightDeclaration& weight) const {
-    std::vector<Match> found;
-    for (const TensorRule& rule : names_.rules()) {
-      for (const std::string& role : rule.roles) {
-        const std::string suffix = suffix_of(weight.id.role, role);
-        if (suffix != "?") found.push_back({&rule, suffix});
-      }
-    }
-    for (const Match& candidate : found) {
-      if (exists_(tensor_name(candidate, weight.id.layer, 0))) return candidate;
-    }
-    if (found.empty()) throw base::InternalError("no naming rule for '" + weight.id.name() + "'");
-    return found.front();
-  }
-
-  static std::string tensor_name(const Match& match, int layer, int64_t piece) {
-    return replace(replace(match.rule->tensor + match.suffix, "{i}", layer), "{e}", piece);
-  }
-
   void place(const WeightDeclaration& weight) {
-    const Match found = match(weight);
-    const bool spread = found.rule->tensor.find("{e}") != std::string::npos;
+    const Match found = find_rule(weight, names_, exists_);
+    const bool spread = is_spread(found);
     const int64_t pieces = spread ? weight.shape.front() : 1;
     for (int64_t piece = 0; piece < pieces; ++piece) {
       place_piece(weight, found, piece, spread);
@@ -110,7 +117,7 @@ class LayOut {
   }
 
   const NameTable& names_;
-  const std::function<bool(const std::string&)>& exists_;
+  const Exists& exists_;
   std::map<WeightId, const WeightDeclaration*> by_id_;
   std::map<std::string, size_t> index_;
   std::vector<FileTensor> tensors_;
@@ -122,7 +129,9 @@ std::string WeightId::name() const {
   return layer < 0 ? role : "layers." + std::to_string(layer) + "." + role;
 }
 
-int64_t WeightDeclaration::elements() const { return product(shape); }
+int64_t WeightDeclaration::elements() const {
+  return product(shape);
+}
 
 NameTable& NameTable::name(std::string_view role, std::string_view tensor) {
   std::erase_if(rules_, [&](const TensorRule& rule) {
@@ -141,15 +150,16 @@ NameTable& NameTable::ignore(std::string_view pattern, std::string_view reason) 
   return *this;
 }
 
-int64_t Placement::elements() const { return product(extents); }
+int64_t Placement::elements() const {
+  return product(extents);
+}
 
-void Placement::for_runs(
-    int64_t begin, int64_t count,
-    const std::function<void(int64_t, int64_t, int64_t, int64_t)>& run) const {
+void Placement::for_runs(int64_t begin, int64_t count,
+                         const std::function<void(int64_t, int64_t, int64_t, int64_t)>& run) const {
   // Trailing axes that are dense in one another make one long run.
   size_t axis = extents.size() - 1;
   int64_t length = extents[axis];
-  while (axis > 0 && strides[axis - 1] == length * strides[axis]) length *= extents[--axis];
+  while (axis > 0 && strides[axis - 1] == length * strides.back()) length *= extents[--axis];
   for (int64_t at = begin; at < begin + count;) {
     int64_t rest = at / length;
     int64_t from = offset + at % length * strides.back();
@@ -167,6 +177,16 @@ std::vector<FileTensor> lay_out(const std::vector<WeightDeclaration>& weights,
                                 const NameTable& names,
                                 const std::function<bool(const std::string&)>& exists) {
   return LayOut(weights, names, exists).take();
+}
+
+std::vector<std::string> outer_tensors(const WeightDeclaration& weight, const NameTable& names,
+                                       const std::function<bool(const std::string&)>& exists) {
+  const Match found = find_rule(weight, names, exists);
+  std::vector<std::string> tensors = {tensor_name(found, weight.id.layer, 0)};
+  if (is_spread(found)) {
+    tensors.push_back(tensor_name(found, weight.id.layer, weight.shape.front() - 1));
+  }
+  return tensors;
 }
 
 }  // namespace plumb::model

@@ -90,4 +90,8 @@ std::vector<FileTensor> lay_out(const std::vector<WeightDeclaration>& weights,
                                 const NameTable& names,
                                 const std::function<bool(const std::string&)>& exists);
 
+// The tensor that holds `weight`, or the first and the last where it is spread over several.
+std::vector<std::string> outer_tensors(const WeightDeclaration& weight, const NameTable& names,
+                                       const std::function<bool(const std::string&)>& exists);
+
 }  // namespace plumb::model

@@ -24,13 +24,21 @@ void convert(base::DType dtype, const std::byte* raw, std::span<float> out) {
   base::to_float(dtype, raw, out);
 }
 
+[[noreturn]] void refuse_missing(const Checkpoint& checkpoint, const std::string& tensor,
+                                 const std::vector<int64_t>& shape) {
+  throw InputError(checkpoint.folder().string(), tensor, "the tensor is missing",
+                   "the config asks for weights of shape " + show(shape));
+}
+
 }  // namespace
 
 size_t WeightView::rows() const {
   return shape().size() < 2 ? 1 : static_cast<size_t>(declaration_.elements() / shape().back());
 }
 
-size_t WeightView::columns() const { return static_cast<size_t>(shape().back()); }
+size_t WeightView::columns() const {
+  return static_cast<size_t>(shape().back());
+}
 
 base::DType WeightView::dtype() const {
   base::DType widest = pieces_.front().dtype;
@@ -94,18 +102,22 @@ const std::byte* WeightView::contiguous() const {
 
 Weights::Weights(const Checkpoint& checkpoint, const std::vector<WeightDeclaration>& declared,
                  const NameTable& names) {
-  for (const WeightDeclaration& weight : declared) views_.emplace(weight.id, weight);
   const auto exists = [&](const std::string& name) { return checkpoint.tensors().contains(name); };
+  // A config may claim millions of tensors: the ends of every weight are looked for before all are
+  // laid out.
+  for (const WeightDeclaration& weight : declared) {
+    for (const std::string& name : outer_tensors(weight, names, exists)) {
+      if (!exists(name)) refuse_missing(checkpoint, name, weight.shape);
+    }
+  }
+  for (const WeightDeclaration& weight : declared) views_.emplace(weight.id, weight);
   for (const FileTensor& wanted : lay_out(declared, names, exists)) bind(checkpoint, wanted);
   account_for_rest(checkpoint, names);
 }
 
 void Weights::bind(const Checkpoint& checkpoint, const FileTensor& wanted) {
   const auto found = checkpoint.tensors().find(wanted.name);
-  if (found == checkpoint.tensors().end()) {
-    throw InputError(checkpoint.folder().string(), wanted.name, "the tensor is missing",
-                     "the config asks for one of shape " + show(wanted.shape));
-  }
+  if (found == checkpoint.tensors().end()) refuse_missing(checkpoint, wanted.name, wanted.shape);
   const StoredTensor& stored = found->second;
   const std::string file = stored.file->path().string();
   if (stored.entry->shape != wanted.shape) {
@@ -147,7 +159,8 @@ void Weights::account_for_rest(const Checkpoint& checkpoint, const NameTable& na
   if (count > 0) {
     throw InputError(checkpoint.folder().string(), unknown,
                      "the model type has no use for " +
-                         std::string(count == 1 ? "this tensor" : "these tensors"));
+                         std::string(count == 1 ? "this tensor" : "these tensors"),
+                     "take out what the config does not describe, or mend the config");
   }
 }
 
@@ -160,14 +173,17 @@ const WeightView& Weights::at(const WeightId& id) const {
 void Weights::check_finite(const base::Threads& threads) const {
   std::vector<const StoredTensor*> all;
   for (const auto& [name, stored] : used_) all.push_back(&stored);
+  std::vector<char> damaged(all.size(), 0);
   threads.for_each(all.size(), [&](size_t i) {
-    const StoredTensor& stored = *all[i];
-    const auto dtype = base::dtype_from_safetensors_name(stored.entry->dtype);
-    if (!base::all_finite(*dtype, stored.data(), stored.entry->elements())) {
-      throw InputError(stored.file->path().string(), stored.entry->name,
-                       "holds NaN or infinity", "the checkpoint is damaged");
-    }
+    const base::SafetensorsEntry& entry = *all[i]->entry;
+    const auto dtype = base::dtype_from_safetensors_name(entry.dtype);
+    damaged[i] = !base::all_finite(*dtype, all[i]->data(), entry.elements());
   });
+  const auto first = std::find(damaged.begin(), damaged.end(), 1);
+  if (first == damaged.end()) return;
+  const StoredTensor& stored = *all[static_cast<size_t>(first - damaged.begin())];
+  throw InputError(stored.file->path().string(), stored.entry->name, "holds NaN or infinity",
+                   "the checkpoint is damaged: fetch or export it again");
 }
 
 }  // namespace plumb::model

@@ -37,7 +37,8 @@ class Container {
   std::map<std::string, Dataset> datasets_;
 };
 
-// Contiguous, chunked and gzip-compressed datasets are read; external links and filters are not.
+// Contiguous, chunked and gzip-compressed datasets are read; links, data in other files and filters
+// from plugins are not. An HDF5 file is read twice, first in a child process (base/rehearsal.h).
 std::unique_ptr<Container> open_hdf5(const std::filesystem::path& path);
 std::unique_ptr<Container> open_safetensors(const std::filesystem::path& path);
 

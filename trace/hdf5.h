@@ -9,7 +9,7 @@
 
 namespace plumb::trace {
 
-// Also silences HDF5's own printing of its error stack.
+// Also silences HDF5's own printing of its error stack, and lets it load no plugins.
 std::unique_lock<std::mutex> lock_hdf5();
 
 class Handle {

@@ -1,6 +1,8 @@
-#include <numeric>
+#include <algorithm>
+#include <limits>
 
 #include "base/errors.h"
+#include "base/rehearsal.h"
 #include "trace/container.h"
 #include "trace/hdf5.h"
 
@@ -11,11 +13,21 @@ using base::InputError;
 
 constexpr size_t kDatasetLimit = 200'000;
 constexpr size_t kTextLimit = size_t{1} << 20;
+// What deflate can at most make of a byte is 1032.
+constexpr size_t kExpansionLimit = 1100;
+constexpr const char* kMend = "record or fetch the trace again";
+
+// a * b, or the largest number when it does not fit.
+size_t product_or_most(size_t a, size_t b) {
+  constexpr size_t kMost = std::numeric_limits<size_t>::max();
+  return b != 0 && a > kMost / b ? kMost : a * b;
+}
 
 class Hdf5Container : public Container {
  public:
   explicit Hdf5Container(const std::filesystem::path& path)
       : Container(path), lock_(lock_hdf5()), file_(open(path)) {
+    file_bytes_ = std::filesystem::file_size(path);
     read_attributes();
     visit();
     lock_.unlock();
@@ -28,28 +40,41 @@ class Hdf5Container : public Container {
   std::vector<int64_t> read_integers(const std::string& name) const override {
     return read<int64_t>(name, H5T_NATIVE_INT64);
   }
+  // False where a read throws for another reason than damage.
+  bool is_readable(const std::string& name) const {
+    const auto lock = lock_hdf5();
+    const Handle dataset = open_dataset(name);
+    try {
+      check_readable(name, dataset);
+    } catch (const InputError&) {
+      return false;
+    }
+    return true;
+  }
 
  private:
   static Handle open(const std::filesystem::path& path) {
     if (!std::filesystem::is_regular_file(path)) {
-      throw InputError(path.string(), "", "no such trace file");
+      throw InputError(path.string(), "", "is no file", "name a trace");
     }
     Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
     if (!file.valid()) {
-      throw InputError(path.string(), "", "is not a readable HDF5 file; truncated or corrupt");
+      throw InputError(path.string(), "", "is not a readable HDF5 file: truncated or corrupt",
+                       kMend);
     }
     return file;
   }
 
   [[noreturn]] void damaged(const std::string& name) const {
-    throw InputError(path_.string(), name, "the dataset cannot be read; the file is corrupt");
+    throw InputError(path_.string(), name, "cannot be read: the file is corrupt", kMend);
   }
 
   void read_attributes() {
     const Handle root(H5Gopen2(file_.get(), "/", H5P_DEFAULT), H5Gclose);
     if (!root.valid()) damaged("/");
     hsize_t index = 0;
-    const auto each = [](hid_t location, const char* name, const H5A_info_t*, void* self) -> herr_t {
+    const auto each = [](hid_t location, const char* name, const H5A_info_t*,
+                         void* self) -> herr_t {
       static_cast<Hdf5Container*>(self)->read_attribute(location, name);
       return 0;
     };
@@ -83,10 +108,14 @@ class Hdf5Container : public Container {
     const auto each = [](hid_t group, const char* name, const H5L_info_t* link,
                          void* self) -> herr_t {
       if (link->type != H5L_TYPE_HARD) return 0;
-      return static_cast<Hdf5Container*>(self)->list(group, name) ? 0 : -1;
+      try {
+        return static_cast<Hdf5Container*>(self)->list(group, name) ? 0 : -1;
+      } catch (const std::exception&) {
+        return -1;  // must not pass through C
+      }
     };
     if (H5Lvisit(file_.get(), H5_INDEX_NAME, H5_ITER_NATIVE, each, this) < 0) {
-      throw InputError(path_.string(), "", "its groups cannot be listed; the file is corrupt");
+      throw InputError(path_.string(), "", "cannot be listed: the file is corrupt", kMend);
     }
   }
 
@@ -106,21 +135,54 @@ class Hdf5Container : public Container {
     return true;
   }
 
+  // What must not reach H5Dread: data in other files, unknown filters, types that are no numbers,
+  // more elements than the bytes of the file can stand for.
+  void check_readable(const std::string& name, const Handle& dataset) const {
+    const auto refuse = [&](const std::string& problem, const std::string& mend) {
+      throw InputError(path_.string(), name, problem, mend);
+    };
+    const Handle type(H5Dget_type(dataset.get()), H5Tclose);
+    const H5T_class_t kind = H5Tget_class(type.get());
+    if (kind != H5T_FLOAT && kind != H5T_INTEGER) refuse("holds no numbers", "write float64");
+    const Handle layout(H5Dget_create_plist(dataset.get()), H5Pclose);
+    if (H5Pget_layout(layout.get()) == H5D_VIRTUAL || H5Pget_external_count(layout.get()) > 0) {
+      refuse("lies outside the file", "write it into the trace");
+    }
+    for (int i = 0; i < H5Pget_nfilters(layout.get()); ++i) {
+      unsigned flags = 0;
+      size_t values = 0;
+      const H5Z_filter_t filter = H5Pget_filter2(layout.get(), static_cast<unsigned>(i), &flags,
+                                                 &values, nullptr, 0, nullptr, nullptr);
+      if (H5Zfilter_avail(filter) <= 0) refuse("has an unknown compression", "use gzip or none");
+    }
+    const size_t stored = std::min<size_t>(H5Dget_storage_size(dataset.get()), file_bytes_);
+    const size_t claimed = product_or_most(count(name), H5Tget_size(type.get()));
+    if (claimed > product_or_most(stored, kExpansionLimit)) {
+      refuse("claims " + std::to_string(claimed) + " bytes and holds " + std::to_string(stored),
+             "write all of its data");
+    }
+  }
+
+  Handle open_dataset(const std::string& name) const {
+    Handle dataset(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), H5Dclose);
+    if (!dataset.valid()) damaged(name);
+    return dataset;
+  }
+
+  size_t count(const std::string& name) const {
+    size_t product = 1;
+    for (const size_t extent : datasets_.at(name).shape) product = product_or_most(product, extent);
+    return product;
+  }
+
   template <typename T>
   std::vector<T> read(const std::string& name, hid_t memory_type) const {
     const auto lock = lock_hdf5();
-    const Handle dataset(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), H5Dclose);
-    if (!dataset.valid()) damaged(name);
-    const Handle type(H5Dget_type(dataset.get()), H5Tclose);
-    const H5T_class_t kind = H5Tget_class(type.get());
-    if (kind != H5T_FLOAT && kind != H5T_INTEGER) {
-      throw InputError(path_.string(), name, "the dataset holds no numbers");
-    }
-    const std::vector<size_t>& shape = datasets_.at(name).shape;
-    const size_t count = std::accumulate(shape.begin(), shape.end(), size_t{1}, std::multiplies<>());
-    std::vector<T> values(count);
-    if (count > 0 && H5Dread(dataset.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                             values.data()) < 0) {
+    const Handle dataset = open_dataset(name);
+    check_readable(name, dataset);
+    std::vector<T> values(count(name));
+    if (!values.empty() &&
+        H5Dread(dataset.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) {
       damaged(name);
     }
     return values;
@@ -128,19 +190,43 @@ class Hdf5Container : public Container {
 
   std::unique_lock<std::mutex> lock_;
   Handle file_;
+  size_t file_bytes_ = 0;
 };
+
+// libhdf5 1.10 crashes, loops or eats memory on some damaged files: what it survives in a child it
+// may read here. The lock is held across the fork, so that no other thread is inside the library.
+void rehearse_reading(const std::filesystem::path& path) {
+  auto lock = lock_hdf5();
+  const auto work = [&] {
+    lock.unlock();
+    const Hdf5Container container(path);
+    for (const auto& [name, dataset] : container.datasets()) {
+      if (container.is_readable(name)) container.read_reals(name);
+    }
+  };
+  std::error_code error;
+  const auto bytes = static_cast<double>(std::filesystem::file_size(path, error));
+  if (error) throw InputError(path.string(), "", error.message(), "name a trace");
+  base::rehearse(
+      work,
+      {.bytes = (size_t{128} << 20) + static_cast<size_t>(8.0 * bytes),
+       .seconds = 1.0 + bytes / 1e7},
+      InputError(path.string(), "", "is corrupt, or its datasets expand beyond all reason", kMend));
+}
 
 }  // namespace
 
 std::unique_lock<std::mutex> lock_hdf5() {
   static std::mutex mutex;
   std::unique_lock lock(mutex);
-  static const herr_t silenced = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  (void)silenced;
+  static const bool prepared = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0 &&
+                               H5PLset_loading_state(0) >= 0;  // no code from plugin folders
+  base::ensure(prepared, "libhdf5 can be set up");
   return lock;
 }
 
 std::unique_ptr<Container> open_hdf5(const std::filesystem::path& path) {
+  rehearse_reading(path);
   return std::make_unique<Hdf5Container>(path);
 }
 

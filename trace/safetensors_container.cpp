@@ -38,7 +38,8 @@ class SafetensorsContainer : public Container {
     const base::SafetensorsEntry& entry = *entries_.at(name);
     if (entry.dtype == "I64") return copy<int64_t>(entry);
     if (entry.dtype == "I32") return copy<int32_t>(entry);
-    throw InputError(path_.string(), name, "has dtype " + entry.dtype, "write it as I64");
+    throw InputError(path_.string(), name, "has dtype " + entry.dtype,
+                     "write token ids as I64, taps as F64, F32, F16 or BF16");
   }
 
  private:

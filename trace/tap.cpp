@@ -2,6 +2,7 @@
 
 #include <fnmatch.h>
 
+#include <algorithm>
 #include <charconv>
 #include <tuple>
 
@@ -21,6 +22,12 @@ std::optional<TapId> find(std::string_view name, bool in_layer) {
     if (tap.in_layer == in_layer && tap.name == name) return tap.id;
   }
   return std::nullopt;
+}
+
+bool pattern_matches(const std::string& pattern, const Tap& tap) {
+  if (pattern == "all") return true;
+  if (pattern == "coarse") return definition(tap.id).coarse;
+  return ::fnmatch(pattern.c_str(), tap.name().c_str(), 0) == 0;
 }
 
 }  // namespace
@@ -64,13 +71,16 @@ TapFilter::TapFilter(std::string_view expression) {
 
 bool TapFilter::matches(const Tap& tap) const {
   if (tap.id == TapId::kLogits) return true;
-  const std::string name = tap.name();
+  return std::any_of(patterns_.begin(), patterns_.end(),
+                     [&](const std::string& pattern) { return pattern_matches(pattern, tap); });
+}
+
+std::optional<std::string> TapFilter::idle_pattern(std::span<const Tap> taps) const {
   for (const std::string& pattern : patterns_) {
-    if (pattern == "all") return true;
-    if (pattern == "coarse" && definition(tap.id).coarse) return true;
-    if (::fnmatch(pattern.c_str(), name.c_str(), 0) == 0) return true;
+    const auto matches = [&](const Tap& tap) { return pattern_matches(pattern, tap); };
+    if (std::none_of(taps.begin(), taps.end(), matches)) return pattern;
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace plumb::trace

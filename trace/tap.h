@@ -8,6 +8,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -95,7 +96,9 @@ inline constexpr std::array<TapDefinition, 29> kTaps = {{
     {TapId::kLogits, "logits", false, true, "T,V", "the logits"},
 }};
 
-constexpr const TapDefinition& definition(TapId id) { return kTaps[static_cast<size_t>(id)]; }
+constexpr const TapDefinition& definition(TapId id) {
+  return kTaps[static_cast<size_t>(id)];
+}
 
 // One tap of one forward. Ordered as a forward produces them.
 struct Tap {
@@ -117,6 +120,8 @@ class TapFilter {
   static TapFilter all() { return TapFilter("all"); }
 
   bool matches(const Tap& tap) const;
+  // The first pattern that matches none of `taps`: a misspelt one.
+  std::optional<std::string> idle_pattern(std::span<const Tap> taps) const;
 
  private:
   std::vector<std::string> patterns_;

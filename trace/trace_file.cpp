@@ -11,6 +11,7 @@ namespace {
 using base::InputError;
 
 constexpr size_t kPromptLimit = size_t{1} << 20;
+constexpr size_t kTextLimit = 4096;
 
 std::unique_ptr<Container> open_container(const std::filesystem::path& path) {
   return path.extension() == ".safetensors" ? open_safetensors(path) : open_hdf5(path);
@@ -31,6 +32,10 @@ std::string dataset_name(base::DType dtype, const std::string& prompt, const std
   return std::string(base::torch_name(dtype)) + "/" + prompt + "/" + leaf;
 }
 
+bool is_token_list(const Dataset& dataset) {
+  return dataset.integers && dataset.shape.size() == 1 && dataset.shape[0] <= kPromptLimit;
+}
+
 }  // namespace
 
 class TraceFile::FileRecording : public Recording {
@@ -49,13 +54,27 @@ class TraceFile::FileRecording : public Recording {
 
   std::optional<Greedy> greedy() const override {
     if (!contents_.greedy) return std::nullopt;
-    Greedy greedy{.tokens = container_.read_integers(name("greedy"))};
-    if (contents_.greedy_margin) greedy.margins = container_.read_reals(name("greedy_margin"));
+    const std::string tokens = name("greedy");
+    if (!is_token_list(container_.datasets().at(tokens))) {
+      throw InputError(container_.path().string(), tokens, "is no list of token ids",
+                       "write an int64 [N]");
+    }
+    Greedy greedy{.tokens = container_.read_integers(tokens)};
     greedy.margins.resize(greedy.tokens.size(), std::numeric_limits<double>::quiet_NaN());
+    if (contents_.greedy_margin) read_margins(greedy.margins);
     return greedy;
   }
 
  private:
+  void read_margins(std::vector<double>& margins) const {
+    const std::string full = name("greedy_margin");
+    if (container_.datasets().at(full).shape != std::vector<size_t>{margins.size()}) {
+      throw InputError(container_.path().string(), full, "is not as long as greedy",
+                       "write a float64 [N]");
+    }
+    margins = container_.read_reals(full);
+  }
+
   std::string name(const std::string& leaf) const { return dataset_name(dtype_, prompt_, leaf); }
 
   const Container& container_;
@@ -80,6 +99,9 @@ TraceFile::TraceFile(const std::filesystem::path& path) : container_(open_contai
 }
 
 void TraceFile::index(const std::string& name) {
+  if (base::one_line(name, name.size()) != name) {
+    throw InputError(path(), name, "is no plain name of a dataset", "use printable UTF-8");
+  }
   const std::vector<std::string> parts = split(name);
   if (parts.size() == 2 && parts[0] == "prompts") return read_prompt(parts[1]);
   const auto dtype = base::dtype_from_torch_name(parts[0]);
@@ -102,8 +124,7 @@ void TraceFile::index(const std::string& name) {
 void TraceFile::read_prompt(const std::string& name) {
   const std::string full = "prompts/" + name;
   const Dataset& dataset = container_->datasets().at(full);
-  if (!dataset.integers || dataset.shape.size() != 1 || dataset.shape[0] == 0 ||
-      dataset.shape[0] > kPromptLimit) {
+  if (!is_token_list(dataset) || dataset.shape[0] == 0) {
     throw InputError(path(), full, "is no list of token ids",
                      "write a non-empty int64 [T] of at most 2^20 ids");
   }
@@ -112,7 +133,7 @@ void TraceFile::read_prompt(const std::string& name) {
 
 std::string TraceFile::attribute(const std::string& name) const {
   const auto found = container_->attributes().find(name);
-  return found == container_->attributes().end() ? "" : found->second;
+  return found == container_->attributes().end() ? "" : base::one_line(found->second, kTextLimit);
 }
 
 std::vector<base::DType> TraceFile::dtypes() const {

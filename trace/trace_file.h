@@ -28,7 +28,7 @@ class TraceFile {
   explicit TraceFile(const std::filesystem::path& path);
 
   std::string path() const { return container_->path().string(); }
-  // Empty when the attribute is absent.
+  // One line of text; empty when the attribute is absent.
   std::string attribute(const std::string& name) const;
   const std::vector<Prompt>& prompts() const { return prompts_; }
   std::vector<base::DType> dtypes() const;

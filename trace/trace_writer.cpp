@@ -18,14 +18,17 @@ struct TraceWriter::State {
   }
 
   void check(bool written) const {
-    if (!written) throw base::InputError(path.string(), "", "the trace cannot be written");
+    if (!written) {
+      throw base::InputError(path.string(), "", "cannot be written",
+                             "check the folder, its permissions and the space left");
+    }
   }
 
   void write(const std::string& name, const std::vector<size_t>& shape, hid_t file_type,
              hid_t memory_type, const void* data) {
     const std::vector<hsize_t> extents(shape.begin(), shape.end());
-    const Handle space(
-        H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose);
+    const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr),
+                       H5Sclose);
     const Handle link(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
     H5Pset_create_intermediate_group(link.get(), 1);
     // No time stamps: the same run gives the same bytes.
@@ -89,9 +92,8 @@ std::unique_ptr<Sink> TraceWriter::run(base::DType dtype, const std::string& pro
         : state_(state), prefix_(std::move(prefix)), doubles_(doubles) {}
     void put(const Tap& tap, Tensor tensor) override {
       const auto lock = lock_hdf5();
-      state_.write(prefix_ + tap.name(), tensor.shape,
-                   doubles_ ? H5T_IEEE_F64LE : H5T_IEEE_F32LE, H5T_NATIVE_DOUBLE,
-                   tensor.values.data());
+      state_.write(prefix_ + tap.name(), tensor.shape, doubles_ ? H5T_IEEE_F64LE : H5T_IEEE_F32LE,
+                   H5T_NATIVE_DOUBLE, tensor.values.data());
     }
 
    private:
@@ -113,6 +115,8 @@ void TraceWriter::add_greedy(base::DType dtype, const std::string& prompt, const
 
 void TraceWriter::commit() {
   const auto lock = lock_hdf5();
+  // Closing a file says nothing of data that did not fit on the disk; flushing does.
+  state_->check(H5Fflush(state_->file->get(), H5F_SCOPE_GLOBAL) >= 0);
   state_->file.reset();
   state_->pending.commit();
 }

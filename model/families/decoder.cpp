@@ -27,42 +27,50 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) 
       read_size(config, "intermediate_size", defaults.intermediate_size, kWidthLimit);
   d.num_hidden_layers =
       read_size(config, "num_hidden_layers", defaults.num_hidden_layers, kLayerLimit);
-  d.max_position_embeddings = config.integer(
-      "max_position_embeddings", defaults.max_position_embeddings, 1, int64_t{1} << 40);
+  d.max_position_embeddings = config.integer("max_position_embeddings",
+                                             defaults.max_position_embeddings, 1, int64_t{1} << 40);
   d.tie_word_embeddings = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
   d.norm.eps = config.positive("rms_norm_eps", defaults.rms_norm_eps);
 
   AttentionSpec& a = d.attention;
   a.num_attention_heads =
       read_size(config, "num_attention_heads", defaults.num_attention_heads, kHeadLimit);
-  const int kv_fallback = !config.has("num_key_value_heads") &&
-                                  (config.present("num_key_value_heads") ||
-                                   defaults.num_key_value_heads == 0)
-                              ? a.num_attention_heads
-                              : defaults.num_key_value_heads;
+  const int kv_fallback =
+      !config.has("num_key_value_heads") &&
+              (config.present("num_key_value_heads") || defaults.num_key_value_heads == 0)
+          ? a.num_attention_heads
+          : defaults.num_key_value_heads;
   a.num_key_value_heads =
       read_size(config, "num_key_value_heads", kv_fallback, kHeadLimit, Null::kMeansAbsent);
   if (a.num_attention_heads % a.num_key_value_heads != 0) {
     config.refuse("num_key_value_heads",
                   "is " + std::to_string(a.num_key_value_heads) + ", which does not divide " +
-                      std::to_string(a.num_attention_heads) + " attention heads");
+                      std::to_string(a.num_attention_heads) + " attention heads",
+                  "each key head serves as many query heads");
   }
   const bool null_head_dim = config.present("head_dim") && !config.has("head_dim");
   if (null_head_dim && defaults.head_dim != 0 && !defaults.head_dim_null) {
     config.refuse("head_dim", "is null", "give a value or leave the key out");
   }
-  const int ratio = d.hidden_size / a.num_attention_heads;
-  const int head_fallback = null_head_dim || defaults.head_dim == 0 ? ratio : defaults.head_dim;
-  if (!config.has("head_dim") && head_fallback == 0) {
-    config.refuse("num_attention_heads", "exceeds hidden_size and head_dim is absent");
+  const bool derived = !config.has("head_dim") && (null_head_dim || defaults.head_dim == 0);
+  if (derived && d.hidden_size % a.num_attention_heads != 0) {
+    config.refuse("num_attention_heads",
+                  "is " + std::to_string(a.num_attention_heads) + ", which does not divide " +
+                      "hidden_size " + std::to_string(d.hidden_size),
+                  "mend one of the two, or state head_dim");
   }
-  a.head_dim = read_size(config, "head_dim", head_fallback, kWidthLimit, Null::kMeansAbsent);
+  a.head_dim = read_size(config, "head_dim",
+                         derived ? d.hidden_size / a.num_attention_heads : defaults.head_dim,
+                         kWidthLimit, Null::kMeansAbsent);
+  if (int64_t{a.num_attention_heads} * a.head_dim > kWidthLimit) {
+    config.refuse("head_dim", "makes the heads together wider than 2^20",
+                  "no model is so wide");
+  }
   a.scale = 1.0 / std::sqrt(static_cast<double>(a.head_dim));
   return d;
 }
 
-Activation read_activation(ConfigReader& config, std::string_view key,
-                           std::string_view fallback) {
+Activation read_activation(ConfigReader& config, std::string_view key, std::string_view fallback) {
   struct Row {
     std::string_view name;
     Activation activation;
@@ -93,8 +101,10 @@ std::vector<std::string> read_layer_types(ConfigReader& config, int num_hidden_l
   }
   types = config.texts(kKey);
   if (types.size() != static_cast<size_t>(num_hidden_layers)) {
-    config.refuse(kKey, "has " + std::to_string(types.size()) + " entries for " +
-                            std::to_string(num_hidden_layers) + " layers");
+    config.refuse(kKey,
+                  "has " + std::to_string(types.size()) + " entries for " +
+                      std::to_string(num_hidden_layers) + " layers",
+                  "name the type of each layer");
   }
   for (const std::string& type : types) {
     if (type != kFullAttention && type != kSlidingAttention) {
@@ -108,8 +118,7 @@ std::vector<std::string> read_layer_types(ConfigReader& config, int num_hidden_l
 int read_sliding_window(ConfigReader& config, int64_t fallback) {
   constexpr const char* kKey = "sliding_window";
   if (config.present(kKey) && !config.has(kKey)) fallback = 0;
-  return static_cast<int>(
-      config.integer(kKey, fallback, 1, int64_t{1} << 30, Null::kMeansAbsent));
+  return static_cast<int>(config.integer(kKey, fallback, 1, int64_t{1} << 30, Null::kMeansAbsent));
 }
 
 void require_window(const ConfigReader& config, const std::vector<std::string>& layer_types,
@@ -127,10 +136,9 @@ void slide_upper_layers(ConfigReader& config, Spec& spec) {
   const int stated = read_sliding_window(config, 4096);
   const int window = used ? stated : 0;
   const int first = static_cast<int>(config.integer("max_window_layers", 28, 0, kLayerLimit));
-  const auto types =
-      read_layer_types(config, static_cast<int>(spec.layers.size()), [&](int layer) {
-        return window > 0 && layer >= first ? kSlidingAttention : kFullAttention;
-      });
+  const auto types = read_layer_types(config, static_cast<int>(spec.layers.size()), [&](int layer) {
+    return window > 0 && layer >= first ? kSlidingAttention : kFullAttention;
+  });
   require_window(config, types, window);
   slide_layers(spec, types, window);
 }

@@ -23,7 +23,9 @@ Spec read(ConfigReader& config) {
   return make_gemma(d, pre_norm_layer(d.norm, d.attention, mlp));
 }
 
-NameTable names(const Spec&) { return transformers_names(); }
+NameTable names(const Spec&) {
+  return transformers_names();
+}
 
 constexpr InertKey kInert[] = {
     {"hidden_activation"},

@@ -33,7 +33,9 @@ Spec read(ConfigReader& config) {
   return spec;
 }
 
-NameTable names(const Spec&) { return sandwich_names(); }
+NameTable names(const Spec&) {
+  return sandwich_names();
+}
 
 constexpr InertKey kInert[] = {
     {"cache_implementation"},

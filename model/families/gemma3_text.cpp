@@ -12,21 +12,23 @@ RopeSpec read_rope_of(ConfigReader& config, std::string_view layer_type, const D
   const bool full = layer_type == kFullAttention;
   const RopeDefaults defaults{.theta = full ? config.positive("rope_theta", 1e6)
                                             : config.positive("rope_local_base_freq", 1e4)};
-  static const base::Json kPlain = base::Json::object();
-  base::Json entry = kPlain;
+  base::Json entry = base::Json::object();
+  const char* key = "rope_parameters";
   config.touch("rope_parameters");
   config.touch("rope_scaling");
   if (config.has("rope_parameters")) {
     ConfigReader nested = config.object("rope_parameters");
     nested.touch(kFullAttention);
     nested.touch(kSlidingAttention);
-    nested.finish({}, {}, {});
+    nested.finish({}, {});
     if (nested.has(layer_type)) entry = nested.object(layer_type).json();
   }
-  if (full && config.has("rope_scaling")) entry.update(config.object("rope_scaling").json());
-  return read_rope_entry(
-      {entry, config.where(), "rope_parameters." + std::string(layer_type) + "."}, defaults,
-      d.attention.head_dim, d.max_position_embeddings);
+  if (full && config.has("rope_scaling")) {
+    entry.update(config.object("rope_scaling").json());
+    key = "rope_scaling";
+  }
+  return read_rope_entry(config, config.object(key, entry), defaults, d.attention.head_dim,
+                         d.max_position_embeddings);
 }
 
 Spec read(ConfigReader& config) {
@@ -62,10 +64,14 @@ Spec read(ConfigReader& config) {
   return spec;
 }
 
-NameTable names(const Spec&) { return sandwich_names(); }
+NameTable names(const Spec&) {
+  return sandwich_names();
+}
 
-// The class has attn_logit_softcapping and its attention never applies it.
+// The class has attn_logit_softcapping and its attention never applies it. The underscored pattern
+// is what transformers saves beside layer_types.
 constexpr InertKey kInert[] = {
+    {"_sliding_window_pattern"},
     {"attn_logit_softcapping"},
     {"hidden_act"},
     {"use_bidirectional_attention", "false|null"},

@@ -15,7 +15,9 @@ Spec read(ConfigReader& config) {
   return make_decoder(d, pre_norm_layer(d.norm, d.attention, mlp));
 }
 
-NameTable names(const Spec&) { return transformers_names(); }
+NameTable names(const Spec&) {
+  return transformers_names();
+}
 
 }  // namespace
 

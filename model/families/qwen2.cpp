@@ -20,7 +20,9 @@ Spec read(ConfigReader& config) {
   return spec;
 }
 
-NameTable names(const Spec&) { return transformers_names(); }
+NameTable names(const Spec&) {
+  return transformers_names();
+}
 
 }  // namespace
 

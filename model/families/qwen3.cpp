@@ -22,7 +22,9 @@ Spec read(ConfigReader& config) {
   return spec;
 }
 
-NameTable names(const Spec&) { return transformers_names(); }
+NameTable names(const Spec&) {
+  return transformers_names();
+}
 
 }  // namespace
 

@@ -91,7 +91,9 @@ constexpr InertKey kGenericInert[] = {
 
 }  // namespace
 
-std::span<const Family* const> families() { return kFamilies; }
+std::span<const Family* const> families() {
+  return kFamilies;
+}
 
 const Family& find_family(std::string_view model_type, const std::string& where) {
   std::string known;
@@ -99,10 +101,12 @@ const Family& find_family(std::string_view model_type, const std::string& where)
     if (family->model_type == model_type) return *family;
     known += (known.empty() ? "" : ", ") + std::string(family->model_type);
   }
-  throw base::InputError(where, "model_type",
-                         "'" + std::string(model_type) + "' is not supported", "known: " + known);
+  throw base::InputError(where, "model_type", "'" + std::string(model_type) + "' is not supported",
+                         "known: " + known);
 }
 
-std::span<const InertKey> generic_inert_keys() { return kGenericInert; }
+std::span<const InertKey> generic_inert_keys() {
+  return kGenericInert;
+}
 
 }  // namespace plumb::model
