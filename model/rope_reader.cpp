@@ -1,6 +1,7 @@
 #include "model/rope_reader.h"
 
 #include <array>
+#include <cmath>
 #include <utility>
 
 namespace plumb::model {
@@ -8,15 +9,17 @@ namespace {
 
 using Kind = RopeScaling::Kind;
 
-constexpr std::array<std::pair<std::string_view, Kind>, 4> kTypes = {{
+constexpr std::array<std::pair<std::string_view, Kind>, 6> kTypes = {{
     {"default", Kind::kDefault},
     {"linear", Kind::kLinear},
     {"dynamic", Kind::kDynamic},
     {"llama3", Kind::kLlama3},
+    {"yarn", Kind::kYarn},
+    {"longrope", Kind::kLongRope},
 }};
 
 // Parameters that some rope type reads: beside another type they have no effect.
-constexpr std::array<InertKey, 14> kOtherTypes = {{
+constexpr std::array<InertKey, 15> kOtherTypes = {{
     {"factor"},
     {"low_freq_factor"},
     {"high_freq_factor"},
@@ -30,6 +33,7 @@ constexpr std::array<InertKey, 14> kOtherTypes = {{
     {"short_factor"},
     {"long_factor"},
     {"mrope_section"},
+    {"mrope_interleaved"},
     {"type"},
 }};
 
@@ -49,23 +53,110 @@ double required(ConfigReader& dict, std::string_view key) {
   return dict.positive(key, 0.0);
 }
 
-RopeScaling read_scaling(ConfigReader& dict, double max_position_embeddings,
-                         double original_override) {
-  RopeScaling scaling{.kind = read_type(dict)};
-  if (scaling.kind == Kind::kDefault) return scaling;
-  scaling.factor = required(dict, "factor");
-  if (scaling.kind == Kind::kDynamic) scaling.max_position_embeddings = max_position_embeddings;
-  if (scaling.kind == Kind::kLlama3) {
-    scaling.low_freq_factor = required(dict, "low_freq_factor");
-    scaling.high_freq_factor = required(dict, "high_freq_factor");
-    const double original =
-        dict.positive("original_max_position_embeddings", max_position_embeddings);
-    scaling.original_max_position_embeddings = original_override > 0 ? original_override : original;
-    if (scaling.low_freq_factor == scaling.high_freq_factor) {
-      dict.refuse("high_freq_factor", "equals low_freq_factor", "the ramp needs a width");
-    }
+// The context that the model was trained on, before its rope was stretched.
+struct Context {
+  double max_position_embeddings;
+  double top_level_original;  // 0 where the config has none; it goes before the dict's
+};
+
+double read_original(ConfigReader& dict, const Context& context) {
+  const double stated =
+      dict.positive("original_max_position_embeddings", context.max_position_embeddings);
+  return context.top_level_original > 0 ? context.top_level_original : stated;
+}
+
+void read_llama3(ConfigReader& dict, const Context& context, RopeScaling& scaling) {
+  scaling.low_freq_factor = required(dict, "low_freq_factor");
+  scaling.high_freq_factor = required(dict, "high_freq_factor");
+  scaling.original_max_position_embeddings = read_original(dict, context);
+  if (scaling.low_freq_factor == scaling.high_freq_factor) {
+    dict.refuse("high_freq_factor", "equals low_freq_factor", "the ramp needs a width");
   }
-  return scaling;
+}
+
+// The factor by which a context's stretch sharpens attention (YaRN, arXiv 2309.00071, eq. 22).
+double yarn_mscale(double factor, double mscale) {
+  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
+}
+
+// 0, null and absent all mean the usual value, as Python's `or` has it.
+double read_or(ConfigReader& dict, std::string_view key, double usual) {
+  const double stated = dict.number(key, 0.0, Null::kMeansAbsent);
+  if (stated < 0.0) dict.refuse(key, "is negative");
+  return stated == 0.0 ? usual : stated;
+}
+
+double read_yarn(ConfigReader& dict, const Context& context, RopeScaling& scaling) {
+  scaling.original_max_position_embeddings = read_original(dict, context);
+  scaling.beta_fast = read_or(dict, "beta_fast", 32.0);
+  scaling.beta_slow = read_or(dict, "beta_slow", 1.0);
+  scaling.truncate = dict.flag("truncate", true);
+  const double ratio = context.max_position_embeddings / scaling.original_max_position_embeddings;
+  if (!dict.present("factor")) dict.refuse("factor", "is missing", "this rope type needs it");
+  scaling.factor = dict.positive("factor", ratio, Null::kMeansAbsent);
+  const double mscale = read_or(dict, "mscale", 0.0);
+  const double all_dim = read_or(dict, "mscale_all_dim", 0.0);
+  const double usual = mscale != 0.0 && all_dim != 0.0
+                           ? yarn_mscale(scaling.factor, mscale) / yarn_mscale(scaling.factor, all_dim)
+                           : yarn_mscale(scaling.factor, 1.0);
+  return dict.positive("attention_factor", usual, Null::kMeansAbsent);
+}
+
+std::vector<double> read_factors(ConfigReader& dict, std::string_view key, int rotary_dim) {
+  if (!dict.present(key)) dict.refuse(key, "is missing", "this rope type needs it");
+  std::vector<double> factors = dict.numbers(key);
+  if (factors.size() != static_cast<size_t>(rotary_dim / 2)) {
+    dict.refuse(key, "has " + std::to_string(factors.size()) + " entries",
+                std::to_string(rotary_dim / 2) + " frequencies rotate");
+  }
+  for (const double factor : factors) {
+    if (!(factor >= 1e-6 && factor <= 1e12)) dict.refuse(key, "holds a factor that is none");
+  }
+  return factors;
+}
+
+double read_longrope(ConfigReader& dict, const Context& context, int rotary_dim,
+                     RopeScaling& scaling) {
+  scaling.original_max_position_embeddings = read_original(dict, context);
+  scaling.short_factor = read_factors(dict, "short_factor", rotary_dim);
+  scaling.long_factor = read_factors(dict, "long_factor", rotary_dim);
+  const double original = scaling.original_max_position_embeddings;
+  scaling.factor =
+      dict.positive("factor", context.max_position_embeddings / original, Null::kMeansAbsent);
+  const double usual =
+      scaling.factor <= 1.0 ? 1.0 : std::sqrt(1.0 + std::log(scaling.factor) / std::log(original));
+  return dict.positive("attention_factor", usual, Null::kMeansAbsent);
+}
+
+// Reads what the rope type needs into `rope`, whose rotary_dim is set.
+void read_scaling(ConfigReader& dict, const Context& context, RopeSpec& rope) {
+  RopeScaling& scaling = rope.scaling;
+  scaling.kind = read_type(dict);
+  switch (scaling.kind) {
+    case Kind::kDefault:
+      return;
+    case Kind::kLinear:
+      scaling.factor = required(dict, "factor");
+      return;
+    case Kind::kDynamic:
+      scaling.factor = required(dict, "factor");
+      scaling.max_position_embeddings = context.max_position_embeddings;
+      if (rope.rotary_dim == 2) {
+        dict.refuse("rope_type", "is dynamic with 2 rotated dimensions",
+                    "its exponent d / (d - 2) needs more");
+      }
+      return;
+    case Kind::kLlama3:
+      scaling.factor = required(dict, "factor");
+      read_llama3(dict, context, scaling);
+      return;
+    case Kind::kYarn:
+      rope.attention_factor = read_yarn(dict, context, scaling);
+      return;
+    case Kind::kLongRope:
+      rope.attention_factor = read_longrope(dict, context, rope.rotary_dim, scaling);
+      return;
+  }
 }
 
 double read_partial(ConfigReader& config, const RopeDefaults& defaults) {
@@ -93,18 +184,13 @@ int read_rotary_dim(const ConfigReader& config, ConfigReader& dict, const RopeDe
               "they must be even, at least 2 and at most the head");
 }
 
-// `original_override`: the top-level original_max_position_embeddings, 0 where there is none.
 RopeSpec read_dict(const ConfigReader& config, ConfigReader dict, const RopeDefaults& defaults,
-                   int head_dim, int64_t max_position_embeddings, double original_override) {
-  RopeSpec rope;
-  rope.scaling =
-      read_scaling(dict, static_cast<double>(max_position_embeddings), original_override);
+                   int head_dim, const Context& context) {
+  RopeSpec rope{.pairs = defaults.pairs, .rounding = defaults.rounding};
   rope.theta = dict.positive("rope_theta", defaults.theta);
   rope.rotary_dim = read_rotary_dim(config, dict, defaults, head_dim);
-  if (rope.scaling.kind == Kind::kDynamic && rope.rotary_dim == 2) {
-    dict.refuse("rope_type", "is dynamic with 2 rotated dimensions",
-                "its exponent d / (d - 2) needs more");
-  }
+  read_scaling(dict, context, rope);
+  for (const std::string_view key : defaults.own_keys) dict.touch(key);
   dict.finish({}, kOtherTypes);
   return rope;
 }
@@ -117,26 +203,27 @@ RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_
   here.theta = config.positive("rope_theta", defaults.theta);
   const double partial = read_partial(config, defaults);
   if (defaults.partial_rotary_factor) here.partial_rotary_factor = partial;
-  const double original =
-      config.positive("original_max_position_embeddings", 0.0, Null::kMeansAbsent);
+  const Context context{static_cast<double>(max_position_embeddings),
+                        config.positive("original_max_position_embeddings", 0.0,
+                                        Null::kMeansAbsent)};
   config.touch("rope_scaling");
   config.touch("rope_parameters");
-  static const base::Json kNoDict = base::Json::object();
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     // An empty dict counts as absent, as it does in Python.
     if (config.has(key) && !config.object(key).json().empty()) {
-      return read_dict(config, config.object(key), here, head_dim, max_position_embeddings,
-                       original);
+      return read_dict(config, config.object(key), here, head_dim, context);
     }
   }
-  return read_dict(config, config.object("rope_parameters", kNoDict), here, head_dim,
-                   max_position_embeddings, original);
+  const base::Json absent = base::Json::parse(
+      defaults.absent_dict != nullptr ? defaults.absent_dict : "{}");
+  return read_dict(config, config.object("rope_parameters", absent), here, head_dim, context);
 }
 
 RopeSpec read_rope_entry(const ConfigReader& config, ConfigReader dict,
                          const RopeDefaults& defaults, int head_dim,
                          int64_t max_position_embeddings) {
-  return read_dict(config, std::move(dict), defaults, head_dim, max_position_embeddings, 0.0);
+  return read_dict(config, std::move(dict), defaults, head_dim,
+                   {static_cast<double>(max_position_embeddings), 0.0});
 }
 
 }  // namespace plumb::model

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "model/config_reader.h"
 #include "model/spec.h"
@@ -15,6 +17,12 @@ namespace plumb::model {
 
 struct RopeDefaults {
   double theta = 10000.0;
+  RopePairs pairs = RopePairs::kHalves;
+  RopeRounding rounding = RopeRounding::kEveryStep;
+  // What stands for an absent dict: not every class means plain rotation by it. May be null.
+  const char* absent_dict = nullptr;
+  // Keys that the family reads in the dict besides; the reader leaves them to it.
+  std::vector<std::string_view> own_keys;
   // Class default; none: the family rotates whole heads, and another factor is refused.
   std::optional<double> partial_rotary_factor;
 };

@@ -91,8 +91,27 @@ class LayOut {
     const auto own_shape = [&](const WeightDeclaration& w) {
       return std::vector<int64_t>(w.shape.begin() + (spread ? 1 : 0), w.shape.end());
     };
-    const int64_t groups = found.rule->groups;
     std::vector<int64_t> shape = own_shape(weight);
+    const Placement part = found.rule->columns
+                               ? in_columns(weight.id, found, shape)
+                               : in_rows(weight, found, own_shape, shape);
+    if (found.rule->axes) {
+      std::vector<int64_t> stored;
+      for (const int axis : *found.rule->axes) {
+        stored.push_back(axis < 0 ? 1 : shape[static_cast<size_t>(axis)]);
+      }
+      shape = std::move(stored);
+    }
+    FileTensor& file = tensor(tensor_name(found, weight.id.layer, piece), shape);
+    file.parts.push_back(part);
+    file.parts.back().piece = piece;
+  }
+
+  // `shape` becomes the tensor's: that of all roles together.
+  template <class OwnShape>
+  Placement in_rows(const WeightDeclaration& weight, const Match& found, OwnShape&& own_shape,
+                    std::vector<int64_t>& shape) const {
+    const int64_t groups = found.rule->groups;
     const int64_t row = product(shape) / shape.front();
     int64_t rows = 0;    // of all roles in the tensor
     int64_t before = 0;  // of those ahead of this one, in one group
@@ -103,11 +122,35 @@ class LayOut {
       base::ensure(mate != by_id_.end(), "all roles of a packed tensor are in the graph");
       rows += own_shape(*mate->second).front();
     }
-    Placement part{.weight = weight.id, .piece = piece, .offset = before * row};
-    part.extents = {groups, shape.front() / groups, row};
-    part.strides = {rows / groups * row, row, 1};
+    const int64_t own = shape.front();
     shape.front() = rows;
-    tensor(tensor_name(found, weight.id.layer, piece), shape).parts.push_back(std::move(part));
+    return {.weight = weight.id,
+            .offset = before * row,
+            .extents = {groups, own / groups, row},
+            .strides = {rows / groups * row, row, 1}};
+  }
+
+  // A stack of [out, in] or of [out], stored as [in, roles * out] or [roles * out].
+  static Placement in_columns(const WeightId& id, const Match& found,
+                              std::vector<int64_t>& shape) {
+    const auto& roles = found.rule->roles;
+    const auto turns = static_cast<int64_t>(roles.size());
+    const auto turn = std::find_if(roles.begin(), roles.end(), [&](const std::string& stem) {
+      return stem + found.suffix == id.role;
+    });
+    const int64_t stack = shape.front();
+    const int64_t out = shape[1];
+    const int64_t in = shape.size() > 2 ? shape[2] : 1;
+    Placement part{.weight = id,
+                   .offset = turn - roles.begin(),
+                   .extents = {stack, out, in},
+                   .strides = {in * turns * out, turns, turns * out}};
+    if (shape.size() > 2) {
+      shape = {stack, in, turns * out};
+    } else {
+      shape = {stack, turns * out};
+    }
+    return part;
   }
 
   FileTensor& tensor(const std::string& name, const std::vector<int64_t>& shape) {
@@ -140,8 +183,21 @@ NameTable& NameTable::name(std::string_view role, std::string_view tensor) {
   return pack(tensor, {std::string(role)});
 }
 
+NameTable& NameTable::name(std::string_view role, std::string_view tensor,
+                           std::vector<int> axes) {
+  name(role, tensor);
+  rules_.back().axes = std::move(axes);
+  return *this;
+}
+
 NameTable& NameTable::pack(std::string_view tensor, std::vector<std::string> roles, int groups) {
-  rules_.push_back({std::string(tensor), std::move(roles), groups});
+  rules_.push_back({.tensor = std::string(tensor), .roles = std::move(roles), .groups = groups});
+  return *this;
+}
+
+NameTable& NameTable::pack_columns(std::string_view tensor, std::vector<std::string> roles) {
+  pack(tensor, std::move(roles));
+  rules_.back().columns = true;
   return *this;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,10 @@ struct TensorRule {
   std::vector<std::string> roles;
   // The rows of the roles repeat this many times: [group][role][rows / groups].
   int groups = 1;
+  // Stored transposed: the outputs are the last axis, on which the roles take turns.
+  bool columns = false;
+  // The tensor's axes as axes of the weight, -1 for one of extent 1; none: the weight's own.
+  std::optional<std::vector<int>> axes;
 };
 
 struct IgnoreRule {
@@ -49,8 +54,12 @@ class NameTable {
  public:
   // The tensor of a role; a second call for the same role replaces the first.
   NameTable& name(std::string_view role, std::string_view tensor);
+  // The same for a tensor with other axes than the weight: {0, -1, 1} for [C, 1, K].
+  NameTable& name(std::string_view role, std::string_view tensor, std::vector<int> axes);
   // One tensor for several roles.
   NameTable& pack(std::string_view tensor, std::vector<std::string> roles, int groups = 1);
+  // One tensor, transposed, on whose last axis the roles take turns.
+  NameTable& pack_columns(std::string_view tensor, std::vector<std::string> roles);
   NameTable& ignore(std::string_view pattern, std::string_view reason);
 
   // Of several rules for a role the first whose tensor exists applies; put the usual one first.
