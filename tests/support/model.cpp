@@ -37,10 +37,13 @@ std::vector<std::string> case_names() {
 
 Case read_case(const std::string& name) {
   const base::Json json = base::read_json_file(kRoot / "fixtures/cases" / (name + ".json"));
-  return {.name = name,
-          .family = json.at("family"),
-          .seed = json.at("seed"),
-          .config = json.at("config")};
+  Case one{.name = name,
+           .family = json.at("family"),
+           .seed = json.at("seed"),
+           .config = json.at("config")};
+  // As `plumb synth --config` completes it.
+  one.config["architectures"] = {model::find_family(one.family, name).architecture};
+  return one;
 }
 
 SyntheticModel::SyntheticModel(const base::Json& json, uint64_t seed, uint64_t max_shard_size)

@@ -14,11 +14,15 @@
 
 namespace plumb::tests {
 
+std::string plumb_binary() {
+  return PLUMB_BINARY;
+}
+
 Outcome run_plumb(const std::vector<std::string>& arguments, const std::filesystem::path& folder) {
   const base::TemporaryFolder captured;
   const std::string out = captured.path() / "out";
   const std::string err = captured.path() / "err";
-  std::vector<std::string> words = {PLUMB_BINARY};
+  std::vector<std::string> words = {plumb_binary()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

@@ -15,6 +15,8 @@ struct Outcome {
   size_t peak_bytes = 0;  // largest resident size, children included
 };
 
+std::string plumb_binary();
+
 // Runs `plumb ARGUMENTS` in `folder`, with nothing on its standard input.
 Outcome run_plumb(const std::vector<std::string>& arguments, const std::filesystem::path& folder);
 

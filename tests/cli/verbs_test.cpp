@@ -1,0 +1,121 @@
+// What the verbs do when all is well.
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "tests/cli/scene.h"
+#include "trace/trace_file.h"
+
+namespace plumb::tests {
+namespace {
+
+Outcome expect_done(const std::vector<std::string>& arguments, const Scene& scene) {
+  const Outcome outcome = run_plumb(arguments, scene.path());
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  return outcome;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(Verbs, HelpThemselves) {
+  const Scene scene;
+  EXPECT_TRUE(contains(expect_done({"--version"}, scene).out, "plumbline"));
+  EXPECT_TRUE(contains(expect_done({"--help"}, scene).out, "synth"));
+  for (const char* verb : {"synth", "inspect", "graph", "run"}) {
+    EXPECT_TRUE(contains(expect_done({verb, "--help"}, scene).out, "Example: plumb ")) << verb;
+  }
+}
+
+TEST(Verbs, InspectTellsEveryTensor) {
+  const Scene scene;
+  const Outcome outcome = expect_done({"inspect", "ckpt"}, scene);
+  EXPECT_TRUE(contains(outcome.out, "llama: 2 layers"));
+  EXPECT_TRUE(contains(outcome.out, "model.layers.1.mlp.up_proj.weight BF16 [88,48] used: "));
+  const base::Json json =
+      base::parse_json(expect_done({"inspect", "ckpt", "--json", "-"}, scene).out, "stdout");
+  EXPECT_EQ(json.at("tensors").size(), 21U);
+  EXPECT_EQ(json.at("graph").at("layers"), 2);
+}
+
+TEST(Verbs, AllowKeyLetsAKeyPassAndSaysSo) {
+  Scene scene;
+  scene.patch_config(R"({"unheard_of": 1, "rope_scaling": {"rope_type": "default", "odd": 1}})");
+  const Outcome outcome = expect_done(
+      {"inspect", "--allow-key", "unheard_of", "--allow-key", "rope_scaling.odd", "ckpt"}, scene);
+  EXPECT_TRUE(contains(outcome.out, "allowed without being read: unheard_of\n"));
+  EXPECT_TRUE(contains(outcome.out, "allowed without being read: rope_scaling.odd\n"));
+  const Outcome json = expect_done(
+      {"inspect", "ckpt", "--json", "-", "--allow-key=unheard_of", "--allow-key=rope_scaling.odd"},
+      scene);
+  EXPECT_EQ(base::parse_json(json.out, "stdout").at("allowed_keys").size(), 2U);
+  EXPECT_EQ(run_plumb({"inspect", "ckpt", "--allow-key", "unheard_of"}, scene.path()).exit_code, 2);
+}
+
+TEST(Verbs, GraphNeedsNoWeights) {
+  const Scene scene;
+  std::filesystem::remove(scene / "ckpt/model.safetensors");
+  EXPECT_TRUE(contains(expect_done({"graph", "ckpt"}, scene).out, "@logits"));
+  EXPECT_TRUE(expect_done({"graph", "ckpt", "--format", "dot"}, scene).out.starts_with("digraph"));
+  expect_done({"graph", "ckpt", "--format", "json", "-o", "graph.json"}, scene);
+  EXPECT_EQ(base::read_json_file(scene / "graph.json").at("layers"), 2);
+}
+
+TEST(Verbs, RunRecordsPromptsFromTokensAndTraces) {
+  const Scene scene;
+  expect_done({"run", "ckpt", "--engine", "reference", "--tokens", "1,2,3", "-o", "a.h5",
+               "--greedy", "4", "--threads", "2"},
+              scene);
+  expect_done({"run", "ckpt", "--engine", "reference", "--prompts", "trace.h5", "-o", "b.h5",
+               "--taps", "coarse"},
+              scene);
+  expect_done({"run", "ckpt", "--engine", "reference", "--prompts", "trace.safetensors", "-o",
+               "c.h5", "--taps", "logits"},
+              scene);
+  const trace::Tap logits{trace::TapId::kLogits, -1};
+  const trace::TraceFile a(scene / "a.h5");
+  EXPECT_EQ(a.attribute("model_type"), "llama");
+  const auto recording = a.recording(base::DType::kF64, "p0");
+  EXPECT_EQ(recording->greedy()->tokens.size(), 4U);
+  const std::vector<double> values = recording->read(logits).values;
+  for (const char* file : {"b.h5", "c.h5"}) {
+    const trace::TraceFile other(scene / file);
+    EXPECT_EQ(other.recording(base::DType::kF64, "p0")->read(logits).values, values) << file;
+  }
+  EXPECT_TRUE(trace::TraceFile(scene / "b.h5").has(base::DType::kF64, "p1"));
+}
+
+TEST(Verbs, RunWritesTheSameBytesAtAnyThreadCount) {
+  const Scene scene;
+  const auto record = [&](const char* threads) {
+    expect_done({"run", "ckpt", "--engine", "reference", "--prompts", "trace.h5", "-o", "out.h5",
+                 "--greedy", "3", "--threads", threads},
+                scene);
+    return read_text(scene / "out.h5");
+  };
+  EXPECT_EQ(record("1"), record("2"));
+}
+
+TEST(Verbs, SynthWritesWhatItIsAskedFor) {
+  const Scene scene;
+  expect_done({"synth", "qwen3", "--set", "num_hidden_layers=3", "--set", "attention_bias=true",
+               "--seed", "007", "-o", "one"},
+              scene);
+  expect_done({"synth", "--seed", "7", "qwen3", "--config", "one/config.json", "-o", "two"}, scene);
+  EXPECT_EQ(read_text(scene / "one/model.safetensors"), read_text(scene / "two/model.safetensors"));
+  EXPECT_TRUE(contains(expect_done({"inspect", "one"}, scene).out, "qwen3: 3 layers"));
+}
+
+TEST(Verbs, SayWhenStandardOutputIsFull) {
+  if (!std::filesystem::exists("/dev/full")) return;
+  const Scene scene;
+  const std::string command = std::string("cd '") + scene.path().string() + "' && '" +
+                              plumb_binary() + "' graph ckpt 2>err >/dev/full";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 2);
+  EXPECT_TRUE(contains(read_text(scene / "err"), "standard output"));
+}
+
+}  // namespace
+}  // namespace plumb::tests
