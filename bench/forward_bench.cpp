@@ -1,0 +1,118 @@
+#include <benchmark/benchmark.h>
+
+#include "base/errors.h"
+#include "bench/benchmarks.h"
+#include "bench/roofline.h"
+#include "candidates/cpu/forward.h"
+#include "reference/run.h"
+
+namespace plumb::bench {
+namespace {
+
+using base::DType;
+using benchmark::State;
+using namespace candidates::cpu;
+
+// The shares of a roof that `amount` (10^9 flops or bytes) a repetition comes to.
+void report(State& state, const char* name, double amount, double roof) {
+  const double repetitions = static_cast<double>(state.iterations());
+  state.counters[name] =
+      benchmark::Counter(amount * repetitions / roof, benchmark::Counter::kIsRate);
+}
+
+void report_tokens(State& state, size_t tokens) {
+  state.counters["tokens/s"] =
+      benchmark::Counter(static_cast<double>(tokens) * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate);
+}
+
+double gflops(const LoadedModel& model, size_t tokens) {
+  return 2e-9 * static_cast<double>(model.matrix_parameters()) * static_cast<double>(tokens);
+}
+
+void reference_forward(State& state, const Settings& settings, const std::string& preset,
+                       size_t length, const base::Threads& threads) {
+  const LoadedModel model(checkpoint_folder(settings, preset));
+  const reference::Reference reference(model.graph, model.weights, threads);
+  const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
+  const double roof = dgemm_peak(threads);
+  for (auto _ : state) {
+    trace::MemoryRecording recording;
+    reference.record(tokens, trace::TapFilter("logits"), recording);
+  }
+  report_tokens(state, length);
+  report(state, "of_peak", gflops(model, length), roof);
+}
+
+void prefill(State& state, const Settings& settings, const std::string& preset, DType precision,
+             size_t length, const base::Threads& threads) {
+  const LoadedModel model(checkpoint_folder(settings, preset));
+  const Plan plan(model.graph, model.weights, precision, threads);
+  Forward forward(plan, threads);
+  Session session(plan, length);
+  const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
+  forward.prefill(session, tokens, 0);
+  const double roof = sgemm_peak(threads);
+  for (auto _ : state) {
+    session.reset();
+    benchmark::DoNotOptimize(forward.prefill(session, tokens, 0).data);
+  }
+  report_tokens(state, length);
+  report(state, "of_peak", gflops(model, length), roof);
+}
+
+// Single tokens behind a prompt of 128; back to it when as many have been decoded.
+void decode(State& state, const Settings& settings, const std::string& preset, DType precision,
+            const base::Threads& threads) {
+  constexpr size_t kPrompt = 128;
+  const LoadedModel model(checkpoint_folder(settings, preset));
+  const Plan plan(model.graph, model.weights, precision, threads);
+  Forward forward(plan, threads);
+  Session session(plan, 2 * kPrompt);
+  const std::vector<int64_t> tokens = prompt(2 * kPrompt, model.graph.vocab_size);
+  const auto restart = [&] {
+    session.reset();
+    forward.prefill(session, {tokens.data(), kPrompt}, 0);
+  };
+  restart();
+  const double roof = read_bandwidth(threads);
+  for (auto _ : state) {
+    if (session.length() == tokens.size()) {
+      state.PauseTiming();
+      restart();
+      state.ResumeTiming();
+    }
+    const int64_t token = tokens[session.length()];
+    benchmark::DoNotOptimize(forward.decode(session, token, session.position()).data);
+  }
+  report_tokens(state, 1);
+  const double bytes = static_cast<double>(model.matrix_parameters()) *
+                       static_cast<double>(base::size_of(precision));
+  report(state, "of_bandwidth", bytes * 1e-9, roof);
+}
+
+}  // namespace
+
+void register_forwards(const Settings& settings, const base::Threads& threads) {
+  const auto add = [](const std::string& name, auto body) {
+    benchmark::RegisterBenchmark(name.c_str(), body)->UseRealTime()->Unit(benchmark::kMillisecond);
+  };
+  for (const std::string& preset : settings.presets) {
+    add("reference/" + preset + "/128",
+        [&, preset](State& state) { reference_forward(state, settings, preset, 128, threads); });
+    for (const DType precision : {DType::kF32, DType::kBF16}) {
+      const std::string engine = precision == DType::kF32 ? "cpu-f32/" : "cpu-bf16/";
+      for (const size_t length : {128, 512}) {
+        add("prefill/" + engine + preset + "/" + std::to_string(length),
+            [=, &settings, &threads](State& state) {
+              prefill(state, settings, preset, precision, length, threads);
+            });
+      }
+      add("decode/" + engine + preset, [=, &settings, &threads](State& state) {
+        decode(state, settings, preset, precision, threads);
+      });
+    }
+  }
+}
+
+}  // namespace plumb::bench
