@@ -1,6 +1,8 @@
 #include <benchmark/benchmark.h>
 
-#include "base/errors.h"
+#include <algorithm>
+#include <chrono>
+
 #include "bench/benchmarks.h"
 #include "bench/roofline.h"
 #include "candidates/cpu/forward.h"
@@ -13,18 +15,36 @@ using base::DType;
 using benchmark::State;
 using namespace candidates::cpu;
 
-// The shares of a roof that `amount` (10^9 flops or bytes) a repetition comes to.
-void report(State& state, const char* name, double amount, double roof) {
-  const double repetitions = static_cast<double>(state.iterations());
-  state.counters[name] =
-      benchmark::Counter(amount * repetitions / roof, benchmark::Counter::kIsRate);
-}
+// Times the iterations of a benchmark and relates them to a roof, measured before and after.
+class Meter {
+ public:
+  using Roof = double (*)(const base::Threads&);
+  Meter(State& state, Roof roof, const base::Threads& threads)
+      : state_(state), roof_(roof), threads_(threads), before_(roof(threads)) {}
 
-void report_tokens(State& state, size_t tokens) {
-  state.counters["tokens/s"] =
-      benchmark::Counter(static_cast<double>(tokens) * static_cast<double>(state.iterations()),
-                         benchmark::Counter::kIsRate);
-}
+  template <class Body>
+  void time(Body&& body) {
+    const auto start = std::chrono::steady_clock::now();
+    body();
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+    state_.SetIterationTime(passed.count());
+    total_ += passed.count();
+  }
+
+  // `amount`: 10^9 flops or bytes of an iteration.
+  void report(const char* share, double amount, size_t tokens) {
+    const double rounds = static_cast<double>(state_.iterations()) / total_;
+    state_.counters["tokens_per_s"] = static_cast<double>(tokens) * rounds;
+    state_.counters[share] = amount * rounds / std::max(before_, roof_(threads_));
+  }
+
+ private:
+  State& state_;
+  Roof roof_;
+  const base::Threads& threads_;
+  double before_;
+  double total_ = 0.0;
+};
 
 double gflops(const LoadedModel& model, size_t tokens) {
   return 2e-9 * static_cast<double>(model.matrix_parameters()) * static_cast<double>(tokens);
@@ -35,13 +55,12 @@ void reference_forward(State& state, const Settings& settings, const std::string
   const LoadedModel model(checkpoint_folder(settings, preset));
   const reference::Reference reference(model.graph, model.weights, threads);
   const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
-  const double roof = dgemm_peak(threads);
+  Meter meter(state, dgemm_peak, threads);
   for (auto _ : state) {
     trace::MemoryRecording recording;
-    reference.record(tokens, trace::TapFilter("logits"), recording);
+    meter.time([&] { reference.record(tokens, trace::TapFilter("logits"), recording); });
   }
-  report_tokens(state, length);
-  report(state, "of_peak", gflops(model, length), roof);
+  meter.report("of_peak", gflops(model, length), length);
 }
 
 void prefill(State& state, const Settings& settings, const std::string& preset, DType precision,
@@ -52,13 +71,12 @@ void prefill(State& state, const Settings& settings, const std::string& preset, 
   Session session(plan, length);
   const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
   forward.prefill(session, tokens, 0);
-  const double roof = sgemm_peak(threads);
+  Meter meter(state, sgemm_peak, threads);
   for (auto _ : state) {
     session.reset();
-    benchmark::DoNotOptimize(forward.prefill(session, tokens, 0).data);
+    meter.time([&] { forward.prefill(session, tokens, 0); });
   }
-  report_tokens(state, length);
-  report(state, "of_peak", gflops(model, length), roof);
+  meter.report("of_peak", gflops(model, length), length);
 }
 
 // Single tokens behind a prompt of 128; back to it when as many have been decoded.
@@ -75,27 +93,24 @@ void decode(State& state, const Settings& settings, const std::string& preset, D
     forward.prefill(session, {tokens.data(), kPrompt}, 0);
   };
   restart();
-  const double roof = read_bandwidth(threads);
+  Meter meter(state, read_bandwidth, threads);
   for (auto _ : state) {
-    if (session.length() == tokens.size()) {
-      state.PauseTiming();
-      restart();
-      state.ResumeTiming();
-    }
+    if (session.length() == tokens.size()) restart();
     const int64_t token = tokens[session.length()];
-    benchmark::DoNotOptimize(forward.decode(session, token, session.position()).data);
+    meter.time([&] { forward.decode(session, token, session.position()); });
   }
-  report_tokens(state, 1);
   const double bytes = static_cast<double>(model.matrix_parameters()) *
                        static_cast<double>(base::size_of(precision));
-  report(state, "of_bandwidth", bytes * 1e-9, roof);
+  meter.report("of_bandwidth", bytes * 1e-9, 1);
 }
 
 }  // namespace
 
 void register_forwards(const Settings& settings, const base::Threads& threads) {
   const auto add = [](const std::string& name, auto body) {
-    benchmark::RegisterBenchmark(name.c_str(), body)->UseRealTime()->Unit(benchmark::kMillisecond);
+    benchmark::RegisterBenchmark(name.c_str(), body)
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
   };
   for (const std::string& preset : settings.presets) {
     add("reference/" + preset + "/128",

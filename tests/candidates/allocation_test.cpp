@@ -1,4 +1,5 @@
-// Decoding allocates nothing once a first token has been decoded.
+// Decoding allocates nothing once a first token has been decoded. Left out of sanitized builds,
+// whose own operator new this would replace.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -28,6 +29,12 @@ void* operator new(size_t size) {
 }
 void* operator new(size_t size, std::align_val_t alignment) {
   return counted(size, static_cast<size_t>(alignment));
+}
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return counted(size, alignof(std::max_align_t));
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
 }
 void operator delete(void* memory) noexcept {
   std::free(memory);
