@@ -9,6 +9,7 @@
 #endif
 
 #include "candidates/cpu/simd-inl.h"
+#include "hwy/cache_control.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace plumb::candidates::cpu::HWY_NAMESPACE {
@@ -38,10 +39,12 @@ struct Strides {
 };
 
 // y[r, j] = sum_k x[r, k] w[j, k] + bias[j] for kRows rows of x and kColumns of w, each sum in two
-// vector accumulators; no bias where it is null.
+// vector accumulators; no bias where it is null. `ahead` are the rows of w that come next, fetched
+// meanwhile: the processor's own prefetching starts anew at each short row. (plumb_bench --threads 1,
+// decode/cpu-bf16/small: 20.8 ms without, 13.5 with.)
 template <size_t kRows, size_t kColumns, class W>
-HWY_INLINE void dot_tile(const float* x, const W* w, size_t inner, const float* bias, float* y,
-                         Strides stride) {
+HWY_INLINE void dot_tile(const float* x, const W* w, const W* ahead, size_t inner,
+                         const float* bias, float* y, Strides stride) {
   const F d;
   const size_t lanes = hn::Lanes(d);
   hn::Vec<F> sums[2][kRows][kColumns];
@@ -58,6 +61,7 @@ HWY_INLINE void dot_tile(const float* x, const W* w, size_t inner, const float* 
       for (size_t r = 0; r < kRows; ++r) from_x[r] = hn::LoadU(d, x + r * stride.x + at);
       for (size_t j = 0; j < kColumns; ++j) {
         const auto from_w = load_weights(w + j * stride.w + at);
+        hwy::Prefetch(ahead + j * stride.w + at);
         for (size_t r = 0; r < kRows; ++r) {
           sums[half][r][j] = hn::MulAdd(from_x[r], from_w, sums[half][r][j]);
         }
@@ -82,12 +86,14 @@ HWY_INLINE void dot_rows(const float* x, const W* w, size_t columns, size_t inne
   constexpr size_t kColumns = kRows == 1 ? 4 : 2;  // with two halves: 8 accumulators
   size_t j = 0;
   for (; j + kColumns <= columns; j += kColumns) {
-    dot_tile<kRows, kColumns>(x, w + j * stride.w, inner, bias == nullptr ? nullptr : bias + j,
-                              y + j, stride);
+    const W* const rows = w + j * stride.w;
+    const W* const ahead = j + 2 * kColumns <= columns ? rows + kColumns * stride.w : rows;
+    dot_tile<kRows, kColumns>(x, rows, ahead, inner, bias == nullptr ? nullptr : bias + j, y + j,
+                              stride);
   }
   for (; j < columns; ++j) {
-    dot_tile<kRows, 1>(x, w + j * stride.w, inner, bias == nullptr ? nullptr : bias + j, y + j,
-                       stride);
+    const W* const row = w + j * stride.w;
+    dot_tile<kRows, 1>(x, row, row, inner, bias == nullptr ? nullptr : bias + j, y + j, stride);
   }
 }
 
