@@ -1,97 +1,20 @@
-// Softmax attention: blocks of rows by sgemm for a prompt, single rows in Highway for decoding.
+// Softmax attention: blocks of rows by gemm for a prompt, single rows in Highway for decoding.
 //
 // A query sees the keys that the cache keeps and those of its own call, up to itself and no further
-// back than the window. Scores, probabilities and sums in float32; probabilities are divided by
-// their sum after the values have been added up. What a row must not see is never multiplied by
-// zero: a NaN there stays where it is.
+// back than the window. Scores accumulate in float64 and are rounded to float32: where one of them
+// decides a row, its error is the row's. Scale, cap, exponential and their sum are in float64
+// lanes, the values are mixed in float32, and the sum divides at the end. What a row must not see
+// is never multiplied by zero: a NaN there stays where it is.
 #include <cblas.h>
 
-#include <algorithm>
-#include <array>
-
+#include "candidates/cpu/head_view.h"
 #include "candidates/cpu/kernels.h"
-#include "candidates/cpu/targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "candidates/cpu/attention.cpp"
 #include "hwy/foreach_target.h"
 // After foreach_target.h, as Highway asks.
-#include "candidates/cpu/dots-inl.h"
 #include "candidates/cpu/math-inl.h"
-
-#ifndef PLUMB_CANDIDATES_CPU_ATTENTION_ONCE
-#define PLUMB_CANDIDATES_CPU_ATTENTION_ONCE
-namespace plumb::candidates::cpu {
-namespace {
-
-constexpr size_t kRowBlock = 64;  // rows of a block of queries
-constexpr size_t kFewRows = 8;    // up to so many, row by row
-
-struct Range {
-  size_t begin;
-  size_t end;
-};
-
-// Consecutive keys and values of one head in memory: those numbered [range.begin, range.end).
-struct Stretch {
-  const float* k;
-  const float* v;
-  size_t stride;
-  Range range;
-};
-
-// One sequence and one of its query heads. Keys are numbered from the oldest that the cache keeps.
-struct HeadView {
-  const graph::Attention& op;
-  const float* q;  // of the sequence's first row
-  float* out;
-  size_t q_stride;
-  size_t kept;                       // keys in the cache
-  std::array<Stretch, 3> stretches;  // two of the cache, one of the call
-
-  size_t dim() const { return static_cast<size_t>(op.head_dim); }
-  // The keys that row t of the call sees.
-  Range visible(size_t t) const {
-    const size_t end = kept + t + 1;
-    const auto window = static_cast<size_t>(op.window);
-    return {window > 0 && end > window ? end - window : 0, end};
-  }
-  // Calls body(k, v, stride, part) for each stretch's part of `range`.
-  template <class Body>
-  void for_keys(Range range, Body&& body) const {
-    for (const Stretch& s : stretches) {
-      const Range part{std::max(range.begin, s.range.begin), std::min(range.end, s.range.end)};
-      if (part.begin >= part.end) continue;
-      const size_t skipped = (part.begin - s.range.begin) * s.stride;
-      body(s.k + skipped, s.v + skipped, s.stride, part);
-    }
-  }
-};
-
-HeadView head_view(const graph::Attention& op, const Context& context, const Sequence& sequence,
-                   size_t slot, size_t first_row, size_t head) {
-  const auto dim = static_cast<size_t>(op.head_dim);
-  const size_t kv = head / (static_cast<size_t>(op.heads) / static_cast<size_t>(op.kv_heads));
-  const KvCache& cache = std::get<KvCache>(sequence.session->state(slot));
-  const auto held = cache.stretches(kv);
-  const size_t kept = cache.size();
-  const Rows& k = context.in[1];
-  return {.op = op,
-          .q = context.in[0].row(first_row) + head * dim,
-          .out = context.out[0].row(first_row) + head * dim,
-          .q_stride = context.in[0].width,
-          .kept = kept,
-          .stretches = {{{held[0].k, held[0].v, dim, {0, held[0].count}},
-                         {held[1].k, held[1].v, dim, {held[0].count, kept}},
-                         {k.row(first_row) + kv * dim,
-                          context.in[2].row(first_row) + kv * dim,
-                          k.width,
-                          {kept, kept + sequence.rows()}}}}};
-}
-
-}  // namespace
-}  // namespace plumb::candidates::cpu
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace plumb::candidates::cpu::HWY_NAMESPACE {
@@ -108,24 +31,33 @@ HWY_INLINE float largest(const float* s, size_t n) {
   return result;
 }
 
-// s[i] = exp(z[i] - max z), z the scaled and capped scores; returns their sum. A NaN among the
-// scores makes the sum one.
-HWY_INLINE float exponentiate(const graph::Attention& op, float* s, size_t n) {
-  const F d;
-  const auto scale = hn::Set(d, static_cast<float>(op.scale));
-  map(
-      d, n, s, [&](auto x) HWY_ATTR { return hn::Mul(x, scale); }, s);
-  if (op.soft_cap > 0.0) map64(n, s, Capped{op.soft_cap}, s);
-  const auto shift = hn::Set(d, largest(s, n));
-  map(
-      d, n, s, [&](auto x) HWY_ATTR { return exp32(hn::Sub(x, shift)); }, s);
-  const size_t lanes = hn::Lanes(d);
-  auto sums = hn::Zero(d);
+// scale x, capped; increasing in x, a scale being positive
+HWY_INLINE hn::Vec<D> scaled_and_capped(const graph::Attention& op, hn::Vec<D> x) {
+  const auto scaled = hn::Mul(x, hn::Set(D(), op.scale));
+  return op.soft_cap > 0.0 ? Capped{op.soft_cap}(scaled) : scaled;
+}
+
+HWY_INLINE double sum(const float* s, size_t n) {
+  const size_t lanes = hn::Lanes(D());
+  auto sums = hn::Zero(D());
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) sums = hn::Add(sums, hn::LoadU(d, s + i));
-  float sum = sum_of_lanes(d, sums);
-  for (; i < n; ++i) sum += s[i];
-  return sum;
+  for (; i + lanes <= n; i += lanes) {
+    sums = hn::Add(sums, hn::PromoteTo(D(), hn::LoadU(HalfF(), s + i)));
+  }
+  double total = hn::GetLane(hn::SumOfLanes(D(), sums));
+  for (; i < n; ++i) total += static_cast<double>(s[i]);
+  return total;
+}
+
+// s[i] = exp(z[i] - max z), z the scaled and capped scores, rounded once; returns their sum. A NaN
+// among the scores makes the sum one.
+HWY_INLINE double exponentiate(const graph::Attention& op, float* s, size_t n) {
+  const auto most = hn::Set(D(), static_cast<double>(largest(s, n)));
+  const auto shift = scaled_and_capped(op, most);
+  const auto shifted = [&](auto x)
+                           HWY_ATTR { return exp64(hn::Sub(scaled_and_capped(op, x), shift)); };
+  map64(n, s, shifted, s);
+  return sum(s, n);
 }
 
 // out[i] += sum_s p[s] v[s * stride + i], i < dim, kVectors vectors of it at a time.
@@ -160,71 +92,59 @@ HWY_INLINE void mix(const float* p, const float* v, size_t stride, size_t count,
 // Adds the values of `range` to row t; p[0] is the probability of key `numbered`.
 HWY_INLINE void mix_range(const HeadView& view, size_t t, Range range, const float* p,
                           size_t numbered) {
-  view.for_keys(range, [&](const float*, const float* v, size_t stride, Range part) HWY_ATTR {
-    mix(p + (part.begin - numbered), v, stride, part.end - part.begin, view.out + t * view.q_stride,
+  view.for_keys(range, [&](const KeyStretch& keys) HWY_ATTR {
+    mix(p + (keys.range.begin - numbered), keys.v, keys.stride, keys.range.size(), view.output(t),
         view.dim());
   });
 }
 
-HWY_INLINE void divide(float* out, size_t dim, float sum) {
-  const auto divisor = hn::Set(F(), sum);
-  map(
-      F(), dim, out, [&](auto x) HWY_ATTR { return hn::Div(x, divisor); }, out);
+HWY_INLINE void divide(float* out, size_t dim, double divisor) {
+  const auto d = hn::Set(D(), divisor);
+  map64(
+      dim, out, [&](auto x) HWY_ATTR { return hn::Div(x, d); }, out);
 }
 
 void attend_row(const HeadView& view, size_t t, float* scores) {
   const Range range = view.visible(t);
-  const float* const q = view.q + t * view.q_stride;
-  view.for_keys(range, [&](const float* k, const float*, size_t stride, Range part) HWY_ATTR {
-    dot_rows<1>(q, k, part.end - part.begin, view.dim(), nullptr,
-                scores + (part.begin - range.begin), {.x = 0, .w = stride, .y = 0});
+  view.for_keys(range, [&](const KeyStretch& keys) HWY_ATTR {
+    float* const out = scores + (keys.range.begin - range.begin);
+    for (size_t s = 0; s < keys.range.size(); ++s) {
+      out[s] = static_cast<float>(dot64(view.query(t), keys.k + s * keys.stride, view.dim()));
+    }
   });
-  float* const out = view.out + t * view.q_stride;
-  const float sum = exponentiate(view.op, scores, range.end - range.begin);
-  std::fill(out, out + view.dim(), 0.0f);
+  const double total = exponentiate(view.op, scores, range.size());
+  std::fill_n(view.output(t), view.dim(), 0.0f);
   mix_range(view, t, range, scores, range.begin);
-  divide(out, view.dim(), sum);
+  divide(view.output(t), view.dim(), total);
 }
 
-// Rows [rows.begin, rows.end). `scores` holds all their scores with the keys that any of them sees.
-void attend_block(const HeadView& view, Range rows, float* scores) {
-  const Range all{view.visible(rows.begin).begin, view.visible(rows.end - 1).end};
-  const size_t width = all.end - all.begin;
-  const auto m = static_cast<blasint>(rows.end - rows.begin);
-  const auto dim = static_cast<blasint>(view.dim());
-  const auto q_stride = static_cast<blasint>(view.q_stride);
-  view.for_keys(all, [&](const float* k, const float*, size_t stride, Range part) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m,
-                static_cast<blasint>(part.end - part.begin), dim, 1.0f,
-                view.q + rows.begin * view.q_stride, q_stride, k, static_cast<blasint>(stride),
-                0.0f, scores + (part.begin - all.begin), static_cast<blasint>(width));
-  });
-  std::array<float, kRowBlock> sums;
+// Rows [rows.begin, rows.end), whose scores with the keys `all` that any of them sees stand in
+// `scores`, a row `all.size()` floats.
+void attend_block(const HeadView& view, Range rows, Range all, float* scores) {
+  const size_t width = all.size();
+  double totals[kRowBlock];
   for (size_t t = rows.begin; t < rows.end; ++t) {
     const Range range = view.visible(t);
     float* const row = scores + (t - rows.begin) * width + (range.begin - all.begin);
-    sums[t - rows.begin] = exponentiate(view.op, row, range.end - range.begin);
-    float* const out = view.out + t * view.q_stride;
-    std::fill(out, out + view.dim(), 0.0f);
+    totals[t - rows.begin] = exponentiate(view.op, row, range.size());
+    std::fill_n(view.output(t), view.dim(), 0.0f);
   }
   // The keys that every row sees by sgemm; the edges, which differ from row to row, row by row.
   const size_t begin = view.visible(rows.end - 1).begin;
   const Range common{begin, std::max(begin, view.visible(rows.begin).end)};
-  if (begin < view.visible(rows.begin).end) {
-    view.for_keys(common, [&](const float*, const float* v, size_t stride, Range part) {
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, dim,
-                  static_cast<blasint>(part.end - part.begin), 1.0f,
-                  scores + (part.begin - all.begin), static_cast<blasint>(width), v,
-                  static_cast<blasint>(stride), 1.0f, view.out + rows.begin * view.q_stride,
-                  q_stride);
-    });
-  }
+  view.for_keys(common, [&](const KeyStretch& keys) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<blasint>(rows.size()),
+                static_cast<blasint>(view.dim()), static_cast<blasint>(keys.range.size()), 1.0f,
+                scores + (keys.range.begin - all.begin), static_cast<blasint>(width), keys.v,
+                static_cast<blasint>(keys.stride), 1.0f, view.output(rows.begin),
+                static_cast<blasint>(view.q_stride));
+  });
   for (size_t t = rows.begin; t < rows.end; ++t) {
     const Range range = view.visible(t);
     const float* const row = scores + (t - rows.begin) * width;
     mix_range(view, t, {range.begin, std::min(range.end, common.begin)}, row, all.begin);
     mix_range(view, t, {std::max(range.begin, common.end), range.end}, row, all.begin);
-    divide(view.out + t * view.q_stride, view.dim(), sums[t - rows.begin]);
+    divide(view.output(t), view.dim(), totals[t - rows.begin]);
   }
 }
 
@@ -244,6 +164,43 @@ HWY_EXPORT(attention_target);
 
 namespace {
 
+constexpr size_t kFewRows = 8;     // up to so many, row by row
+constexpr size_t kKeyBlock = 256;  // keys of a tile of float64 scores
+
+// Floats for the float64 copies that the scores of a block are made of: its queries, some keys, and
+// their scores.
+size_t tile_floats(size_t dim) {
+  return 2 * (kRowBlock * dim + kKeyBlock * dim + kRowBlock * kKeyBlock);
+}
+
+void widen_rows(const float* from, size_t stride, size_t rows, size_t dim, double* to) {
+  for (size_t r = 0; r < rows; ++r) std::copy_n(from + r * stride, dim, to + r * dim);
+}
+
+// The scores of rows [rows.begin, rows.end) with the keys `all`, by dgemm, rounded to float32.
+void score_block(const HeadView& view, Range rows, Range all, double* tile, float* scores) {
+  const size_t dim = view.dim();
+  double* const q = tile;
+  double* const k = q + kRowBlock * dim;
+  double* const sums = k + kKeyBlock * dim;
+  widen_rows(view.query(rows.begin), view.q_stride, rows.size(), dim, q);
+  view.for_keys(all, [&](const KeyStretch& keys) {
+    for (size_t s = 0; s < keys.range.size(); s += kKeyBlock) {
+      const size_t count = std::min(kKeyBlock, keys.range.size() - s);
+      widen_rows(keys.k + s * keys.stride, keys.stride, count, dim, k);
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(rows.size()),
+                  static_cast<blasint>(count), static_cast<blasint>(dim), 1.0, q,
+                  static_cast<blasint>(dim), k, static_cast<blasint>(dim), 0.0, sums,
+                  static_cast<blasint>(count));
+      for (size_t r = 0; r < rows.size(); ++r) {
+        std::transform(sums + r * count, sums + (r + 1) * count,
+                       scores + r * all.size() + (keys.range.begin + s - all.begin),
+                       [](double sum) { return static_cast<float>(sum); });
+      }
+    }
+  });
+}
+
 bool is_few(const Sequence& sequence) {
   return sequence.rows() <= kFewRows;
 }
@@ -256,15 +213,15 @@ void attend(const graph::Attention& op, const Context& context, const Sequence& 
   const auto heads = static_cast<size_t>(op.heads);
   // The longest blocks first, so that no thread is left with one at the end.
   context.threads.for_each_on_worker(blocks * heads, [&](size_t piece, size_t worker) {
-    const HeadView view =
-        head_view(op, context, sequence, *context.step.slot, first_row, piece % heads);
+    const HeadView view = head_view(op, context, sequence, first_row, piece % heads);
     const size_t begin = (blocks - 1 - piece / heads) * block;
-    float* const scores = context.scratch.of_worker(worker);
-    if (is_few(sequence)) {
-      HWY_DYNAMIC_DISPATCH(attend_row)(view, begin, scores);
-    } else {
-      HWY_DYNAMIC_DISPATCH(attend_block)(view, {begin, std::min(rows, begin + block)}, scores);
-    }
+    float* const scratch = context.scratch.of_worker(worker);
+    float* const scores = scratch + tile_floats(view.dim());
+    if (is_few(sequence)) return HWY_DYNAMIC_DISPATCH(attend_row)(view, begin, scores);
+    const Range range{begin, std::min(rows, begin + block)};
+    const Range all{view.visible(range.begin).begin, view.visible(range.end - 1).end};
+    score_block(view, range, all, reinterpret_cast<double*>(scratch), scores);
+    HWY_DYNAMIC_DISPATCH(attend_block)(view, range, all, scores);
   });
 }
 
@@ -279,11 +236,12 @@ Ran compute(const graph::Attention& op, const Context& context) {
     first_row += sequence.rows();
   }
   const bool few = std::all_of(context.sequences.begin(), context.sequences.end(), is_few);
-  return {few ? "rows" : "blocks of rows and sgemm", HWY_DYNAMIC_DISPATCH(attention_target)()};
+  return {few ? "rows" : "blocks of rows and gemm", HWY_DYNAMIC_DISPATCH(attention_target)()};
 }
 
-ScratchSize scratch_for(const graph::Attention&, const Step&) {
-  return {.per_worker_and_position = kRowBlock};
+ScratchSize scratch_for(const graph::Attention& op, const Step&) {
+  return {.per_worker = tile_floats(static_cast<size_t>(op.head_dim)),
+          .per_worker_and_position = kRowBlock};
 }
 
 std::optional<State> initial_state(const graph::Attention& op) {

@@ -40,8 +40,8 @@ struct Strides {
 
 // y[r, j] = sum_k x[r, k] w[j, k] + bias[j] for kRows rows of x and kColumns of w, each sum in two
 // vector accumulators; no bias where it is null. `ahead` are the rows of w that come next, fetched
-// meanwhile: the processor's own prefetching starts anew at each short row. (plumb_bench --threads 1,
-// decode/cpu-bf16/small: 20.8 ms without, 13.5 with.)
+// meanwhile: the processor's own prefetching starts anew at each short row. (plumb_bench --threads
+// 1, decode/cpu-bf16/small: 20.8 ms without, 13.5 with.)
 template <size_t kRows, size_t kColumns, class W>
 HWY_INLINE void dot_tile(const float* x, const W* w, const W* ahead, size_t inner,
                          const float* bias, float* y, Strides stride) {

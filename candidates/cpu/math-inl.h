@@ -1,9 +1,8 @@
 // exp, tanh and the activation functions in Highway vectors.
 //
-// Storage float32. The activations are computed in float64 lanes with polynomials good to 2^-36 and
-// rounded once: half an ulp (0.5005 at most; tests/candidates measures it). Softmax's exponential
-// stays in float32 lanes: its argument has been rounded already.
-// A NaN stays a NaN. Arguments beyond the range of a float32 result are clamped.
+// Storage float32; computed in float64 lanes with polynomials good to 2^-39, for ops to round once:
+// an error of half an ulp, as the tests measure. A NaN stays a NaN. Arguments beyond the range of a
+// float32 result are clamped.
 #include "hwy/highway.h"
 
 #if defined(PLUMB_CANDIDATES_CPU_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -134,44 +133,6 @@ struct Capped {
     return hn::Mul(c, tanh64(hn::Div(x, c)));
   }
 };
-
-// exp(x) in float32 lanes for x <= 0, 0 below -87.3 where the result would be subnormal.
-// Coefficients: Cephes, expf (Moshier).
-HWY_INLINE hn::Vec<F> exp32(hn::Vec<F> x) {
-  static constexpr float kCephes[] = {5.0000001201e-1f, 1.6666665459e-1f, 4.1665795894e-2f,
-                                      8.3334519073e-3f, 1.3981999507e-3f, 1.9875691500e-4f};
-  const F d;
-  const hn::Rebind<uint32_t, F> du;
-  const auto least = hn::Set(d, -87.3f);
-  const auto too_small = hn::Lt(x, least);
-  const auto shifter = hn::Set(d, 0x1.8p23f);
-  const auto in = hn::IfThenElse(too_small, least, x);  // a NaN is not too small
-  const auto shifted = hn::MulAdd(in, hn::Set(d, 1.44269504f), shifter);
-  const auto k = hn::Sub(shifted, shifter);
-  auto r = hn::NegMulAdd(k, hn::Set(d, 0.693359375f), in);  // ln 2, 9 bits: exact without FMA too
-  r = hn::NegMulAdd(k, hn::Set(d, -2.12194440e-4f), r);
-  const auto tail = hn::MulAdd(hn::Mul(r, r), polynomial(r, kCephes), r);
-  const auto exponent = hn::Add(hn::BitCast(du, shifted), hn::Set(du, uint32_t{127}));
-  const auto scale = hn::BitCast(d, hn::ShiftLeft<23>(exponent));
-  return hn::IfThenElse(too_small, hn::Zero(d), hn::MulAdd(scale, tail, scale));
-}
-
-// Narrows a function of float64 lanes to one of float32 lanes.
-template <class Function>
-struct Narrowed {
-  const Function& f;
-
-  template <class... V>
-  HWY_INLINE hn::Vec<HalfF> operator()(V... x) const {
-    return hn::DemoteTo(HalfF(), f(hn::PromoteTo(D(), x)...));
-  }
-};
-
-// y[i] = f(in[i]...), computed in float64 lanes.
-template <class Function, class... In>
-HWY_INLINE void map64(size_t n, float* y, const Function& f, const In*... in) {
-  map(HalfF(), n, y, Narrowed<Function>{f}, in...);
-}
 
 }  // namespace plumb::candidates::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

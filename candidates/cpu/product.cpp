@@ -18,28 +18,25 @@ namespace plumb::candidates::cpu::HWY_NAMESPACE {
 
 // The rows of x two by two while the weights of the tile stay in the cache.
 template <class W>
-HWY_INLINE void dots_of(const Product& p, const W* w, size_t begin, size_t columns) {
+HWY_INLINE void dots_of(const Product& p, const Tile& tile, const W* w) {
   const size_t inner = p.weight->columns();
-  const float* const bias = p.bias == nullptr ? nullptr : p.bias + begin;
+  const float* const bias = p.bias == nullptr ? nullptr : p.bias + tile.column;
   const Strides stride{.x = inner, .w = inner, .y = p.y_stride};
-  float* const y = p.y + begin;
-  size_t t = 0;
-  for (; t + 2 <= p.rows; t += 2) {
-    dot_rows<2>(p.x + t * inner, w, columns, inner, bias, y + t * p.y_stride, stride);
+  const float* x = p.x + tile.row * inner;
+  float* y = p.y + tile.row * p.y_stride + tile.column;
+  size_t left = tile.rows;
+  for (; left >= 2; left -= 2, x += 2 * inner, y += 2 * p.y_stride) {
+    dot_rows<2>(x, w, tile.columns, inner, bias, y, stride);
   }
-  if (t < p.rows) {
-    dot_rows<1>(p.x + t * inner, w, columns, inner, bias, y + t * p.y_stride, stride);
-  }
+  if (left == 1) dot_rows<1>(x, w, tile.columns, inner, bias, y, stride);
 }
 
-// Columns [begin, begin + columns) of the product.
-const char* dots(const Product& p, size_t begin, size_t columns) {
+void dots(const Product& p, const Tile& tile) {
   if (p.weight->is_bf16()) {
-    dots_of(p, p.weight->bf16(p.first + begin), begin, columns);
+    dots_of(p, tile, p.weight->bf16(p.first + tile.column));
   } else {
-    dots_of(p, p.weight->f32(p.first + begin), begin, columns);
+    dots_of(p, tile, p.weight->f32(p.first + tile.column));
   }
-  return target_name();
 }
 
 void widen(const uint16_t* w, size_t n, float* out) {
@@ -65,68 +62,77 @@ HWY_EXPORT(product_target);
 
 namespace {
 
-constexpr size_t kFewRows = 8;         // up to so many, dots; beyond, sgemm
-constexpr size_t kDotBytes = 1 << 17;  // weights of a piece of dots: a quarter of a small L2
-constexpr size_t kGemmColumns = 128;  // of a tile of sgemm: many tiles, within 6% of the best rate
-constexpr size_t kGemmRows = 512;
+constexpr size_t kFewRows = 8;                 // up to so many, or so many columns, by dots;
+constexpr size_t kFewColumns = 16;             // beyond, by sgemm
+constexpr size_t kDotRows = 64;                // of a tile of dots
+constexpr size_t kDotBytes = size_t{1} << 17;  // of its weights: a quarter of a small L2
+constexpr size_t kGemmRows = 512;              // of a tile of sgemm
+constexpr size_t kGemmColumns = 128;  // many tiles, and within 6% of the best rate measured
+
+bool by_dots(const Product& p) {
+  return p.rows <= kFewRows || p.columns <= kFewColumns;
+}
 
 size_t pieces_of(size_t total, size_t piece) {
   return (total + piece - 1) / piece;
 }
 
 // How one product is cut into tiles.
-struct Cut {
-  explicit Cut(const Product& p) {
-    if (p.rows <= kFewRows) {
+class Cut {
+ public:
+  explicit Cut(const Product& p) : product_(p) {
+    if (by_dots(p)) {
       const size_t bytes = p.weight->columns() * (p.weight->is_bf16() ? 2 : 4);
-      columns = std::max<size_t>(8, kDotBytes / bytes / 8 * 8);
-      rows = p.rows;
+      columns_ = std::max<size_t>(8, kDotBytes / bytes / 8 * 8);
+      rows_ = kDotRows;
     }
-    column_tiles = pieces_of(p.columns, columns);
-    tiles = p.rows == 0 ? 0 : column_tiles * pieces_of(p.rows, rows);
+    across_ = pieces_of(p.columns, columns_);
   }
 
-  size_t columns = kGemmColumns;
-  size_t rows = kGemmRows;
-  size_t column_tiles = 0;
-  size_t tiles = 0;
+  size_t tiles() const { return across_ * pieces_of(product_.rows, rows_); }
+  Tile tile(size_t index) const {
+    const size_t row = index / across_ * rows_;
+    const size_t column = index % across_ * columns_;
+    return {row, std::min(rows_, product_.rows - row), column,
+            std::min(columns_, product_.columns - column)};
+  }
+
+ private:
+  const Product& product_;
+  size_t rows_ = kGemmRows;
+  size_t columns_ = kGemmColumns;
+  size_t across_;
 };
 
-// Rows [t, t + rows), columns [begin, begin + columns) by sgemm.
-void gemm(const Product& p, size_t t, size_t rows, size_t begin, size_t columns, float* panel) {
+void gemm(const Product& p, const Tile& tile, float* panel) {
   const size_t inner = p.weight->columns();
-  const float* w = nullptr;
+  const size_t first = p.first + tile.column;
   if (p.weight->is_bf16()) {
-    HWY_DYNAMIC_DISPATCH(widen)(p.weight->bf16(p.first + begin), columns * inner, panel);
-    w = panel;
-  } else {
-    w = p.weight->f32(p.first + begin);
+    HWY_DYNAMIC_DISPATCH(widen)(p.weight->bf16(first), tile.columns * inner, panel);
   }
-  float* const y = p.y + t * p.y_stride + begin;
+  const float* const w = p.weight->is_bf16() ? panel : p.weight->f32(first);
+  float* const y = p.y + tile.row * p.y_stride + tile.column;
   const auto k = static_cast<blasint>(inner);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(rows),
-              static_cast<blasint>(columns), k, 1.0f, p.x + t * inner, k, w, k, 0.0f, y,
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(tile.rows),
+              static_cast<blasint>(tile.columns), k, 1.0f, p.x + tile.row * inner, k, w, k, 0.0f, y,
               static_cast<blasint>(p.y_stride));
   if (p.bias == nullptr) return;
-  for (size_t r = 0; r < rows; ++r) {
-    for (size_t j = 0; j < columns; ++j) y[r * p.y_stride + j] += p.bias[begin + j];
+  for (size_t r = 0; r < tile.rows; ++r) {
+    for (size_t j = 0; j < tile.columns; ++j) y[r * p.y_stride + j] += p.bias[tile.column + j];
   }
 }
 
-void run_tile(const Product& p, const Cut& cut, size_t tile, float* panel) {
-  const size_t begin = tile % cut.column_tiles * cut.columns;
-  const size_t columns = std::min(cut.columns, p.columns - begin);
-  if (p.rows <= kFewRows) {
-    HWY_DYNAMIC_DISPATCH(dots)(p, begin, columns);
+void run_tile(const Product& p, const Tile& tile, float* panel) {
+  if (by_dots(p)) {
+    HWY_DYNAMIC_DISPATCH(dots)(p, tile);
   } else {
-    const size_t t = tile / cut.column_tiles * cut.rows;
-    gemm(p, t, std::min(cut.rows, p.rows - t), begin, columns, panel);
+    gemm(p, tile, panel);
   }
 }
 
 Ran describe(const Product& p) {
   const bool narrow = p.weight->is_bf16();
-  if (p.rows <= kFewRows) {
+  if (by_dots(p)) {
     return {narrow ? "dots bf16" : "dots f32", HWY_DYNAMIC_DISPATCH(product_target)()};
   }
   return {narrow ? "sgemm of widened bf16" : "sgemm", blas_name()};
@@ -136,12 +142,12 @@ Ran describe(const Product& p) {
 
 Ran multiply(std::span<const Product> products, const base::Threads& threads, Scratch& scratch) {
   size_t tiles = 0;
-  for (const Product& p : products) tiles += Cut(p).tiles;
+  for (const Product& p : products) tiles += Cut(p).tiles();
   threads.for_each_on_worker(tiles, [&](size_t piece, size_t worker) {
     for (const Product& p : products) {
       const Cut cut(p);
-      if (piece < cut.tiles) return run_tile(p, cut, piece, scratch.of_worker(worker));
-      piece -= cut.tiles;
+      if (piece < cut.tiles()) return run_tile(p, cut.tile(piece), scratch.of_worker(worker));
+      piece -= cut.tiles();
     }
   });
   return products.empty() ? Ran{} : describe(products.front());

@@ -1,10 +1,9 @@
 // Products with weight matrices, y = x W^T (+ b), and how they are shared out.
 //
 // Several rows: OpenBLAS's sgemm on tiles of W; bfloat16 weights are widened tile by tile. A row or
-// a few: dot products in Highway straight over the float32 or bfloat16 weights, several rows of W
-// at once: that reads each weight once, and sgemm would read it at a third of the speed.
-// Accumulation in float32. Tiles depend on the shapes alone, so that results are the same bits at
-// any number of threads.
+// a few, or a narrow W: dot products in Highway straight over the float32 or bfloat16 weights, which
+// reads each once, as fast as the memory gives them. Accumulation in float32. Tiles depend on the
+// shapes alone, so that results are the same bits at any number of threads.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +27,14 @@ struct Product {
   size_t rows = 0;
   float* y = nullptr;
   size_t y_stride = 0;
+};
+
+// A part of a product's result.
+struct Tile {
+  size_t row;
+  size_t rows;
+  size_t column;
+  size_t columns;
 };
 
 // Runs all of them as one job. Needs product_scratch() floats of each worker. What ran is told of

@@ -11,22 +11,21 @@
 HWY_BEFORE_NAMESPACE();
 namespace plumb::candidates::cpu::HWY_NAMESPACE {
 
-// y = x / sqrt(mean(x^2) + eps) * (w + offset) over one group
-HWY_INLINE void normalize(const float* x, std::span<const float> w, float offset, double eps,
+// y = x / sqrt(mean(x^2) + eps) * (w + offset) over one group, in float64 lanes and rounded once:
+// an error of the sum would be common to the whole row.
+HWY_INLINE void normalize(const float* x, std::span<const float> w, double offset, double eps,
                           float* y) {
-  const double mean = static_cast<double>(dot(x, x, w.size())) / static_cast<double>(w.size());
-  const auto inverse = hn::Set(F(), static_cast<float>(1.0 / std::sqrt(mean + eps)));
-  const auto shift = hn::Set(F(), offset);
-  map(
-      F(), w.size(), y,
-      [&](auto v, auto weight)
-          HWY_ATTR { return hn::Mul(hn::Mul(v, inverse), hn::Add(weight, shift)); },
-      x, w.data());
+  const double mean = dot64(x, x, w.size()) / static_cast<double>(w.size());
+  const auto inverse = hn::Set(D(), 1.0 / std::sqrt(mean + eps));
+  const auto shift = hn::Set(D(), offset);
+  const auto scaled = [&](auto v, auto weight)
+                          HWY_ATTR { return hn::Mul(hn::Mul(v, inverse), hn::Add(weight, shift)); };
+  map64(w.size(), y, scaled, x, w.data());
 }
 
 Ran rms_norm(const graph::RmsNorm& op, const Context& context) {
   const std::span<const float> w = context.weight(0).vector();
-  const float offset = op.unit_offset ? 1.0f : 0.0f;
+  const double offset = op.unit_offset ? 1.0 : 0.0;
   for_rows(context, [&](size_t begin, size_t end) HWY_ATTR {
     const size_t groups = (end - begin) * static_cast<size_t>(op.groups);
     for (size_t g = 0; g < groups; ++g) {

@@ -45,24 +45,42 @@ HWY_INLINE void map(Tag d, size_t n, float* y, const Function& f, const In*... i
   for (size_t k = i; k < n; ++k) y[k] = buffer[k - i];
 }
 
+// Narrows a function of float64 lanes to one of float32 lanes.
+template <class Function>
+struct Narrowed {
+  const Function& f;
+
+  template <class... V>
+  HWY_INLINE hn::Vec<HalfF> operator()(V... x) const {
+    return hn::DemoteTo(HalfF(), f(hn::PromoteTo(D(), x)...));
+  }
+};
+
+// y[i] = f(in[i]...), computed in float64 lanes.
+template <class Function, class... In>
+HWY_INLINE void map64(size_t n, float* y, const Function& f, const In*... in) {
+  map(HalfF(), n, y, Narrowed<Function>{f}, in...);
+}
+
 template <class Tag, class V = hn::Vec<Tag>>
 HWY_INLINE float sum_of_lanes(Tag d, V v) {
   return hn::GetLane(hn::SumOfLanes(d, v));
 }
 
-// sum_i a[i] b[i]; the order depends on n and the target alone.
-HWY_INLINE float dot(const float* a, const float* b, size_t n) {
-  const F d;
-  const size_t lanes = hn::Lanes(d);
-  auto even = hn::Zero(d);
-  auto odd = hn::Zero(d);
+// sum_i a[i] b[i] in float64; the order depends on n and the target alone.
+HWY_INLINE double dot64(const float* a, const float* b, size_t n) {
+  const size_t lanes = hn::Lanes(D());
+  const auto load = [](const float* from)
+                        HWY_ATTR { return hn::PromoteTo(D(), hn::LoadU(HalfF(), from)); };
+  auto even = hn::Zero(D());
+  auto odd = hn::Zero(D());
   size_t i = 0;
   for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    even = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), even);
-    odd = hn::MulAdd(hn::LoadU(d, a + i + lanes), hn::LoadU(d, b + i + lanes), odd);
+    even = hn::MulAdd(load(a + i), load(b + i), even);
+    odd = hn::MulAdd(load(a + i + lanes), load(b + i + lanes), odd);
   }
-  float sum = sum_of_lanes(d, hn::Add(even, odd));
-  for (; i < n; ++i) sum += a[i] * b[i];
+  double sum = hn::GetLane(hn::SumOfLanes(D(), hn::Add(even, odd)));
+  for (; i < n; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
   return sum;
 }
 

@@ -40,9 +40,10 @@ double rms(const trace::Tensor& a) {
   return difference(a, zero).rms;
 }
 
-// Every tap of every family, both engines: RMS error over RMS, in u = 2^-24. The largest seen here
-// were 17 u at the logits and 31 u at another tap (a softmax of large scores is more sensitive than
-// what comes behind it); thrice that is left to other machines' kernels.
+// Every tap of every family, both engines: RMS error over RMS, in u = 2^-24. With OpenBLAS's
+// Haswell, Cooperlake and Nehalem kernels the largest were 16 u at the logits and 26 u at another
+// tap (a softmax of large scores is more sensitive than what comes behind it); thrice that is
+// allowed.
 TEST(Parity, EveryTapOfEveryFamilyStandsByTheReference) {
   const base::Threads threads(1);
   for (const Variation& variation : variations()) {
@@ -58,7 +59,7 @@ TEST(Parity, EveryTapOfEveryFamilyStandsByTheReference) {
         ASSERT_EQ(recording->taps(), truth.taps());
         for (const trace::Tap& tap : truth.taps()) {
           const trace::Tensor& expected = truth.at(tap);
-          const double bound = (tap == kLogits ? 50.0 : 90.0) * 0x1p-24 * rms(expected);
+          const double bound = (tap == kLogits ? 50.0 : 80.0) * 0x1p-24 * rms(expected);
           EXPECT_LE(difference(recording->read(tap), expected).rms, bound)
               << name << ", " << variation.family << " " << variation.changes << ", " << tap.name();
         }
@@ -68,9 +69,10 @@ TEST(Parity, EveryTapOfEveryFamilyStandsByTheReference) {
 }
 
 // Beside HF's float32 on the recorded cases: both against HF's pure float64. The fixtures' weights
-// are bfloat16 values, so cpu-bf16 computes what cpu-f32 does. Single prompts scatter (one row with
-// a sensitive softmax can make up half of an error; 0.56 to 1.50 of HF's RMS were seen), but over
-// the catalogue they must not be worse (the geometric mean was 0.88).
+// are bfloat16 values, so cpu-bf16 computes what cpu-f32 does. Single prompts scatter (0.41 to 1.46
+// of HF's RMS were seen: one row with a sensitive softmax can make up half of an error), but over
+// the catalogue they must not be worse (the geometric mean was 0.72 to 0.88 with the kernels
+// above).
 TEST(Parity, NoWorseThanHuggingFaceInFloat32) {
   const std::filesystem::path root = PLUMB_ROOT;
   const base::Threads threads(1);

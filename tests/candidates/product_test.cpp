@@ -41,7 +41,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Product,
                          ::testing::Values(Shape{1, 1, 1}, Shape{1, 37, 5}, Shape{1, 64, 1031},
                                            Shape{2, 48, 131}, Shape{3, 131, 48}, Shape{7, 33, 70},
                                            Shape{8, 16, 3}, Shape{9, 16, 3}, Shape{41, 48, 131},
-                                           Shape{530, 24, 300}, Shape{1, 5000, 40}));
+                                           Shape{530, 24, 300}, Shape{1, 5000, 40},
+                                           Shape{150, 40, 7}));
 
 TEST_P(Product, MatchesFloat64) {
   const auto [rows, inner, columns] = GetParam();
@@ -95,19 +96,23 @@ TEST(ProductWeights, OfTheirOwnTypeAreUsedInPlaceAndAgreeWithCopies) {
   }
 }
 
-TEST(ProductPaths, FewRowsRunInHighwayAndManyInOpenBlas) {
-  OpCase test{.kind = graph::Linear{},
-              .inputs = {random_tensor({9, 16}, 8, 1.0, true)},
-              .weights = {random_tensor({4, 16}, 9, 1.0, true)},
-              .out_width = {4},
-              .calls = {1, 8}};
-  EXPECT_NE(run_op(test).explained.find("linear: dots f32"), std::string::npos);
-  test.calls = {9};
-  EXPECT_NE(run_op(test).explained.find("linear: sgemm (OpenBLAS"), std::string::npos);
-  test.precision = DType::kBF16;
-  EXPECT_NE(run_op(test).explained.find("linear: sgemm of widened bf16"), std::string::npos);
-  test.calls = {1, 8};
-  EXPECT_NE(run_op(test).explained.find("linear: dots bf16"), std::string::npos);
+TEST(ProductPaths, FewRowsOrColumnsRunInHighwayAndManyInOpenBlas) {
+  const auto explained = [](DType precision, int rows, int columns) {
+    return run_op({.kind = graph::Linear{},
+                   .inputs = {random_tensor({rows, 16}, 8, 1.0, true)},
+                   .weights = {random_tensor({columns, 16}, 9, 1.0, true)},
+                   .out_width = {columns},
+                   .precision = precision})
+        .explained;
+  };
+  for (const auto& [rows, columns] : {std::pair(1, 20), std::pair(8, 20), std::pair(40, 16)}) {
+    EXPECT_NE(explained(DType::kF32, rows, columns).find("linear: dots f32 ("), std::string::npos);
+    EXPECT_NE(explained(DType::kBF16, rows, columns).find("linear: dots bf16 ("),
+              std::string::npos);
+  }
+  EXPECT_NE(explained(DType::kF32, 9, 17).find("linear: sgemm (OpenBLAS"), std::string::npos);
+  EXPECT_NE(explained(DType::kBF16, 9, 17).find("linear: sgemm of widened bf16 (OpenBLAS"),
+            std::string::npos);
 }
 
 }  // namespace
