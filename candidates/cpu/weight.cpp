@@ -1,6 +1,7 @@
 #include "candidates/cpu/weight.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/errors.h"
 
@@ -27,11 +28,24 @@ void for_pieces(const model::WeightView& view, const base::Threads& threads, Bod
                      [&](size_t begin, size_t end) { body(begin, end - begin); });
 }
 
-// Rows as bfloat16. Through float64: rounding twice would not be rounding to nearest.
+// To nearest, ties to even; a NaN stays one.
+uint16_t bf16_from_float(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<uint16_t>((bits >> 16) | 0x40);
+  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+// Rows as bfloat16. Float64 is rounded at once: rounding twice would not be rounding to nearest.
 void read_bf16(const model::WeightView& view, size_t first, size_t count, uint16_t* out) {
-  std::vector<double> wide(count * view.columns());
-  view.widen(first, count, wide);
-  std::transform(wide.begin(), wide.end(), out, base::bf16_from_double);
+  if (view.dtype() == DType::kF64) {
+    std::vector<double> wide(count * view.columns());
+    view.widen(first, count, wide);
+    std::transform(wide.begin(), wide.end(), out, base::bf16_from_double);
+  } else {
+    std::vector<float> wide(count * view.columns());
+    view.to_float(first, count, wide);
+    std::transform(wide.begin(), wide.end(), out, bf16_from_float);
+  }
 }
 
 }  // namespace
