@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <vector>
 
 #include "candidates/cpu/targets.h"
 
@@ -141,16 +142,20 @@ Ran describe(const Product& p) {
 }  // namespace
 
 Ran multiply(std::span<const Product> products, const base::Threads& threads, Scratch& scratch) {
+  if (products.empty()) return {};
   size_t tiles = 0;
-  for (const Product& p : products) tiles += Cut(p).tiles();
+  std::vector<size_t> ends;  // of the tiles of each product; a single one needs no list
+  for (const Product& p : products) {
+    tiles += Cut(p).tiles();
+    if (products.size() > 1) ends.push_back(tiles);
+  }
   threads.for_each_on_worker(tiles, [&](size_t piece, size_t worker) {
-    for (const Product& p : products) {
-      const Cut cut(p);
-      if (piece < cut.tiles()) return run_tile(p, cut.tile(piece), scratch.of_worker(worker));
-      piece -= cut.tiles();
-    }
+    const auto end = std::upper_bound(ends.begin(), ends.end(), piece);
+    const Product& p = products[static_cast<size_t>(end - ends.begin())];
+    const size_t before = end == ends.begin() ? 0 : *(end - 1);
+    run_tile(p, Cut(p).tile(piece - before), scratch.of_worker(worker));
   });
-  return products.empty() ? Ran{} : describe(products.front());
+  return describe(products.front());
 }
 
 size_t product_scratch(const Weight& weight) {

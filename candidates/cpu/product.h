@@ -1,9 +1,9 @@
 // Products with weight matrices, y = x W^T (+ b), and how they are shared out.
 //
 // Several rows: OpenBLAS's sgemm on tiles of W; bfloat16 weights are widened tile by tile. A row or
-// a few, or a narrow W: dot products in Highway straight over the float32 or bfloat16 weights, which
-// reads each once, as fast as the memory gives them. Accumulation in float32. Tiles depend on the
-// shapes alone, so that results are the same bits at any number of threads.
+// a few, or a narrow W: dot products in Highway straight over the float32 or bfloat16 weights,
+// which reads each once, as fast as the memory gives them. Accumulation in float32. Tiles depend on
+// the shapes alone, so that results are the same bits at any number of threads.
 #pragma once
 
 #include <cstddef>
