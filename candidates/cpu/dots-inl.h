@@ -1,4 +1,7 @@
 // Dot products of a few rows with many rows of a weight matrix.
+#include <bit>
+#include <cstdint>
+
 #include "hwy/highway.h"
 
 #if defined(PLUMB_CANDIDATES_CPU_DOTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
