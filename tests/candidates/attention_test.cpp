@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <ostream>
 
 #include "tests/candidates/op_bench.h"
 
@@ -18,6 +19,12 @@ struct Shape {
   double soft_cap;
   std::vector<size_t> calls;
 };
+
+// In the names of tests.
+std::ostream& operator<<(std::ostream& os, const Shape& s) {
+  return os << "T" << s.length << " heads" << s.heads << "/" << s.kv_heads << " dim" << s.dim
+            << " window" << s.window << " cap" << s.soft_cap << " calls" << s.calls.size();
+}
 
 struct Textbook {
   Tensor out;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <ostream>
 
 #include "tests/candidates/op_bench.h"
 
@@ -65,6 +66,12 @@ struct Shape {
   int outer;
   int inner;
 };
+
+// In the names of tests.
+std::ostream& operator<<(std::ostream& os, const Shape& s) {
+  return os << s.rows << " rows, " << s.chosen << " of " << s.experts << " experts, " << s.outer
+            << "x" << s.inner;
+}
 
 class Experts : public ::testing::TestWithParam<Shape> {};
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <ostream>
 
 #include "tests/candidates/op_bench.h"
 
@@ -33,6 +34,11 @@ struct Shape {
   int inner;
   int columns;
 };
+
+// In the names of tests.
+std::ostream& operator<<(std::ostream& os, const Shape& s) {
+  return os << s.rows << "x" << s.inner << "x" << s.columns;
+}
 
 class Product : public ::testing::TestWithParam<Shape> {};
 
