@@ -6,8 +6,9 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
+
+#include "base/function_ref.h"
 
 namespace plumb::base {
 
@@ -23,14 +24,17 @@ class Threads {
 
   // Calls piece(i) once for every i in [0, pieces) and returns when all are done. The first
   // exception that a piece throws is rethrown here, after the others have finished. Not reentrant.
-  void for_each(size_t pieces, const std::function<void(size_t)>& piece) const;
+  void for_each(size_t pieces, FunctionRef<void(size_t)> piece) const;
+
+  // The same with piece(i, worker), worker in [0, count()): no two pieces of one worker run at the
+  // same time, so a worker may own scratch memory.
+  void for_each_on_worker(size_t pieces, FunctionRef<void(size_t, size_t)> piece) const;
 
   // for_each over [0, total) cut into ranges of `grain`: body(begin, end).
-  void for_ranges(size_t total, size_t grain,
-                  const std::function<void(size_t, size_t)>& body) const;
+  void for_ranges(size_t total, size_t grain, FunctionRef<void(size_t, size_t)> body) const;
 
  private:
-  struct Pool;
+  class Pool;
   int count_;
   std::unique_ptr<Pool> pool_;
 };

@@ -9,7 +9,6 @@
 #include "cli/judging.h"
 #include "cli/verbs.h"
 #include "fixtures/catalogue.h"
-#include "reports/reports.h"
 
 namespace plumb::cli {
 namespace {
@@ -19,11 +18,8 @@ struct Options {
   std::vector<std::string> names;
   std::string filter = "*";
   std::string shard = "1/1";
-  std::string report;
-  std::string baseline;
-  std::string json;
+  OutputOptions output;
   std::string catalogue = fixtures::default_catalogue().string();
-  int greedy_steps = 16;
 };
 
 constexpr std::array<std::string_view, 2> kCandidates = {"cpu-f32", "cpu-bf16"};
@@ -107,27 +103,20 @@ std::vector<compare::Result> judge_case(const Work& work, int greedy_steps) {
 }
 
 int run(const Options& options) {
+  const auto baseline = options.output.read_baseline();
   const std::vector<fixtures::Case> all = fixtures::read_catalogue(options.catalogue);
-  const std::vector<Work> work =
-      share_out(choose_cases(options, all), parse_shard(options.shard));
+  const std::vector<Work> work = share_out(choose_cases(options, all), parse_shard(options.shard));
   const base::Threads threads(options.common.threads);
   std::vector<std::vector<compare::Result>> by_case(work.size());
-  threads.for_each(work.size(),
-                   [&](size_t i) { by_case[i] = judge_case(work[i], options.greedy_steps); });
+  threads.for_each(work.size(), [&](size_t i) {
+    by_case[i] = judge_case(work[i], options.output.greedy_steps);
+  });
   std::vector<compare::Result> results;
   for (auto& some : by_case) {
     results.insert(results.end(), std::make_move_iterator(some.begin()),
                    std::make_move_iterator(some.end()));
   }
-  if (!options.report.empty()) write_report(results, options.baseline, options.report);
-  if (!options.json.empty()) write_text(options.json, compare::to_json(results).dump(2) + "\n");
-  if (options.json != "-") {
-    write_text("-", reports::table_text(results));
-    if (!options.report.empty()) {
-      fmt::print("report: {}\n", (std::filesystem::absolute(options.report) / "index.html").string());
-    }
-  }
-  return exit_code(results);
+  return options.output.finish(results, baseline, compare::to_json(results).dump(2));
 }
 
 }  // namespace
@@ -141,15 +130,10 @@ void add_gate(CLI::App& app, Action& action) {
   verb->add_option("--filter", options->filter, "glob over case names")->capture_default_str();
   verb->add_option("--shard", options->shard, "i/n: every n-th case and candidate, from the i-th")
       ->capture_default_str();
-  verb->add_option("--report", options->report, "folder to write the report into");
-  verb->add_option("--baseline", options->baseline, "an earlier results.json to compare with");
-  verb->add_option("--json", options->json, "write the results as JSON; - is standard output");
   verb->add_option("--catalogue", options->catalogue,
                    "folder with fixtures/cases and oracles/traces")
       ->capture_default_str();
-  verb->add_option("--greedy", options->greedy_steps, "greedy tokens of each prompt")
-      ->check(CLI::Range(0, 1 << 16))
-      ->capture_default_str();
+  options->output.add(*verb);
   options->common.add_threads(*verb);
   verb->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -2,94 +2,126 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/errors.h"
+#include "candidates/candidate.h"
 #include "compare/judge.h"
 #include "fixtures/catalogue.h"
+#include "reports/report.h"
+#include "reports/table.h"
 
 namespace plumb::cli {
 namespace {
 
-constexpr std::string_view kTracePrefix = "trace:";
 constexpr uint64_t kDefaultPromptSeed = 1;
+constexpr int kNotPassed = 1;
+constexpr int kSkipCommit = 125;  // git bisect: this commit says nothing
 
-struct OpenCandidate {
-  std::unique_ptr<trace::Source> source;
-  std::string where;  // of its prompts, for messages
-  std::vector<std::string> notes;
+// Where a candidate's prompts come from, for messages.
+struct Prompts {
+  std::vector<trace::Prompt> list;
+  std::string where;
 };
 
-OpenCandidate open_trace_candidate(const LoadedModel& model, const std::string& name) {
-  const std::string rest = name.substr(kTracePrefix.size());
-  const size_t hash = rest.rfind('#');
-  std::optional<base::DType> dtype;
-  if (hash != std::string::npos) {
-    dtype = base::dtype_from_torch_name(rest.substr(hash + 1));
-    if (!dtype) {
-      throw base::InputError(name, rest.substr(hash + 1), "is no dtype",
-                             "known: float64, float32, bfloat16, float16");
-    }
+Prompts choose_prompts(const LoadedModel& model, const trace::Source& candidate,
+                       const std::string& name, const trace::TraceFile* oracle) {
+  Prompts prompts{candidate.prompts(), name};
+  if (prompts.list.empty() && oracle != nullptr) prompts = {oracle->prompts(), oracle->path()};
+  if (prompts.list.empty()) {
+    prompts.list = fixtures::default_prompts(model.graph.vocab_size,
+                                             model.config.spec.max_position_embeddings,
+                                             kDefaultPromptSeed);
   }
-  const std::string file = rest.substr(0, hash);
-  auto trace = std::make_shared<trace::TraceFile>(open_trace_of(model, file));
-  OpenCandidate candidate{.where = file};
-  for (const std::string& ignored : trace->ignored()) {
-    candidate.notes.push_back("ignored, no part of a trace: " + ignored);
-  }
-  candidate.source = std::make_unique<trace::FileSource>(std::move(trace), dtype);
-  return candidate;
-}
-
-std::vector<trace::Prompt> choose_prompts(const LoadedModel& model, const OpenCandidate& candidate,
-                                          const trace::TraceFile* oracle) {
-  std::vector<trace::Prompt> prompts = candidate.source->prompts();
-  std::string where = candidate.where;
-  if (prompts.empty() && oracle != nullptr) {
-    prompts = oracle->prompts();
-    where = oracle->path();
-  }
-  if (prompts.empty()) {
-    prompts = fixtures::default_prompts(model.graph.vocab_size,
-                                        model.config.spec.max_position_embeddings,
-                                        kDefaultPromptSeed);
-  }
-  for (const trace::Prompt& prompt : prompts) {
-    check_tokens(where, "prompts/" + prompt.name, prompt.tokens, model.graph.vocab_size);
+  for (const trace::Prompt& prompt : prompts.list) {
+    check_tokens(prompts.where, "prompts/" + prompt.name, prompt.tokens, model.graph.vocab_size);
   }
   return prompts;
+}
+
+void check_same_checkpoint(const LoadedModel& model, const trace::TraceFile& trace) {
+  const std::string stated = trace.attribute("checkpoint_sha256");
+  if (stated.empty() || stated == model.checkpoint.sha256()) return;
+  throw base::InputError(trace.path(), "checkpoint_sha256",
+                         "is " + stated + ", the checkpoint's is " + model.checkpoint.sha256(),
+                         "the trace was recorded on another checkpoint");
+}
+
+// What a reader of a recorded candidate's result must know.
+std::vector<std::string> notes_on(const LoadedModel& model, const trace::TraceFile* recorded) {
+  std::vector<std::string> notes;
+  for (const std::string& key : model.config.allowed_keys) {
+    notes.push_back("config key let pass by --allow-key: " + key);
+  }
+  if (recorded == nullptr) return notes;
+  for (const std::string& ignored : recorded->ignored()) {
+    notes.push_back("ignored, no part of a trace: " + ignored);
+  }
+  return notes;
 }
 
 }  // namespace
 
 trace::TraceFile open_trace_of(const LoadedModel& model, const std::string& file) {
   trace::TraceFile trace(file);
-  const std::string stated = trace.attribute("checkpoint_sha256");
-  if (!stated.empty() && stated != model.checkpoint.sha256()) {
-    throw base::InputError(file, "checkpoint_sha256",
-                           "is " + stated + ", the checkpoint's is " + model.checkpoint.sha256(),
-                           "the trace was recorded on another checkpoint");
-  }
+  check_same_checkpoint(model, trace);
   return trace;
 }
 
 compare::Result judge_candidate(const LoadedModel& model, const reference::Reference& reference,
                                 const base::Threads& threads, const JudgingOptions& options) {
-  (void)threads;
-  const OpenCandidate candidate = open_trace_candidate(model, options.candidate);
-  compare::Subject subject{
-      .case_name = options.case_name,
-      .family = model.config.spec.model_type,
-      .reference = &reference,
-      .candidate = candidate.source.get(),
-      .candidate_name = options.candidate,
-      .prompts = choose_prompts(model, candidate, options.oracle),
-      .oracle = options.oracle,
-      .contract = &graph::default_contract(candidate.source->producer().dtype),
-      .greedy_steps = options.greedy_steps,
-      .notes = candidate.notes};
-  for (const std::string& key : model.config.allowed_keys) {
-    subject.notes.push_back("config key let pass by --allow-key: " + key);
+  const auto candidate =
+      candidates::make_candidate(options.candidate, model.graph, model.weights, threads);
+  const auto* recorded = dynamic_cast<const trace::FileSource*>(candidate.get());
+  if (recorded != nullptr) check_same_checkpoint(model, recorded->file());
+  const trace::TraceFile* file = recorded != nullptr ? &recorded->file() : nullptr;
+  return compare::judge(
+      {.case_name = options.case_name,
+       .family = model.config.spec.model_type,
+       .reference = &reference,
+       .candidate = candidate.get(),
+       .candidate_name = options.candidate,
+       .prompts = choose_prompts(model, *candidate, options.candidate, options.oracle).list,
+       .oracle = options.oracle,
+       .contract = &graph::default_contract(candidate->producer().dtype),
+       .greedy_steps = options.greedy_steps,
+       .notes = notes_on(model, file)});
+}
+
+void OutputOptions::add(CLI::App& verb) {
+  verb.add_option("--report", report, "folder to write the report into");
+  verb.add_option("--baseline", baseline, "an earlier results.json: the report tells what moved");
+  verb.add_option("--json", json, "write the result as JSON; - is standard output");
+  verb.add_flag("--git-bisect", git_bisect, "exit 125 where git bisect should skip");
+  verb.add_option("--greedy", greedy_steps, "greedy tokens of each prompt, in-tree candidates")
+      ->check(CLI::Range(0, 1 << 16))
+      ->capture_default_str();
+}
+
+std::optional<reports::Baseline> OutputOptions::read_baseline() const {
+  if (baseline.empty()) return std::nullopt;
+  return reports::read_baseline(baseline);
+}
+
+int OutputOptions::finish(const std::vector<compare::Result>& results,
+                          const std::optional<reports::Baseline>& before,
+                          const std::string& text) const {
+  if (!report.empty()) reports::write_reports(results, before, report);
+  if (!json.empty()) write_text(json, text + "\n");
+  if (json != "-") {
+    std::string table = reports::table_text(results);
+    if (!report.empty()) {
+      table += "report: " + (std::filesystem::absolute(report) / "index.html").string() + "\n";
+    }
+    write_text("-", table);
   }
-  return compare::judge(subject);
+  const auto is = [&](compare::Verdict verdict) {
+    return std::any_of(results.begin(), results.end(),
+                       [&](const compare::Result& result) { return result.verdict == verdict; });
+  };
+  if (is(compare::Verdict::kFailed)) return kNotPassed;
+  if (is(compare::Verdict::kInconclusive)) return git_bisect ? kSkipCommit : kNotPassed;
+  return 0;
 }
 
 }  // namespace plumb::cli

@@ -1,13 +1,15 @@
-// What check and gate share: a candidate by its name, the prompts to judge, the finished result.
+// What check and gate share: a candidate by its name, the prompts to judge, what is written at the
+// end.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/common.h"
 #include "compare/result.h"
 #include "reference/run.h"
+#include "reports/baseline.h"
 #include "trace/trace_file.h"
 
 namespace plumb::cli {
@@ -19,11 +21,27 @@ struct JudgingOptions {
   std::string case_name;
   std::string candidate;  // cpu-f32 | cpu-bf16 | trace:FILE[#dtype]
   const trace::TraceFile* oracle = nullptr;
-  int greedy_steps = 16;
+  int greedy_steps = 0;  // of each prompt, by an in-tree candidate; a trace gives what it holds
 };
 
 // Judges a candidate on the prompts that are its own (a trace), the oracle's, or a default set.
 compare::Result judge_candidate(const LoadedModel& model, const reference::Reference& reference,
                                 const base::Threads& threads, const JudgingOptions& options);
+
+// What judging leaves behind, on standard output and in files.
+struct OutputOptions {
+  std::string report;
+  std::string baseline;
+  std::string json;
+  bool git_bisect = false;
+  int greedy_steps = 16;
+
+  void add(CLI::App& verb);
+  // Reads the baseline, so that a wrong one is refused before any work.
+  std::optional<reports::Baseline> read_baseline() const;
+  // Writes the report, and `json` or the table; returns the exit code.
+  int finish(const std::vector<compare::Result>& results,
+             const std::optional<reports::Baseline>& baseline, const std::string& json) const;
+};
 
 }  // namespace plumb::cli

@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
   plumb::cli::add_graph(app, action);
   plumb::cli::add_run(app, action);
   plumb::cli::add_check(app, action);
+  plumb::cli::add_gate(app, action);
   plumb::cli::add_report(app, action);
   try {
     app.parse(argc, argv);

@@ -1,12 +1,19 @@
+#include "reference/run.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "base/errors.h"
+#include "candidates/candidate.h"
 #include "cli/common.h"
 #include "cli/verbs.h"
-#include "reference/run.h"
 #include "trace/trace_file.h"
 #include "trace/trace_writer.h"
 
 namespace plumb::cli {
 namespace {
+
+constexpr const char* kReference = "reference";
 
 struct Options {
   CommonOptions common;
@@ -36,24 +43,54 @@ std::vector<trace::Prompt> read_prompts(const Options& options, int vocab_size) 
   return prompts;
 }
 
+// The reference with the interface of the engines: each tap handed on as it is computed.
+class ReferenceEngine : public candidates::Engine {
+ public:
+  explicit ReferenceEngine(const LoadedModel& model, const base::Threads& threads)
+      : reference_(model.graph, model.weights, threads) {}
+
+  const trace::Producer& producer() const override { return producer_; }
+  std::optional<trace::Greedy> run(const trace::Prompt& prompt, const trace::TapFilter& filter,
+                                   int greedy_steps, trace::Sink& sink) override {
+    reference_.record(prompt.tokens, filter, sink);
+    if (greedy_steps == 0) return std::nullopt;
+    return reference_.greedy(prompt.tokens, greedy_steps);
+  }
+  std::string explain() const override { return "float64\n"; }
+
+ private:
+  trace::Producer producer_{"plumbline reference", base::DType::kF64};
+  reference::Reference reference_;
+};
+
+std::unique_ptr<candidates::Engine> make_engine(const std::string& name, const LoadedModel& model,
+                                                const base::Threads& threads) {
+  if (name == kReference) return std::make_unique<ReferenceEngine>(model, threads);
+  return candidates::make_engine(name, model.graph, model.weights, threads);
+}
+
+std::vector<std::string> engine_names() {
+  std::vector<std::string> names = {kReference};
+  for (const std::string_view name : candidates::engine_names()) names.emplace_back(name);
+  return names;
+}
+
 int run(const Options& options) {
   const LoadedModel model(options.common);
   const base::Threads threads(options.common.threads);
   const std::vector<trace::Prompt> prompts = read_prompts(options, model.graph.vocab_size);
   model.weights.check_finite(threads);
   const trace::TapFilter filter = parse_taps(options.taps, model.graph);
-  const reference::Reference reference(model.graph, model.weights, threads);
-  trace::TraceWriter writer(options.output,
-                            {{"producer", "plumbline " + options.engine},
-                             {"model_type", model.config.spec.model_type},
-                             {"checkpoint_sha256", model.checkpoint.sha256()}});
+  const auto engine = make_engine(options.engine, model, threads);
+  const trace::Producer& producer = engine->producer();
+  trace::TraceWriter writer(options.output, {{"producer", producer.name},
+                                             {"model_type", model.config.spec.model_type},
+                                             {"checkpoint_sha256", model.checkpoint.sha256()}});
   for (const trace::Prompt& prompt : prompts) {
     writer.add_prompt(prompt);
-    reference.record(prompt.tokens, filter, *writer.run(base::DType::kF64, prompt.name));
-    if (options.greedy > 0) {
-      writer.add_greedy(base::DType::kF64, prompt.name,
-                        reference.greedy(prompt.tokens, options.greedy));
-    }
+    const auto sink = writer.run(producer.dtype, prompt.name);
+    const auto greedy = engine->run(prompt, filter, options.greedy, *sink);
+    if (greedy) writer.add_greedy(producer.dtype, prompt.name, *greedy);
   }
   writer.commit();
   return 0;
@@ -67,8 +104,9 @@ void add_run(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   options->common.add_checkpoint(*verb);
   options->common.add_threads(*verb);
-  verb->add_option("--engine", options->engine, "reference")
-      ->check(CLI::IsMember({"reference"}))
+  const std::vector<std::string> engines = engine_names();
+  verb->add_option("--engine", options->engine, fmt::format("{}", fmt::join(engines, ", ")))
+      ->check(CLI::IsMember(engines))
       ->required();
   verb->add_option("-o,--output", options->output, "trace to write (HDF5)")->required();
   verb->add_option("--tokens", options->tokens, "token ids of one prompt: 1,2,3");

@@ -12,4 +12,9 @@ namespace plumb::graph {
 // the whole sequence, on which "dynamic" and "longrope" depend.
 std::vector<double> inverse_frequencies(const model::RopeSpec& rope, double length);
 
+// True when `length` matters: a token then changes what the positions before it are worth.
+inline bool depends_on_length(const model::RopeSpec& rope) {
+  return rope.scaling.kind == model::RopeScaling::Kind::kDynamic;
+}
+
 }  // namespace plumb::graph

@@ -11,6 +11,13 @@ namespace {
 // Output columns of one tile: its weights are what one thread holds widened.
 constexpr size_t kTile = 256;
 
+// OpenBLAS's own threads stay out of it: they would take the cores from ours, and the bits of a
+// result would depend on their number.
+void use_blas_without_threads() {
+  static const bool once = (openblas_set_num_threads(1), true);
+  static_cast<void>(once);
+}
+
 Matrix squares(const Matrix& x, size_t rows) {
   Matrix result = make_matrix(rows, x.shape(1));
   for (size_t i = 0; i < result.size(); ++i) result.data()[i] = x.data()[i] * x.data()[i];
@@ -49,6 +56,7 @@ void add_accumulation_noise(const Emulated& a, int step, const Matrix& x_squares
 void multiply(const double* x, size_t rows, size_t inner, const double* w, size_t columns,
               double* y, size_t y_stride) {
   if (rows == 0) return;
+  use_blas_without_threads();
   const auto m = static_cast<blasint>(rows);
   const auto n = static_cast<blasint>(columns);
   const auto k = static_cast<blasint>(inner);

@@ -4,10 +4,16 @@
 
 #include <cmath>
 
+#include "reference/arithmetic.h"
+
 namespace plumb::reference {
 namespace {
 
 using model::Activation;
+
+double activate(Activation activation, double x) {
+  return reference::activate(Exact(), activation, x, 0);
+}
 
 TEST(Activation, HasItsKnownValues) {
   // torch.nn.functional in float64, torch 2.13

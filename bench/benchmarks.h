@@ -1,0 +1,13 @@
+// The groups of benchmarks; each registers its own for the presets asked for.
+#pragma once
+
+#include "bench/models.h"
+
+namespace plumb::bench {
+
+// Synthesising, opening and planning checkpoints.
+void register_checkpoint(const Settings& settings, const base::Threads& threads);
+// Forwards of the reference and the engines: prefill and decode.
+void register_forwards(const Settings& settings, const base::Threads& threads);
+
+}  // namespace plumb::bench

@@ -1,0 +1,133 @@
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "bench/benchmarks.h"
+#include "bench/roofline.h"
+#include "candidates/cpu/forward.h"
+#include "reference/run.h"
+
+namespace plumb::bench {
+namespace {
+
+using base::DType;
+using benchmark::State;
+using namespace candidates::cpu;
+
+// Times the iterations of a benchmark and relates them to a roof, measured before and after.
+class Meter {
+ public:
+  using Roof = double (*)(const base::Threads&);
+  Meter(State& state, Roof roof, const base::Threads& threads)
+      : state_(state), roof_(roof), threads_(threads), before_(roof(threads)) {}
+
+  template <class Body>
+  void time(Body&& body) {
+    const auto start = std::chrono::steady_clock::now();
+    body();
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+    state_.SetIterationTime(passed.count());
+    total_ += passed.count();
+  }
+
+  // `amount`: 10^9 flops or bytes of an iteration.
+  void report(const char* share, double amount, size_t tokens) {
+    const double rounds = static_cast<double>(state_.iterations()) / total_;
+    state_.counters["tokens_per_s"] = static_cast<double>(tokens) * rounds;
+    state_.counters[share] = amount * rounds / std::max(before_, roof_(threads_));
+  }
+
+ private:
+  State& state_;
+  Roof roof_;
+  const base::Threads& threads_;
+  double before_;
+  double total_ = 0.0;
+};
+
+double gflops(const LoadedModel& model, size_t tokens) {
+  return 2e-9 * static_cast<double>(model.matrix_parameters()) * static_cast<double>(tokens);
+}
+
+void reference_forward(State& state, const Settings& settings, const std::string& preset,
+                       size_t length, const base::Threads& threads) {
+  const LoadedModel model(checkpoint_folder(settings, preset));
+  const reference::Reference reference(model.graph, model.weights, threads);
+  const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
+  Meter meter(state, dgemm_peak, threads);
+  for (auto _ : state) {
+    trace::MemoryRecording recording;
+    meter.time([&] { reference.record(tokens, trace::TapFilter("logits"), recording); });
+  }
+  meter.report("of_peak", gflops(model, length), length);
+}
+
+void prefill(State& state, const Settings& settings, const std::string& preset, DType precision,
+             size_t length, const base::Threads& threads) {
+  const LoadedModel model(checkpoint_folder(settings, preset));
+  const Plan plan(model.graph, model.weights, precision, threads);
+  Forward forward(plan, threads);
+  Session session(plan, length);
+  const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
+  forward.prefill(session, tokens, 0);
+  Meter meter(state, sgemm_peak, threads);
+  for (auto _ : state) {
+    session.reset();
+    meter.time([&] { forward.prefill(session, tokens, 0); });
+  }
+  meter.report("of_peak", gflops(model, length), length);
+}
+
+// Single tokens behind a prompt of 128; back to it when as many have been decoded.
+void decode(State& state, const Settings& settings, const std::string& preset, DType precision,
+            const base::Threads& threads) {
+  constexpr size_t kPrompt = 128;
+  const LoadedModel model(checkpoint_folder(settings, preset));
+  const Plan plan(model.graph, model.weights, precision, threads);
+  Forward forward(plan, threads);
+  Session session(plan, 2 * kPrompt);
+  const std::vector<int64_t> tokens = prompt(2 * kPrompt, model.graph.vocab_size);
+  const auto restart = [&] {
+    session.reset();
+    forward.prefill(session, {tokens.data(), kPrompt}, 0);
+  };
+  restart();
+  Meter meter(state, read_bandwidth, threads);
+  for (auto _ : state) {
+    if (session.length() == tokens.size()) restart();
+    const int64_t token = tokens[session.length()];
+    meter.time([&] { forward.decode(session, token, session.position()); });
+  }
+  const double bytes = static_cast<double>(model.matrix_parameters()) *
+                       static_cast<double>(base::size_of(precision));
+  meter.report("of_bandwidth", bytes * 1e-9, 1);
+}
+
+}  // namespace
+
+void register_forwards(const Settings& settings, const base::Threads& threads) {
+  const auto add = [](const std::string& name, auto body) {
+    benchmark::RegisterBenchmark(name.c_str(), body)
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+  };
+  for (const std::string& preset : settings.presets) {
+    add("reference/" + preset + "/128",
+        [&, preset](State& state) { reference_forward(state, settings, preset, 128, threads); });
+    for (const DType precision : {DType::kF32, DType::kBF16}) {
+      const std::string engine = precision == DType::kF32 ? "cpu-f32/" : "cpu-bf16/";
+      for (const size_t length : {128, 512}) {
+        add("prefill/" + engine + preset + "/" + std::to_string(length),
+            [=, &settings, &threads](State& state) {
+              prefill(state, settings, preset, precision, length, threads);
+            });
+      }
+      add("decode/" + engine + preset, [=, &settings, &threads](State& state) {
+        decode(state, settings, preset, precision, threads);
+      });
+    }
+  }
+}
+
+}  // namespace plumb::bench

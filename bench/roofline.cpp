@@ -1,0 +1,83 @@
+#include "bench/roofline.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <numeric>
+#include <vector>
+
+namespace plumb::bench {
+namespace {
+
+constexpr int kSize = 512;  // of a square product
+constexpr int kRepeats = 3;
+constexpr size_t kReadWords = size_t{1} << 25;  // 256 MiB, eight times a large L3
+
+template <class Body>
+double seconds(Body&& body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void gemm(const float* a, const float* b, float* c) {
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, kSize, kSize, kSize, 1.0f, a, kSize, b,
+              kSize, 0.0f, c, kSize);
+}
+
+void gemm(const double* a, const double* b, double* c) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, kSize, kSize, kSize, 1.0, a, kSize, b, kSize,
+              0.0, c, kSize);
+}
+
+// The best of some short rounds: a roof is what was possible.
+template <class T>
+double gemm_peak(const base::Threads& threads) {
+  openblas_set_num_threads(1);
+  constexpr size_t kElements = size_t{kSize} * kSize;
+  constexpr int kProducts = 8;
+  const auto count = static_cast<size_t>(threads.count());
+  const std::vector<T> a(kElements, T(0.5));
+  std::vector<std::vector<T>> c(count, std::vector<T>(kElements));
+  double best = 0.0;
+  for (int round = 0; round < kRepeats; ++round) {
+    const double time = seconds([&] {
+      threads.for_each(count, [&](size_t i) {
+        for (int k = 0; k < kProducts; ++k) gemm(a.data(), a.data(), c[i].data());
+      });
+    });
+    const double flops = 2.0 * kSize * kSize * kSize * kProducts * static_cast<double>(count);
+    best = std::max(best, flops / time * 1e-9);
+  }
+  return best;
+}
+
+}  // namespace
+
+double sgemm_peak(const base::Threads& threads) {
+  return gemm_peak<float>(threads);
+}
+double dgemm_peak(const base::Threads& threads) {
+  return gemm_peak<double>(threads);
+}
+
+double read_bandwidth(const base::Threads& threads) {
+  static const std::vector<uint64_t> memory(kReadWords, 1);
+  constexpr size_t kGrain = size_t{1} << 17;
+  std::vector<uint64_t> sums(kReadWords / kGrain);
+  double best = 0.0;
+  for (int round = 0; round < kRepeats; ++round) {
+    const double time = seconds([&] {
+      threads.for_ranges(kReadWords, kGrain, [&](size_t begin, size_t end) {
+        sums[begin / kGrain] =
+            std::accumulate(memory.data() + begin, memory.data() + end, uint64_t{0});
+      });
+    });
+    best = std::max(best, static_cast<double>(kReadWords * sizeof(uint64_t)) / time * 1e-9);
+  }
+  return best;
+}
+
+}  // namespace plumb::bench

@@ -1,0 +1,66 @@
+// What a kernel is given beside its op: values, weights, the sequences of the call, threads.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/parallel.h"
+#include "candidates/cpu/plan.h"
+#include "candidates/cpu/rope_tables.h"
+#include "candidates/cpu/scratch.h"
+#include "candidates/cpu/sequence.h"
+
+namespace plumb::candidates::cpu {
+
+// A value of the call: [rows, width] float32, a row a position.
+struct Rows {
+  float* data = nullptr;
+  size_t rows = 0;
+  size_t width = 0;
+
+  float* row(size_t t) const { return data + t * width; }
+};
+
+// Which of an op's ways ran, and for which instruction set: what explain() tells.
+struct Ran {
+  std::string_view kernel;
+  std::string_view target;
+
+  auto operator<=>(const Ran&) const = default;
+};
+
+struct Context {
+  const Step& step;
+  std::span<const Rows> in;
+  std::span<const Rows> out;
+  // The rows of all sequences of a call are stacked in their order.
+  std::span<const Sequence> sequences;
+  const base::Threads& threads;
+  Scratch& scratch;
+  RopeTables& ropes;
+
+  const Weight& weight(size_t index) const { return *step.weights[index]; }
+  bool has_weight(size_t index) const { return index < step.weights.size(); }
+  size_t rows() const { return out[0].rows; }
+};
+
+// Floats of a piece of work on rows or elements: enough to be worth a thread's while.
+inline constexpr size_t kFloatsOfAPiece = size_t{1} << 14;
+
+// Calls body(first row, end) for pieces of the rows.
+template <class Body>
+void for_rows(const Context& context, Body&& body) {
+  const size_t grain = std::max<size_t>(1, kFloatsOfAPiece / context.out[0].width);
+  context.threads.for_ranges(context.rows(), grain, body);
+}
+
+// Calls body(first element, count) for pieces of the values, of ops that treat all elements alike.
+template <class Body>
+void for_elements(const Context& context, Body&& body) {
+  context.threads.for_ranges(context.rows() * context.out[0].width, kFloatsOfAPiece,
+                             [&](size_t begin, size_t end) { body(begin, end - begin); });
+}
+
+}  // namespace plumb::candidates::cpu

@@ -1,0 +1,67 @@
+// The list of steps that a graph becomes, made once per graph, weights and precision.
+//
+// Everything that does not depend on the tokens is settled here: which kernel, which buffers, which
+// weights in which form, which state slot, how much scratch. One step an op for now; a plan that
+// fuses ops rewrites its copy of the graph first.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/dtype.h"
+#include "base/parallel.h"
+#include "candidates/cpu/scratch.h"
+#include "candidates/cpu/state.h"
+#include "candidates/cpu/weight.h"
+#include "graph/graph.h"
+#include "model/weights.h"
+
+namespace plumb::candidates::cpu {
+
+// Where a value stands in the arena of activations: `rows` times `offset` floats from its start.
+struct Place {
+  size_t offset = 0;
+  size_t width = 0;
+};
+
+struct Step {
+  const graph::Op* op = nullptr;
+  std::vector<Place> in;
+  std::vector<Place> out;
+  std::vector<const Weight*> weights;  // in the order of the op's row in op_table.cpp
+  std::optional<size_t> slot;          // of the session's state
+};
+
+class Plan {
+ public:
+  // `weights` must outlive the plan: bytes are used in place where they can be.
+  Plan(const graph::Graph& graph, const model::Weights& weights, base::DType precision,
+       const base::Threads& threads);
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+
+  const graph::Graph& graph() const { return graph_; }
+  base::DType precision() const { return precision_; }
+  const std::vector<Step>& steps() const { return steps_; }
+  // Floats of activations for each row of a call.
+  size_t arena_per_row() const { return arena_per_row_; }
+  const ScratchSize& scratch() const { return scratch_; }
+  const std::vector<State>& initial_states() const { return initial_states_; }
+  // True when a rotation's frequencies depend on the sequence's length (rope_tables.h).
+  bool depends_on_length() const;
+
+ private:
+  void add_step(const graph::Op& op, const model::Weights& weights, const base::Threads& threads);
+  void place_values();
+
+  graph::Graph graph_;
+  base::DType precision_;
+  std::map<model::WeightId, Weight> weights_;
+  std::vector<Step> steps_;
+  size_t arena_per_row_ = 0;
+  ScratchSize scratch_;
+  std::vector<State> initial_states_;
+};
+
+}  // namespace plumb::candidates::cpu

@@ -1,0 +1,45 @@
+// A weight as the engine's kernels read it: row-major in the engine's precision.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <variant>
+
+#include "base/dtype.h"
+#include "base/parallel.h"
+#include "candidates/cpu/buffer.h"
+#include "model/weights.h"
+
+namespace plumb::candidates::cpu {
+
+// A matrix [rows, columns] stands in `precision` (float32 or bfloat16), a vector always in float32,
+// its values rounded to `precision` first. The checkpoint's own bytes are used in place where they
+// are of that type and lie plainly; else they are converted once, here. Values that the precision
+// cannot hold are rounded to nearest: what an engine of that precision does on loading.
+class Weight {
+ public:
+  Weight(const model::WeightView& view, base::DType precision, const base::Threads& threads);
+
+  size_t rows() const { return rows_; }
+  size_t columns() const { return columns_; }
+  bool is_bf16() const { return bf16_ != nullptr; }
+  // Row `row` and all after it.
+  const float* f32(size_t row) const { return f32_ + row * columns_; }
+  const uint16_t* bf16(size_t row) const { return bf16_ + row * columns_; }
+  // A weight of one axis.
+  std::span<const float> vector() const { return {f32_, columns_}; }
+  // Rows [first, first + count) in float32.
+  void widen(size_t first, size_t count, float* out) const;
+
+ private:
+  void store_f32(const model::WeightView& view, bool rounded, const base::Threads& threads);
+  void store_bf16(const model::WeightView& view, const base::Threads& threads);
+
+  size_t rows_;
+  size_t columns_;
+  const float* f32_ = nullptr;      // one of the two is set
+  const uint16_t* bf16_ = nullptr;  // and points into the file or into what is owned
+  std::variant<Buffer<float>, Buffer<uint16_t>> owned_;
+};
+
+}  // namespace plumb::candidates::cpu

@@ -1,0 +1,120 @@
+// Attention against the textbook in float64: head ratios, windows, soft caps, any split into calls.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <ostream>
+
+#include "tests/candidates/op_bench.h"
+
+namespace plumb::candidates::testing {
+namespace {
+
+struct Shape {
+  int length;
+  int heads;
+  int kv_heads;
+  int dim;
+  int window;
+  double soft_cap;
+  std::vector<size_t> calls;
+};
+
+// In the names of tests.
+std::ostream& operator<<(std::ostream& os, const Shape& s) {
+  return os << "T" << s.length << " heads" << s.heads << "/" << s.kv_heads << " dim" << s.dim
+            << " window" << s.window << " cap" << s.soft_cap << " calls" << s.calls.size();
+}
+
+struct Textbook {
+  Tensor out;
+  double largest = 0.0;  // value, in magnitude
+};
+
+Textbook attend(const graph::Attention& op, const Tensor& q, const Tensor& k, const Tensor& v) {
+  Textbook result{.out = {.shape = q.shape, .values = std::vector<double>(q.values.size())}};
+  const auto dim = static_cast<size_t>(op.head_dim);
+  const auto window = static_cast<size_t>(op.window);
+  for (size_t h = 0; h < static_cast<size_t>(op.heads); ++h) {
+    const size_t kv = h / static_cast<size_t>(op.heads / op.kv_heads);
+    for (size_t t = 0; t < q.rows(); ++t) {
+      std::vector<double> p;
+      const size_t begin = window > 0 && t + 1 > window ? t + 1 - window : 0;
+      for (size_t s = begin; s <= t; ++s) {
+        double score = 0.0;
+        for (size_t i = 0; i < dim; ++i) score += q.at(t, h * dim + i) * k.at(s, kv * dim + i);
+        score *= op.scale;
+        if (op.soft_cap > 0.0) score = op.soft_cap * std::tanh(score / op.soft_cap);
+        p.push_back(std::exp(score));
+      }
+      double sum = 0.0;
+      for (const double value : p) sum += value;
+      for (size_t i = 0; i < dim; ++i) {
+        double& out = result.out.values[t * q.width() + h * dim + i];
+        for (size_t s = 0; s < p.size(); ++s) out += p[s] / sum * v.at(begin + s, kv * dim + i);
+      }
+    }
+  }
+  for (const double value : v.values) result.largest = std::max(result.largest, std::abs(value));
+  return result;
+}
+
+OpCase case_of(const Shape& shape) {
+  const graph::Attention op{.heads = shape.heads,
+                            .kv_heads = shape.kv_heads,
+                            .head_dim = shape.dim,
+                            .scale = 1.0 / std::sqrt(shape.dim),
+                            .window = shape.window,
+                            .soft_cap = shape.soft_cap};
+  return {.kind = op,
+          .inputs = {random_tensor({shape.length, shape.heads * shape.dim}, 1, 2.0),
+                     random_tensor({shape.length, shape.kv_heads * shape.dim}, 2, 1.5),
+                     random_tensor({shape.length, shape.kv_heads * shape.dim}, 3)},
+          .out_width = {shape.heads * shape.dim},
+          .calls = shape.calls};
+}
+
+class Attention : public ::testing::TestWithParam<Shape> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Attention,
+    ::testing::Values(
+        Shape{1, 1, 1, 4, 0, 0.0, {}}, Shape{37, 4, 4, 16, 0, 0.0, {}},
+        Shape{150, 4, 2, 18, 0, 0.0, {}}, Shape{150, 6, 1, 9, 0, 5.0, {}},
+        Shape{200, 3, 3, 67, 7, 0.0, {}}, Shape{200, 4, 2, 16, 100, 0.0, {}},
+        Shape{200, 4, 2, 16, 64, 2.0, {}}, Shape{65, 2, 1, 128, 1, 0.0, {}},
+        // Through the cache: prefill and decode, pieces, windows that wrap more than once.
+        Shape{20, 4, 2, 16, 0, 0.0, {15, 1, 1, 1, 1, 1}}, Shape{150, 4, 2, 18, 0, 3.0, {70, 9, 71}},
+        Shape{90, 4, 2, 16, 7, 0.0, {3, 30, 1, 1, 5, 50}},
+        Shape{200, 2, 2, 16, 33, 0.0, {40, 100, 8, 52}},
+        Shape{26, 2, 1, 8, 5, 0.0, std::vector<size_t>(26, 1)}));
+
+TEST_P(Attention, MatchesTheTextbook) {
+  const OpCase test = case_of(GetParam());
+  const auto& op = std::get<graph::Attention>(test.kind);
+  const Textbook expected = attend(op, test.inputs[0], test.inputs[1], test.inputs[2]);
+  const OpResult actual = run_op(test);
+  // Scores of a size up to about 12 with float32 sums of `dim` products: relative errors of the
+  // probabilities of 12 dim^(1/2) u, and as much again for the mixing.
+  const double bound = 24.0 * std::sqrt(op.head_dim) * 0x1p-24 * expected.largest + 1e-6;
+  for (size_t i = 0; i < expected.out.values.size(); ++i) {
+    ASSERT_NEAR(actual.out[0].values[i], expected.out.values[i], bound) << "element " << i;
+  }
+}
+
+TEST(AttentionNaN, StaysWithTheRowsThatSeeIt) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const size_t input : {1, 2}) {
+    for (const auto& calls : {std::vector<size_t>{}, std::vector<size_t>(90, 1)}) {
+      OpCase test = case_of({90, 2, 1, 8, 20, 0.0, calls});
+      test.inputs[input].values[50 * 8 + 3] = nan;
+      const OpResult y = run_op(test);
+      for (size_t t = 0; t < 90; ++t) {
+        EXPECT_EQ(std::isnan(y.out[0].at(t, 3)), t >= 50 && t < 70) << "row " << t;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace plumb::candidates::testing

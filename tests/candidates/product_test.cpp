@@ -1,0 +1,125 @@
+// Products with weights: sgemm and the engine's own dots, float32 and bfloat16, against float64.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <ostream>
+
+#include "tests/candidates/op_bench.h"
+
+namespace plumb::candidates::testing {
+namespace {
+
+using base::DType;
+
+constexpr double kU = 0x1p-24;
+
+// y = x W^T + b within the bound that no order of summation can exceed.
+void expect_product(const Tensor& actual, const Tensor& x, const Tensor& w, const Tensor* bias) {
+  const double n = static_cast<double>(w.width());
+  for (size_t t = 0; t < x.rows(); ++t) {
+    for (size_t j = 0; j < w.rows(); ++j) {
+      double sum = bias == nullptr ? 0.0 : bias->values[j];
+      double absolute = std::abs(sum);
+      for (size_t k = 0; k < w.width(); ++k) {
+        sum += x.at(t, k) * w.at(j, k);
+        absolute += std::abs(x.at(t, k) * w.at(j, k));
+      }
+      ASSERT_NEAR(actual.at(t, j), sum, (n + 2.0) * kU * absolute) << "row " << t << ", " << j;
+    }
+  }
+}
+
+struct Shape {
+  int rows;
+  int inner;
+  int columns;
+};
+
+// In the names of tests.
+std::ostream& operator<<(std::ostream& os, const Shape& s) {
+  return os << s.rows << "x" << s.inner << "x" << s.columns;
+}
+
+class Product : public ::testing::TestWithParam<Shape> {};
+
+// One row, a few, many, more than a tile; inner and outer sizes that are multiples of nothing.
+INSTANTIATE_TEST_SUITE_P(Shapes, Product,
+                         ::testing::Values(Shape{1, 1, 1}, Shape{1, 37, 5}, Shape{1, 64, 1031},
+                                           Shape{2, 48, 131}, Shape{3, 131, 48}, Shape{7, 33, 70},
+                                           Shape{8, 16, 3}, Shape{9, 16, 3}, Shape{41, 48, 131},
+                                           Shape{530, 24, 300}, Shape{1, 5000, 40},
+                                           Shape{150, 40, 7}));
+
+TEST_P(Product, MatchesFloat64) {
+  const auto [rows, inner, columns] = GetParam();
+  for (const DType precision : {DType::kF32, DType::kBF16}) {
+    for (const bool with_bias : {false, true}) {
+      const Tensor x = random_tensor({rows, inner}, 1, 1.0, true);
+      const Tensor w = random_tensor({columns, inner}, 2, 1.0, true);
+      const Tensor b = random_tensor({columns}, 3, 1.0, true);
+      OpCase test{.kind = graph::Linear{},
+                  .inputs = {x},
+                  .weights = {w},
+                  .out_width = {columns},
+                  .precision = precision};
+      if (with_bias) test.weights.push_back(b);
+      expect_product(run_op(test).out[0], x, w, with_bias ? &b : nullptr);
+    }
+  }
+}
+
+TEST(ProductWeights, OfAnotherTypeAreRoundedToTheEnginesOnce) {
+  const Tensor x = random_tensor({3, 20}, 4, 1.0, true);
+  const Tensor w = random_tensor({6, 20}, 5);  // float32 values
+  Tensor rounded = w;
+  for (double& v : rounded.values) v = base::round_to(DType::kBF16, v);
+  for (const DType stored : {DType::kF32, DType::kF64}) {
+    OpCase test{.kind = graph::Linear{},
+                .inputs = {x},
+                .weights = {w},
+                .out_width = {6},
+                .precision = DType::kBF16,
+                .stored = stored};
+    expect_product(run_op(test).out[0], x, rounded, nullptr);
+    test.precision = DType::kF32;
+    expect_product(run_op(test).out[0], x, w, nullptr);
+  }
+}
+
+TEST(ProductWeights, OfTheirOwnTypeAreUsedInPlaceAndAgreeWithCopies) {
+  const Tensor x = random_tensor({5, 24}, 6, 1.0, true);
+  const Tensor w = random_tensor({10, 24}, 7, 1.0, true);
+  for (const DType precision : {DType::kF32, DType::kBF16}) {
+    OpCase test{.kind = graph::Linear{},
+                .inputs = {x},
+                .weights = {w},
+                .out_width = {10},
+                .precision = precision,
+                .stored = precision};
+    const OpResult in_place = run_op(test);
+    test.stored = DType::kF64;
+    EXPECT_EQ(in_place.out[0].values, run_op(test).out[0].values);
+  }
+}
+
+TEST(ProductPaths, FewRowsOrColumnsRunInHighwayAndManyInOpenBlas) {
+  const auto explained = [](DType precision, int rows, int columns) {
+    return run_op({.kind = graph::Linear{},
+                   .inputs = {random_tensor({rows, 16}, 8, 1.0, true)},
+                   .weights = {random_tensor({columns, 16}, 9, 1.0, true)},
+                   .out_width = {columns},
+                   .precision = precision})
+        .explained;
+  };
+  for (const auto& [rows, columns] : {std::pair(1, 20), std::pair(8, 20), std::pair(40, 16)}) {
+    EXPECT_NE(explained(DType::kF32, rows, columns).find("linear: dots f32 ("), std::string::npos);
+    EXPECT_NE(explained(DType::kBF16, rows, columns).find("linear: dots bf16 ("),
+              std::string::npos);
+  }
+  EXPECT_NE(explained(DType::kF32, 9, 17).find("linear: sgemm (OpenBLAS"), std::string::npos);
+  EXPECT_NE(explained(DType::kBF16, 9, 17).find("linear: sgemm of widened bf16 (OpenBLAS"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace plumb::candidates::testing

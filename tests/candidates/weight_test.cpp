@@ -1,0 +1,78 @@
+// In which form weights are held, and how they get there.
+#include "candidates/cpu/weight.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/candidates/op_bench.h"
+
+namespace plumb::candidates::testing {
+namespace {
+
+using base::DType;
+
+const model::WeightView& only(const WeightFolder& folder) {
+  return folder.weights().at(folder.declared()[0].id);
+}
+
+TEST(Weight, OfTheEnginesTypeIsUsedWhereItLies) {
+  const base::Threads threads(1);
+  const Tensor values = random_tensor({4, 6}, 1, 1.0, true);
+  const WeightFolder narrow({{"w", values, DType::kBF16}});
+  const cpu::Weight bf16(only(narrow), DType::kBF16, threads);
+  EXPECT_EQ(static_cast<const void*>(bf16.bf16(0)), only(narrow).contiguous());
+  const WeightFolder wide({{"w", values, DType::kF32}});
+  const cpu::Weight f32(only(wide), DType::kF32, threads);
+  EXPECT_EQ(static_cast<const void*>(f32.f32(0)), only(wide).contiguous());
+}
+
+TEST(Weight, IsRoundedToNearestOnceWhateverItsType) {
+  const base::Threads threads(2);
+  const double inf = std::numeric_limits<double>::infinity();
+  // Ties to even both ways; what is a tie only after a rounding to float32; the ends of the range.
+  const Tensor values{.shape = {1, 9},
+                      .values = {1.0 + 0x1p-8, 1.0 + 0x1.8p-7, 1.0 + 0x1p-8 + 0x1p-40, -0x1p-133,
+                                 3.4e38, inf, -inf, std::nan(""), 0.0}};
+  for (const DType stored : {DType::kF64, DType::kF32}) {
+    const WeightFolder folder({{"w", values, stored}});
+    const cpu::Weight weight(only(folder), DType::kBF16, threads);
+    float widened[9];
+    weight.widen(0, 1, widened);
+    for (size_t i = 0; i < 9; ++i) {
+      const double held =
+          stored == DType::kF64 ? values.values[i] : base::round_to(DType::kF32, values.values[i]);
+      const double expected = base::round_to(DType::kBF16, held);
+      EXPECT_TRUE(widened[i] == expected || (std::isnan(widened[i]) && std::isnan(expected)))
+          << widened[i] << " for " << values.values[i];
+    }
+  }
+}
+
+TEST(Weight, OfOneAxisIsAFloat32VectorOfRoundedValues) {
+  const base::Threads threads(1);
+  const Tensor values = random_tensor({70}, 2);
+  const WeightFolder folder({{"w", values, DType::kF32}});
+  const cpu::Weight exact(only(folder), DType::kF32, threads);
+  const cpu::Weight rounded(only(folder), DType::kBF16, threads);
+  for (size_t i = 0; i < 70; ++i) {
+    EXPECT_EQ(exact.vector()[i], values.values[i]);
+    EXPECT_EQ(rounded.vector()[i], base::round_to(DType::kBF16, values.values[i]));
+  }
+}
+
+TEST(Weight, ReadsRowsFromAnywhere) {
+  const base::Threads threads(1);
+  const Tensor values = random_tensor({300, 7}, 3, 1.0, true);
+  const WeightFolder folder({{"w", values, DType::kBF16}});
+  for (const DType precision : {DType::kF32, DType::kBF16}) {
+    const cpu::Weight weight(only(folder), precision, threads);
+    std::vector<float> rows(3 * 7);
+    weight.widen(295, 3, rows.data());
+    for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows[i], values.values[295 * 7 + i]);
+  }
+}
+
+}  // namespace
+}  // namespace plumb::candidates::testing
