@@ -96,9 +96,9 @@ double read_yarn(ConfigReader& dict, const Context& context, RopeScaling& scalin
   scaling.factor = dict.positive("factor", ratio, Null::kMeansAbsent);
   const double mscale = read_or(dict, "mscale", 0.0);
   const double all_dim = read_or(dict, "mscale_all_dim", 0.0);
-  const double usual = mscale != 0.0 && all_dim != 0.0
-                           ? yarn_mscale(scaling.factor, mscale) / yarn_mscale(scaling.factor, all_dim)
-                           : yarn_mscale(scaling.factor, 1.0);
+  const double usual = mscale != 0.0 && all_dim != 0.0 ? yarn_mscale(scaling.factor, mscale) /
+                                                             yarn_mscale(scaling.factor, all_dim)
+                                                       : yarn_mscale(scaling.factor, 1.0);
   return dict.positive("attention_factor", usual, Null::kMeansAbsent);
 }
 
@@ -203,9 +203,9 @@ RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_
   here.theta = config.positive("rope_theta", defaults.theta);
   const double partial = read_partial(config, defaults);
   if (defaults.partial_rotary_factor) here.partial_rotary_factor = partial;
-  const Context context{static_cast<double>(max_position_embeddings),
-                        config.positive("original_max_position_embeddings", 0.0,
-                                        Null::kMeansAbsent)};
+  const Context context{
+      static_cast<double>(max_position_embeddings),
+      config.positive("original_max_position_embeddings", 0.0, Null::kMeansAbsent)};
   config.touch("rope_scaling");
   config.touch("rope_parameters");
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
@@ -214,8 +214,8 @@ RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_
       return read_dict(config, config.object(key), here, head_dim, context);
     }
   }
-  const base::Json absent = base::Json::parse(
-      defaults.absent_dict != nullptr ? defaults.absent_dict : "{}");
+  const base::Json absent =
+      base::Json::parse(defaults.absent_dict != nullptr ? defaults.absent_dict : "{}");
   return read_dict(config, config.object("rope_parameters", absent), here, head_dim, context);
 }
 

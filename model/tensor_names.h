@@ -61,6 +61,8 @@ class NameTable {
   // One tensor, transposed, on whose last axis the roles take turns.
   NameTable& pack_columns(std::string_view tensor, std::vector<std::string> roles);
   NameTable& ignore(std::string_view pattern, std::string_view reason);
+  // Tensors and patterns that begin with `from` begin with `to` instead, as inside a wrapper.
+  NameTable& replace_prefix(std::string_view from, std::string_view to);
 
   // Of several rules for a role the first whose tensor exists applies; put the usual one first.
   const std::vector<TensorRule>& rules() const { return rules_; }

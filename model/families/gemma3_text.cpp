@@ -40,7 +40,8 @@ Spec read(ConfigReader& config) {
                                                 .num_key_value_heads = 4,
                                                 .head_dim = 256,
                                                 .max_position_embeddings = 131072,
-                                                .tie_word_embeddings = true});
+                                                .tie_word_embeddings = true,
+                                                .heads_divide_hidden_size = true});
   d.attention.scale = read_query_scale(config, 256);
   d.attention.qk_norm = QkNormSpec{d.norm};
   const MlpSpec mlp{
@@ -49,10 +50,7 @@ Spec read(ConfigReader& config) {
   Spec spec = make_gemma(d, sandwich_layer(d.norm, d.attention, mlp));
   spec.final_soft_cap = read_soft_cap(config, "final_logit_softcapping", 0.0);
   const int window = read_sliding_window(config, 4096);
-  const int64_t pattern = config.integer("sliding_window_pattern", 6, 1, 4096);
-  const auto types = read_layer_types(config, d.num_hidden_layers, [&](int layer) {
-    return (layer + 1) % pattern != 0 ? kSlidingAttention : kFullAttention;
-  });
+  const auto types = read_sliding_pattern(config, d.num_hidden_layers, "sliding_window_pattern", 6);
   require_window(config, types, window);
   slide_layers(spec, types, window);
   const RopeSpec full = read_rope_of(config, kFullAttention, d);
