@@ -20,9 +20,11 @@ Spec read(ConfigReader& config) {
                                d.attention.head_dim, d.max_position_embeddings);
   d.attention.qk_norm = QkNormSpec{d.norm};
   d.attention.qkv_bias = d.attention.o_bias = config.flag("attention_bias", false);
-  const MlpSpec mlp{.intermediate_size = d.intermediate_size,
-                    .activation = read_activation(config, "hidden_act", "xielu"),
-                    .gated = false};
+  const bool xielu = config.text("hidden_act", "xielu") == "xielu";
+  const MlpSpec mlp{
+      .intermediate_size = d.intermediate_size,
+      .activation = xielu ? Activation::kXielu : read_activation(config, "hidden_act", "xielu"),
+      .gated = false};
   return make_decoder(d, pre_norm_layer(d.norm, d.attention, mlp));
 }
 

@@ -36,8 +36,8 @@ Spec read(ConfigReader& config) {
 
 NameTable names(const Spec&) {
   return transformers_names()
-      .name("q_norm.weight", "model.layers.{i}.self_attn.q_layernorm.norms.{e}.weight")
-      .name("k_norm.weight", "model.layers.{i}.self_attn.k_layernorm.norms.{e}.weight");
+      .name("q_norm", "model.layers.{i}.self_attn.q_layernorm.norms.{e}")
+      .name("k_norm", "model.layers.{i}.self_attn.k_layernorm.norms.{e}");
 }
 
 constexpr InertKey kInert[] = {{"norm_eps"}, {"rotary_scaling_factor", "1|1.0"}};
