@@ -55,10 +55,10 @@ std::vector<Tap> taps_to_judge(const graph::Graph& graph, const Recorded& record
 Evidence::Evidence(Truth& truth, const PromptSubject& subject, int replicas)
     : s_(subject),
       truth_(truth),
-      noise_{&subject.contract, replicas, seed_of(subject.prompt)},
+      noise_{subject.contract, replicas, seed_of(*subject.prompt)},
       routing_(truth.reference()),
-      taps_(taps_to_judge(truth.graph(), subject.recorded)),
-      truth_values_(&truth.values(subject.prompt.tokens, taps_,
+      taps_(taps_to_judge(truth.graph(), *subject.recorded)),
+      truth_values_(&truth.values(subject.prompt->tokens, taps_,
                                   known_tokens(subject, truth.graph().vocab_size))) {
   if (!s_.alone()) establish_local();
   establish_global();
@@ -66,12 +66,12 @@ Evidence::Evidence(Truth& truth, const PromptSubject& subject, int replicas)
 }
 
 bool Evidence::is_recorded(int layer) const {
-  return s_.recorded.has({TapId::kRouterIds, layer});
+  return s_.recorded->has({TapId::kRouterIds, layer});
 }
 
 Choices Evidence::recorded_choices() const {
   Choices choices;
-  for (const auto& [tap, value] : s_.recorded.values()) {
+  for (const auto& [tap, value] : s_.recorded->values()) {
     if (tap.id == TapId::kRouterIds) choices[tap.layer] = value;
   }
   return choices;
@@ -79,17 +79,17 @@ Choices Evidence::recorded_choices() const {
 
 void Evidence::establish_local() {
   const reference::Reference& reference = truth_.reference();
-  const auto& tokens = s_.prompt.tokens;
+  const auto& tokens = s_.prompt->tokens;
   const Choices recorded = recorded_choices();
-  local_values_ = replay(reference, tokens, taps_, {&s_.recorded, &recorded});
+  local_values_ = replay(reference, tokens, taps_, {s_.recorded, &recorded});
   choices_ = routing_.choices(local_values_);
   const auto measure = [&] {
     local_floors_ =
-        measure_floors(reference, tokens, taps_, local_values_, noise_, {&s_.recorded, &choices_});
+        measure_floors(reference, tokens, taps_, local_values_, noise_, {s_.recorded, &choices_});
   };
   measure();
   if (!resolve_local_ties(choices_)) return;
-  local_values_ = replay(reference, tokens, taps_, {&s_.recorded, &choices_});
+  local_values_ = replay(reference, tokens, taps_, {s_.recorded, &choices_});
   measure();
 }
 
@@ -110,12 +110,12 @@ bool Evidence::resolve_local_ties(Choices& choices) const {
   }
   if (!any) return false;
   const Values values =
-      replay(truth_.reference(), s_.prompt.tokens, taps_, {&s_.recorded, &others});
+      replay(truth_.reference(), s_.prompt->tokens, taps_, {s_.recorded, &others});
   bool changed = false;
   for (auto& [layer, ids] : choices) {
     if (is_recorded(layer)) continue;
-    const auto seen = s_.recorded.values().upper_bound({TapId::kRouterIds, layer});
-    if (seen == s_.recorded.values().end()) continue;
+    const auto seen = s_.recorded->values().upper_bound({TapId::kRouterIds, layer});
+    if (seen == s_.recorded->values().end()) continue;
     const auto& [tap, value] = *seen;
     for (size_t t = 0; t < ids.shape(0); ++t) {
       const auto mine = reference::row(value, t);
@@ -140,9 +140,9 @@ void Evidence::measure_global(const Choices& choices) {
   own_values_.reset();
   const Given given{nullptr, &choices};
   if (choices != routing_.choices(*truth_values_)) {
-    own_values_ = replay(truth_.reference(), s_.prompt.tokens, taps_, given);
+    own_values_ = replay(truth_.reference(), s_.prompt->tokens, taps_, given);
   }
-  floors_ = measure_floors(truth_.reference(), s_.prompt.tokens, taps_, values(), noise_, given);
+  floors_ = measure_floors(truth_.reference(), s_.prompt->tokens, taps_, values(), noise_, given);
 }
 
 // A choice that the candidate did not record, and that is no tie in the whole forward, is not
@@ -170,14 +170,14 @@ bool Evidence::drop_wrong_choices(Choices& choices) const {
 void Evidence::search_ties() {
   constexpr int kMostTies = 16;
   constexpr double kMuch = 5.0;  // mean squares of one position's noise
-  const auto& [tap, value] = *s_.recorded.values().begin();
+  const auto& [tap, value] = *s_.recorded->values().begin();
   const auto distance = [&, &tap = tap, &value = value](const Values& values) {
     const double rms = over_floor(value, values.at(tap), floors_.at(tap)).whitened;
     return rms * rms * static_cast<double>(value.shape(0));
   };
   const auto clean = [&] {
     return within(over_floor(value, values().at(tap), floors_.at(tap)),
-                  global_limits(s_.contract.storage, value.shape(0), value.shape(1)));
+                  global_limits(s_.contract->storage, value.shape(0), value.shape(1)));
   };
   for (int i = 0; i < kMostTies && !clean(); ++i) {
     double least = distance(values()) - kMuch;
@@ -191,7 +191,7 @@ void Evidence::search_ties() {
         Choices other = choices_;
         set_row(other.at(layer), t, *next);
         const double there =
-            distance(replay(truth_.reference(), s_.prompt.tokens, taps_, {nullptr, &other}));
+            distance(replay(truth_.reference(), s_.prompt->tokens, taps_, {nullptr, &other}));
         if (!(there < least)) continue;
         least = there;
         nearest = std::move(other);
@@ -217,7 +217,7 @@ void Evidence::note_ties() {
   notes_.push_back(fmt::format(
       "{}: compared under the candidate's own choice of experts where the truth's is another: {} "
       "times, first {}",
-      s_.prompt.name, ties, first));
+      s_.prompt->name, ties, first));
 }
 
 }  // namespace plumb::compare

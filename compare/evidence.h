@@ -14,13 +14,13 @@
 namespace plumb::compare {
 
 struct PromptSubject {
-  const trace::Prompt& prompt;
-  const Recorded& recorded;
+  const trace::Prompt* prompt = nullptr;
+  const Recorded* recorded = nullptr;
   std::optional<trace::Greedy> greedy;
-  const graph::Contract& contract;
+  const graph::Contract* contract = nullptr;
 
   // With one tap recorded there is nothing to replay it from but the prompt.
-  bool alone() const { return recorded.values().size() == 1; }
+  bool alone() const { return recorded->values().size() == 1; }
 };
 
 // The taps of which the true values are needed to judge `recorded`, in the order of a forward.

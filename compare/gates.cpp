@@ -41,6 +41,15 @@ GateLimits global_limits(base::DType storage, size_t rows, size_t columns) {
   return limits_for(storage, rows, columns, 1.35, 3.0, 16.0);
 }
 
+CauseLimits cause_limits(base::DType storage, bool segment) {
+  if (base::size_of(storage) > 2) {
+    return {.residual = 2.0, .share = 0.8, .correlation = 0.5, .beta_error = 0.1};
+  }
+  return segment
+             ? CauseLimits{.residual = 1.6, .share = 0.85, .correlation = 0.6, .beta_error = 0.15}
+             : CauseLimits{.residual = 1.3, .share = 0.8, .correlation = 0.5, .beta_error = 0.15};
+}
+
 bool within(const Ratios& ratios, const GateLimits& limits) {
   return within(ratios.whitened, limits.whitened) && within(ratios.row, limits.row) &&
          within(ratios.column, limits.column) && within(ratios.element, limits.element);

@@ -38,6 +38,25 @@ inline constexpr double kTieDeviations = 4.0;
 inline constexpr int kReplicas = 8;
 inline constexpr int kConfirmingReplicas = 32;
 
+// When a cause is named (docs/judgement.md, "Diagnosis"): what it leaves unexplained, in floors,
+// and as a share of the whole difference.
+struct CauseLimits {
+  double residual;
+  double share;
+  double correlation;
+  double beta_error;
+};
+// From the logits alone, or from one segment on the candidate's own inputs.
+CauseLimits cause_limits(base::DType storage, bool segment);
+// A cause that comes with noise of its own: the candidate lies among emulations that contain it.
+inline constexpr double kTwoSampleLimit = 1.25;
+inline constexpr double kTwoSampleLikeness = 0.15;  // less alike than these are to one another
+inline constexpr double kLeastCoherence = 0.5;
+// A rounding is named as such where its direction fits although its single roundings do not.
+inline constexpr double kRoundingCorrelation = 0.95;
+// Another cause must be worse by this factor.
+inline constexpr double kNextBest = 1.1;
+
 inline bool within(double value, double limit) {
   return value <= limit;
 }

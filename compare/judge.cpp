@@ -1,12 +1,17 @@
 #include "compare/judge.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
+#include <memory>
 #include <optional>
 
+#include "compare/diagnose.h"
 #include "compare/gates.h"
+#include "compare/power.h"
 #include "compare/prompt_judge.h"
 
 namespace plumb::compare {
@@ -126,11 +131,52 @@ void note_missing_prompts(const trace::TraceFile& oracle, const std::vector<Prom
   }
 }
 
+// What was recorded of one prompt, and what it is judged on.
+struct Judged {
+  Recorded recorded;
+  PromptSubject subject;
+  std::unique_ptr<Evidence> evidence;
+};
+
 // A failure stands only when floors measured on more replicas confirm it.
-PromptFindings judge_surely(Truth& truth, const PromptSubject& subject) {
-  PromptFindings findings = judge_prompt(truth, subject, kReplicas);
+PromptFindings judge_surely(Truth& truth, Judged& judged) {
+  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, kReplicas);
+  PromptFindings findings = judge_prompt(truth, judged.subject, *judged.evidence);
   if (findings.failures.empty()) return findings;
-  return judge_prompt(truth, subject, kConfirmingReplicas);
+  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, kConfirmingReplicas);
+  return judge_prompt(truth, judged.subject, *judged.evidence);
+}
+
+// The prompts that hold the same taps as the first, without NaN.
+std::vector<Scene> make_scenes(const std::deque<Judged>& prompts) {
+  std::vector<Scene> scenes;
+  for (const Judged& prompt : prompts) {
+    if (!prompt.recorded.finite()) continue;
+    if (!scenes.empty() && !scenes.front().subject.recorded->is_like(prompt.recorded)) continue;
+    scenes.push_back({prompt.subject, *prompt.evidence});
+  }
+  return scenes;
+}
+
+// Fills in why the candidate departs, where that is certain.
+void explain(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
+  const Tap first = *trace::parse_tap(result.first_divergence->tap);
+  result.diagnosis.emplace();
+  if (scenes.empty() || first.id == TapId::kRouterIds) return;
+  Explanation explanation = diagnose(truth, scenes, first);
+  result.diagnosis = std::move(explanation.causes);
+  result.notes.insert(result.notes.end(), explanation.notes.begin(), explanation.notes.end());
+}
+
+// Fills in what a pass is worth: a structural mistake that could not have been seen blocks it.
+void weigh(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
+  const Coverage coverage = measure_coverage(truth, scenes);
+  result.power = coverage.power;
+  if (coverage.unseen.empty() || result.verdict != Verdict::kPassed) return;
+  result.verdict = Verdict::kInconclusive;
+  result.reasons.push_back(
+      {"power", "",
+       fmt::format("these prompts and weights cannot show: {}", fmt::join(coverage.unseen, "; "))});
 }
 
 }  // namespace
@@ -147,19 +193,25 @@ Result Judge::judge(const Subject& subject) {
     note_missing_prompts(*oracle_, subject.prompts, findings);
   }
   if (subject.prompts.empty()) findings.doubt("", "the candidate recorded no prompt");
+  std::deque<Judged> judged;
   for (const Prompt& prompt : subject.prompts) {
     const auto recording =
         subject.candidate->record(prompt, trace::TapFilter::all(), subject.greedy_steps);
-    const Recorded recorded(truth_.graph(), *recording, prompt.tokens.size(),
-                            subject.candidate_name + ": " + prompt.name);
-    note_ignored(recorded, result.notes);
-    if (!recorded.has(kLogits)) {
+    judged.push_back({.recorded = {truth_.graph(), *recording, prompt.tokens.size(),
+                                   subject.candidate_name + ": " + prompt.name}});
+    Judged& here = judged.back();
+    here.subject = {&prompt, &here.recorded, recording->greedy(), subject.contract};
+    note_ignored(here.recorded, result.notes);
+    if (!here.recorded.has(kLogits)) {
       findings.doubt("logits", fmt::format("{}: no logits were recorded", prompt.name));
     }
-    if (oracle) oracle->judge(prompt, taps_to_judge(truth_.graph(), recorded));
-    findings.add(judge_surely(truth_, {prompt, recorded, recording->greedy(), *subject.contract}));
+    if (oracle) oracle->judge(prompt, taps_to_judge(truth_.graph(), here.recorded));
+    findings.add(judge_surely(truth_, here));
   }
   findings.finish(oracle);
+  const std::vector<Scene> scenes = make_scenes(judged);
+  if (result.first_divergence) explain(truth_, scenes, result);
+  if (!scenes.empty()) weigh(truth_, scenes, result);
   return result;
 }
 

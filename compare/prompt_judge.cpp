@@ -28,13 +28,13 @@ bool is_choice(const Tap& tap) {
 
 class PromptJudge {
  public:
-  PromptJudge(Truth& truth, const PromptSubject& subject, int replicas)
-      : s_(subject), truth_(truth), evidence_(truth, subject, replicas) {}
+  PromptJudge(Truth& truth, const PromptSubject& subject, const Evidence& evidence)
+      : s_(subject), truth_(truth), evidence_(evidence) {}
 
   PromptFindings run() {
     findings_.notes = evidence_.notes();
     judge_taps();
-    if (s_.recorded.has(kLogits)) judge_logits();
+    if (s_.recorded->has(kLogits)) judge_logits();
     if (s_.greedy) judge_greedy();
     return std::move(findings_);
   }
@@ -51,12 +51,12 @@ class PromptJudge {
   }
 
   void fail(const std::string& gate, const std::string& tap, const std::string& message) {
-    findings_.failures.push_back({gate, tap, s_.prompt.name + ": " + message});
+    findings_.failures.push_back({gate, tap, s_.prompt->name + ": " + message});
   }
 
   void judge_taps() {
     const bool logits_clean = are_logits_clean();
-    for (const auto& [tap, value] : s_.recorded.values()) {
+    for (const auto& [tap, value] : s_.recorded->values()) {
       if (is_choice(tap)) {
         judge_choices(tap, value);
         continue;
@@ -120,8 +120,8 @@ class PromptJudge {
 
   void judge_local(const Tap& tap, const Matrix& value, const Side& part, bool logits_clean) {
     if (local_failed_) return;
-    const GateLimits gate = local_limits(s_.contract.storage, value.shape(0), value.shape(1));
-    if (!s_.recorded.finite(tap)) {
+    const GateLimits gate = local_limits(s_.contract->storage, value.shape(0), value.shape(1));
+    if (!s_.recorded->finite(tap)) {
       fail("proof", tap.name(), describe(value, part, gate));
     } else if (!s_.alone() && !within(part.ratios, gate)) {
       const bool misrecorded = logits_clean && part.ratios.plain > kFarOff && tap != kLogits;
@@ -139,7 +139,7 @@ class PromptJudge {
 
   void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
     if (local_failed_ || global_failed_) return;
-    const GateLimits gate = global_limits(s_.contract.storage, value.shape(0), value.shape(1));
+    const GateLimits gate = global_limits(s_.contract->storage, value.shape(0), value.shape(1));
     if (within(whole.ratios, gate)) return;
     global_failed_ = true;
     diverge(tap, part.ratios.plain);
@@ -152,20 +152,20 @@ class PromptJudge {
   }
 
   bool are_logits_clean() const {
-    if (!s_.recorded.has(kLogits)) return false;
-    const Matrix& value = s_.recorded.at(kLogits);
+    if (!s_.recorded->has(kLogits)) return false;
+    const Matrix& value = s_.recorded->at(kLogits);
     return within(global_side(kLogits, value).ratios,
-                  global_limits(s_.contract.storage, value.shape(0), value.shape(1)));
+                  global_limits(s_.contract->storage, value.shape(0), value.shape(1)));
   }
 
   void diverge(const Tap& tap, double ratio) {
     if (findings_.first_divergence) return;
-    const auto recorded = [&](const Tap& t) { return s_.recorded.has(t); };
+    const auto recorded = [&](const Tap& t) { return s_.recorded->has(t); };
     findings_.first_divergence = locate(truth_.graph(), tap, recorded, ratio);
   }
 
   void judge_logits() {
-    const Matrix& value = s_.recorded.at(kLogits);
+    const Matrix& value = s_.recorded->at(kLogits);
     const Matrix& truth = evidence_.values().at(kLogits);
     findings_.kld = mean_kl_divergence(value, truth);
     for (size_t t = 0; t < value.shape(0); ++t) {
@@ -184,7 +184,7 @@ class PromptJudge {
                        s_.greedy->tokens[known.size()]));
     }
     if (known.empty()) return;
-    const Matrix& logits = truth_.continuation(s_.prompt.tokens, known);
+    const Matrix& logits = truth_.continuation(s_.prompt->tokens, known);
     const Floor floor = greedy_floor(known, logits);
     for (size_t i = 0; i < known.size(); ++i) {
       ++findings_.tokens.greedy_compared;
@@ -199,7 +199,8 @@ class PromptJudge {
   Floor greedy_floor(const std::vector<int64_t>& tokens, const Matrix& logits) const {
     for (size_t i = 0; i < tokens.size(); ++i) {
       if (tokens[i] == best_token(reference::row(logits, i))) continue;
-      return measure_floor(truth_.reference(), s_.prompt.tokens, tokens, logits, evidence_.noise());
+      return measure_floor(truth_.reference(), s_.prompt->tokens, tokens, logits,
+                           evidence_.noise());
     }
     return {};
   }
@@ -225,7 +226,7 @@ class PromptJudge {
 
   const PromptSubject& s_;
   Truth& truth_;
-  const Evidence evidence_;
+  const Evidence& evidence_;
   PromptFindings findings_;
   bool local_failed_ = false;
   bool global_failed_ = false;
@@ -256,8 +257,8 @@ double PooledRatio::floor_rms() const {
   return std::sqrt(floor_ / count_);
 }
 
-PromptFindings judge_prompt(Truth& truth, const PromptSubject& subject, int replicas) {
-  return PromptJudge(truth, subject, replicas).run();
+PromptFindings judge_prompt(Truth& truth, const PromptSubject& subject, const Evidence& evidence) {
+  return PromptJudge(truth, subject, evidence).run();
 }
 
 }  // namespace plumb::compare

@@ -44,7 +44,6 @@ struct PromptFindings {
   std::vector<std::string> notes;
 };
 
-// With floors measured on `replicas` emulations.
-PromptFindings judge_prompt(Truth& truth, const PromptSubject& subject, int replicas);
+PromptFindings judge_prompt(Truth& truth, const PromptSubject& subject, const Evidence& evidence);
 
 }  // namespace plumb::compare

@@ -84,6 +84,16 @@ bool Recorded::finite(const Tap& tap) const {
                      [](double v) { return std::isfinite(v); });
 }
 
+bool Recorded::finite() const {
+  return std::all_of(values_.begin(), values_.end(),
+                     [this](const auto& value) { return finite(value.first); });
+}
+
+bool Recorded::is_like(const Recorded& other) const {
+  return std::ranges::equal(values_, other.values_,
+                            [](const auto& a, const auto& b) { return a.first == b.first; });
+}
+
 Matrix Recorded::usable(const Tap& tap) const {
   Matrix value = at(tap);
   for (double& v : value) {

@@ -25,6 +25,9 @@ class Recorded {
   // all that comes after it.
   Matrix usable(const trace::Tap& tap) const;
   bool finite(const trace::Tap& tap) const;
+  bool finite() const;  // all of it
+  // Does the other hold the same taps?
+  bool is_like(const Recorded& other) const;
   // Taps of the recording that this graph does not have.
   const std::vector<std::string>& ignored() const { return ignored_; }
 

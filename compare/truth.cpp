@@ -56,6 +56,7 @@ Request make_request(std::span<const int64_t> tokens, size_t copies, const std::
       return std::optional(repeat(recorded->usable(tap), copies));
     };
   }
+  request.deviations = given.deviations;
   if (given.choices != nullptr) {
     request.choices = [choices = given.choices](int layer) {
       const auto found = choices->find(layer);
@@ -163,6 +164,14 @@ Values replay(const Reference& reference, std::span<const int64_t> tokens,
               const std::vector<Tap>& taps, const Given& given) {
   Values values;
   run(reference, make_request(tokens, 1, taps, given),
+      [&](const Tap& tap, Matrix value) { values[tap] = std::move(value); });
+  return values;
+}
+
+Values emulate(const Reference& reference, std::span<const int64_t> tokens,
+               const std::vector<Tap>& taps, const Noise& noise, const Given& given) {
+  Values values;
+  run(reference, make_emulation(tokens, taps, noise, given),
       [&](const Tap& tap, Matrix value) { values[tap] = std::move(value); });
   return values;
 }

@@ -48,22 +48,27 @@ class Truth {
   std::map<Continuation, Matrix> continuations_;
 };
 
-// What a run is given instead of computing it. Both may be null.
+// A precision's noise, and how many emulations sample it.
+struct Noise {
+  const graph::Contract* contract = nullptr;
+  int replicas = 0;
+  uint64_t seed = 0;
+};
+
+// What a run is given instead of computing it, and the mistakes it is to make. All may be null.
 struct Given {
   const Recorded* recorded = nullptr;  // every recorded tap: each segment by itself
   const Choices* choices = nullptr;    // of experts
+  const reference::Deviations* deviations = nullptr;
 };
 
 // The exact values of a run that is given something.
 Values replay(const reference::Reference& reference, std::span<const int64_t> tokens,
               const std::vector<trace::Tap>& taps, const Given& given);
 
-// How a floor is measured.
-struct Noise {
-  const graph::Contract* contract = nullptr;
-  int replicas = 0;
-  uint64_t seed = 0;
-};
+// The same with the noise of a precision: the replicas' values, one under another.
+Values emulate(const reference::Reference& reference, std::span<const int64_t> tokens,
+               const std::vector<trace::Tap>& taps, const Noise& noise, const Given& given);
 
 // The floors of `taps` about their true values.
 Floors measure_floors(const reference::Reference& reference, std::span<const int64_t> tokens,

@@ -74,11 +74,15 @@ void WeightView::read(size_t first, size_t count, std::span<Out> out) const {
 }
 
 void WeightView::widen(size_t first, size_t count, std::span<double> out) const {
+  if (edit_) return edit_(*stored_, first, count, out);
   read(first, count, out);
 }
 
 void WeightView::to_float(size_t first, size_t count, std::span<float> out) const {
-  read(first, count, out);
+  if (!edit_) return read(first, count, out);
+  std::vector<double> wide(out.size());
+  widen(first, count, wide);
+  std::copy(wide.begin(), wide.end(), out.begin());
 }
 
 std::vector<double> WeightView::values() const {
@@ -88,7 +92,7 @@ std::vector<double> WeightView::values() const {
 }
 
 const std::byte* WeightView::contiguous() const {
-  if (pieces_.size() != 1) return nullptr;
+  if (pieces_.size() != 1 || edit_) return nullptr;
   const Piece& piece = pieces_.front();
   const std::byte* start = nullptr;
   piece.placement.for_runs(0, declaration_.elements(),
@@ -168,6 +172,14 @@ const WeightView& Weights::at(const WeightId& id) const {
   const auto found = views_.find(id);
   if (found == views_.end()) throw base::InternalError("weight " + id.name() + " is declared");
   return found->second;
+}
+
+Weights Weights::with(const WeightId& id, WeightView::Edit edit) const {
+  Weights other = *this;
+  WeightView& view = other.views_.at(id);
+  view.stored_ = std::make_shared<const WeightView>(view);
+  view.edit_ = std::move(edit);
+  return other;
 }
 
 void Weights::check_finite(const base::Threads& threads) const {

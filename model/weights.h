@@ -1,7 +1,9 @@
 // The weights of a graph, bound to the mapped tensors of a checkpoint.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +35,10 @@ class WeightView {
   // The bytes of all rows when they lie plainly in one piece of storage, else null.
   const std::byte* contiguous() const;
 
+  // Gives rows [first, first + count) in place of those that `stored` holds.
+  using Edit =
+      std::function<void(const WeightView& stored, size_t first, size_t count, std::span<double>)>;
+
  private:
   friend class Weights;
   struct Piece {
@@ -45,6 +51,8 @@ class WeightView {
 
   WeightDeclaration declaration_;
   std::vector<Piece> pieces_;
+  std::shared_ptr<const WeightView> stored_;  // what edit_ reads; null without one
+  Edit edit_;
 };
 
 class Weights {
@@ -55,6 +63,8 @@ class Weights {
           const NameTable& names);
 
   const WeightView& at(const WeightId& id) const;
+  // The same weights with one of them as `edit` gives it. The checkpoint must outlive both.
+  Weights with(const WeightId& id, WeightView::Edit edit) const;
 
   // What became of a tensor of the files, for `inspect`.
   struct Use {

@@ -32,9 +32,14 @@ Emulated::Emulated(const graph::Contract& contract, const graph::OpKind& kind, u
       [](const auto& op) { return std::size(std::decay_t<decltype(op)>::kSteps); }, kind);
   base::ensure(steps <= kMaxSteps, "an op has few sub-steps");
   for (size_t step = 0; step < steps; ++step) {
-    dtypes_[step] = graph::rounding(contract, kind, static_cast<int>(step));
-    if (dtypes_[step]) sum_scale_[step] = kRoundingRms * base::unit_roundoff(*dtypes_[step]);
+    set_rounding(static_cast<int>(step), graph::rounding(contract, kind, static_cast<int>(step)));
   }
+}
+
+void Emulated::set_rounding(int step, std::optional<base::DType> dtype) {
+  const auto at = static_cast<size_t>(step);
+  dtypes_[at] = dtype;
+  sum_scale_[at] = dtype ? kRoundingRms * base::unit_roundoff(*dtype) : 0.0;
 }
 
 void Emulated::round(int step, std::span<double> values, size_t element) const {

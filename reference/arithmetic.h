@@ -59,6 +59,9 @@ class Emulated {
   }
   // False where the contract leaves sub-step `step` alone.
   bool rounds(int step) const { return dtypes_[static_cast<size_t>(step)].has_value(); }
+  // Rounds sub-step `step` to `dtype`, whatever the contract says.
+  void set_rounding(int step, std::optional<base::DType> dtype);
+
   // Stores values at sub-step `step`.
   void round(int step, std::span<double> values, size_t element) const;
   double round(int step, double value, size_t element) const {

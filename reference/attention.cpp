@@ -145,6 +145,12 @@ class Query {
   size_t element_;         // of the noise of its first score
 };
 
+// The last key that a query at t sees: its own, unless it is to look further or less far.
+size_t last_key(size_t t, size_t rows, int64_t lookahead) {
+  const int64_t last = static_cast<int64_t>(t) + lookahead;
+  return static_cast<size_t>(std::clamp<int64_t>(last, 0, static_cast<int64_t>(rows) - 1));
+}
+
 }  // namespace
 
 template <class A>
@@ -161,13 +167,14 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
   if (context.has_weight(0)) sinks = context.weight(0).values();
   for_replicas(context, [&](size_t group, size_t rows, size_t replicas) {
     context.threads.for_each(heads, [&](size_t h) {
-      const size_t kv = h / (heads / kv_heads);
+      const size_t kv = context.deviation.tiled_heads ? h % kv_heads : h / (heads / kv_heads);
       for (size_t t = 0; t < rows; ++t) {
-        const size_t begin = window > 0 && t + 1 > window ? t + 1 - window : 0;
+        const size_t end = last_key(t, rows, context.deviation.lookahead) + 1;
+        const size_t begin = window > 0 && end > window ? end - window : 0;
         NoiseSizes noise;
         for (size_t first = group; first < group + replicas * rows; first += rows) {
           const size_t element = (first + t) * heads + h;
-          Query<A> query(a, op, begin, t + 1, element * (rows + 1));
+          Query<A> query(a, op, begin, end, element * (rows + 1));
           query.score(HeadRows(queries, first, heads, h)[t], {keys, first, kv_heads, kv}, noise);
           query.softmax(sinks.empty() ? nullptr : &sinks[h]);
           query.mix({values, first, kv_heads, kv},

@@ -12,12 +12,15 @@ void compute(const A& a, const graph::CausalConv& op, const Context& context, In
   const size_t channels = out[0].shape(1);
   const size_t per_filter = channels / static_cast<size_t>(op.filters);
   // y[t, c] = sum_k w[f, k] x[t - kernel + 1 + k, c]
-  const auto convolve = [&](size_t start, size_t t, size_t c) {
+  const auto shift = static_cast<size_t>(context.deviation.position_shift);
+  const auto convolve = [&](size_t start, size_t end, size_t t, size_t c) {
     double sum = 0.0;
     double squares = 0.0;
     for (size_t k = 0; k < kernel; ++k) {
-      if (t + k + 1 < start + kernel) continue;  // before the first position: zero
-      const double product = w[c / per_filter * kernel + k] * (*in[0])(t + k + 1 - kernel, c);
+      const size_t after = t + k + 1 + shift;
+      // Before the first position, and after the last: zero.
+      if (after < start + kernel || after - kernel >= end) continue;
+      const double product = w[c / per_filter * kernel + k] * (*in[0])(after - kernel, c);
       sum += product;
       squares += product * product;
     }
@@ -27,7 +30,9 @@ void compute(const A& a, const graph::CausalConv& op, const Context& context, In
     context.threads.for_ranges(sequence.rows(), kRowGrain, [&](size_t begin, size_t end) {
       for (size_t t = start + begin; t < start + end; ++t) {
         const auto y = row(out[0], t);
-        for (size_t c = 0; c < channels; ++c) y[c] = convolve(start, t, c);
+        for (size_t c = 0; c < channels; ++c) {
+          y[c] = convolve(start, start + sequence.rows(), t, c);
+        }
         a.round(Step::kConvolved, y, t * channels);
         if (!op.silu) continue;
         for (size_t c = 0; c < channels; ++c) {

@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "graph/graph.h"
 #include "model/weights.h"
+#include "reference/deviation.h"
 #include "reference/matrix.h"
 
 namespace plumb::reference {
@@ -36,6 +37,9 @@ struct Context {
   // size and is sized on the first.
   size_t replicas = 1;
   const Matrix* choices = nullptr;  // of experts, where they are given
+  const Deviation& deviation = kNone;
+
+  inline static const Deviation kNone;
 
   const model::WeightView& weight(size_t index) const { return weights.at(op.weights[index]); }
   bool has_weight(size_t index) const { return index < op.weights.size(); }

@@ -27,6 +27,12 @@ std::vector<double> unit(const A& a, const double* x, size_t n, double eps, doub
   return y;
 }
 
+std::vector<double> scaled(const double* x, size_t n, double scale) {
+  std::vector<double> y(x, x + n);
+  for (double& v : y) v *= scale;
+  return y;
+}
+
 // S^T x for the state S [key_dim, value_dim]
 template <class A>
 std::vector<double> read(const A& a, const Matrix& s, const std::vector<double>& x,
@@ -70,8 +76,7 @@ void update(const A& a, Matrix& s, const std::vector<double>& k, const double* v
 }  // namespace
 
 template <class A>
-void compute(const A& a, const GatedDeltaRule& op, const Context& context, Inputs in,
-             Outputs out) {
+void compute(const A& a, const GatedDeltaRule& op, const Context& context, Inputs in, Outputs out) {
   const auto key_heads = static_cast<size_t>(op.key_heads);
   const auto heads = static_cast<size_t>(op.value_heads);
   const auto key_dim = static_cast<size_t>(op.key_dim);
@@ -80,7 +85,8 @@ void compute(const A& a, const GatedDeltaRule& op, const Context& context, Input
   const size_t state_size = key_dim * value_dim;
   for_sequences(context, [&](const Sequence& sequence, size_t start) {
     context.threads.for_each(heads, [&](size_t h) {
-      const size_t key_head = h / (heads / key_heads);
+      const size_t key_head =
+          context.deviation.tiled_heads ? h % key_heads : h / (heads / key_heads);
       Matrix s = make_matrix(key_dim, value_dim);
       s.fill(0.0);
       for (size_t t = start; t < start + sequence.rows(); ++t) {
@@ -88,10 +94,16 @@ void compute(const A& a, const GatedDeltaRule& op, const Context& context, Input
         const double* k = q + key_heads * key_dim;
         const double* v = &qkv(t, 2 * key_heads * key_dim + h * value_dim);
         const size_t element = (t * heads + h) * 2 * state_size;
-        const auto query = unit(a, q, key_dim, op.unit_eps, op.query_scale, element);
-        const auto key = unit(a, k, key_dim, op.unit_eps, 1.0, element + key_dim);
+        const auto query = context.deviation.unit_length
+                               ? unit(a, q, key_dim, op.unit_eps, op.query_scale, element)
+                               : scaled(q, key_dim, op.query_scale);
+        const auto key = context.deviation.unit_length
+                             ? unit(a, k, key_dim, op.unit_eps, 1.0, element + key_dim)
+                             : scaled(k, key_dim, 1.0);
+        std::vector<double> y;
+        if (context.deviation.read_first) y = read(a, s, query, element + state_size);
         update(a, s, key, v, (*in[1])(t, h), (*in[2])(t, h), element);
-        const auto y = read(a, s, query, element + state_size);
+        if (!context.deviation.read_first) y = read(a, s, query, element + state_size);
         const auto to = row(out[0], t).subspan(h * value_dim, value_dim);
         std::copy(y.begin(), y.end(), to.begin());
         a.round(GatedDeltaRule::kOutput, to, t * heads * value_dim + h * value_dim);

@@ -11,7 +11,8 @@ void compute(const A& a, const graph::PositionScale& op, const Context& context,
   for_sequences(context, [&](const Sequence& sequence, size_t start) {
     for (size_t t = start; t < start + sequence.rows(); ++t) {
       const auto position =
-          static_cast<double>(sequence.first_position) + static_cast<double>(t - start);
+          static_cast<double>(sequence.first_position + context.deviation.position_shift +
+                              static_cast<int64_t>(t - start));
       const double turns = std::floor(position / op.original_max_position_embeddings);
       const double factor =
           a.round(Step::kFactor, a.function(1.0 + op.beta * std::log(1.0 + turns), t), t);

@@ -105,7 +105,9 @@ void compute(const A& a, const Rope& op, const Context& context, Inputs in, Outp
         const auto x = row(*in[0], t);
         const auto y = row(out[0], t);
         const auto position =
-            static_cast<double>(sequence.first_position) + static_cast<double>(t - start);
+            context.deviation.position_factor *
+            static_cast<double>(sequence.first_position + context.deviation.position_shift +
+                                static_cast<int64_t>(t - start));
         const Turn turn = turn_at(a, op, frequencies, position, t * x.size());
         for (size_t h = 0; h < static_cast<size_t>(op.heads); ++h) {
           rotate(a, op, turn, x.subspan(h * dim, dim), y.subspan(h * dim, dim),

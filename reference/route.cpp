@@ -111,7 +111,9 @@ void compute(const A& a, const Route& op, const Context& context, Inputs in, Out
         context.choices != nullptr ? given(row(*context.choices, t % context.choices->shape(0)))
                                    : choose(a, router, scores, correction, first);
     std::vector<double> weights;
-    for (const size_t e : chosen) weights.push_back(scores[e]);
+    for (const size_t e : chosen) {
+      weights.push_back(scores[e] + (context.deviation.biased_weights ? correction.at(e) : 0.0));
+    }
     if (router.scores == RouterSpec::Scores::kSoftmaxOfChosen) {
       weights = softmax(a, weights, element);
     } else if (router.normalize) {

@@ -79,26 +79,67 @@ class Run {
   void execute(const Op& op, size_t index) {
     std::vector<const Matrix*> in;
     for (const ValueId id : op.inputs) in.push_back(&value(id));
+    const Deviation& deviation = deviation_of(index);
+    std::vector<Matrix> out = compute_op(op, index, in, deviation);
+    if (deviation.restriction) {
+      const Restriction& where = *deviation.restriction;
+      restrict(where, compute_op(where.op, index, in, Context::kNone).front(), out.front());
+    }
+    for (size_t k = 0; k < out.size(); ++k) value(op.outputs[k]) = std::move(out[k]);
+  }
+
+  const Deviation& deviation_of(size_t index) const {
+    if (request_.deviations == nullptr) return Context::kNone;
+    const auto found = request_.deviations->find(index);
+    return found == request_.deviations->end() ? Context::kNone : found->second;
+  }
+
+  std::vector<Matrix> compute_op(const Op& op, size_t index, Inputs in,
+                                 const Deviation& deviation) const {
     std::vector<Matrix> out;
     for (const ValueId id : op.outputs) {
       out.push_back(make_matrix(rows_, static_cast<size_t>(graph_.value(id).width())));
     }
-    const Context context{op,
-                          request_.sequences,
-                          weights_,
-                          threads_,
-                          request_.replicas ? request_.sequences.size() : 1,
-                          request_.choices ? request_.choices(op.layer) : nullptr};
+    const Context context{.op = op,
+                          .sequences = request_.sequences,
+                          .weights = weights_,
+                          .threads = threads_,
+                          .replicas = request_.replicas ? request_.sequences.size() : 1,
+                          .choices = request_.choices ? request_.choices(op.layer) : nullptr,
+                          .deviation = deviation};
     const auto dispatch = [&](const auto& a) {
       std::visit([&](const auto& kind) { compute(a, kind, context, in, out); }, op.kind);
     };
     if (request_.emulation) {
       const Emulation& e = *request_.emulation;
-      dispatch(Emulated(*e.contract, op.kind, base::mix64(e.seed ^ base::mix64(index)), e.mode));
+      Emulated a(*e.contract, op.kind, base::mix64(e.seed ^ base::mix64(index)), e.mode);
+      for (const StepRounding& r : deviation.roundings) a.set_rounding(r.step, r.dtype);
+      dispatch(a);
     } else {
       dispatch(Exact());
     }
-    for (size_t k = 0; k < out.size(); ++k) value(op.outputs[k]) = std::move(out[k]);
+    if (deviation.factor != 1.0) {
+      for (Matrix& matrix : out) {
+        for (double& v : matrix) v *= deviation.factor;
+      }
+    }
+    return out;
+  }
+
+  // Takes from `other` what lies outside the restriction.
+  void restrict(const Restriction& where, const Matrix& other, Matrix& out) const {
+    size_t first = 0;
+    for (const Sequence& sequence : request_.sequences) {
+      for (size_t t = 0; t < sequence.rows(); ++t) {
+        const bool inside =
+            t >= where.first_position && (!where.last_position || t + 1 == sequence.rows());
+        for (size_t j = 0; j < out.shape(1); ++j) {
+          if (inside && j >= where.first_column && j < where.end_column) continue;
+          out(first + t, j) = other(first + t, j);
+        }
+      }
+      first += sequence.rows();
+    }
   }
 
   // Hands the value out, then lets a forced one take its place.

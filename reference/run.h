@@ -46,6 +46,8 @@ struct Request {
   // The experts that each position of a sequence takes in a layer, instead of the best: [T, top_k],
   // or null. Their weights follow from the scores that the run computes. May be empty.
   std::function<const Matrix*(int layer)> choices;
+  // Mistakes that the run makes; null: none.
+  const Deviations* deviations = nullptr;
 };
 
 class Reference {
@@ -55,6 +57,7 @@ class Reference {
 
   const graph::Graph& graph() const { return graph_; }
   const model::Weights& weights() const { return weights_; }
+  const base::Threads& threads() const { return threads_; }
 
   void run(const Request& request) const;
 

@@ -1,0 +1,21 @@
+// Why a candidate departs: the fault, among those that apply, whose forward gives the candidate's
+// values. A name is given only where it is certain; "unknown" is an answer.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compare/result.h"
+#include "compare/trial.h"
+
+namespace plumb::compare {
+
+struct Explanation {
+  std::vector<Diagnosis> causes;   // best first; empty where none is certain
+  std::vector<std::string> notes;  // what is nearest where none is
+};
+
+// `first`: the tap at which the candidate departs.
+Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const trace::Tap& first);
+
+}  // namespace plumb::compare

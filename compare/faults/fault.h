@@ -1,0 +1,69 @@
+// The mistakes that people make in forwards, as data: what each is called, where it applies, and
+// the change of the graph or its weights that makes it. Every row works for every model by
+// construction: it reads the graph alone.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compare/faults/mutation.h"
+
+namespace plumb::compare {
+
+enum class FaultClass : uint8_t {
+  kStructural,  // a step missing, doubled, of another kind, in another order or place
+  kSubtle,      // a constant or a single number off
+  kRounding,    // a result kept in a narrower type: seen in emulations, not in exact runs
+};
+
+enum class FaultScope : uint8_t {
+  kEach,   // an op by itself: "q_norm of layer 2"
+  kLayer,  // all the ops of a layer to which it applies, at once: "layer 2"
+};
+
+struct FaultRow {
+  std::string_view cause;
+  std::string_view says;  // after the place; {} stands for the parameter
+  FaultClass severity;
+  FaultScope scope;
+  // Makes the mistake at an op; false where it does not apply (or changes nothing).
+  bool (*apply)(Mutation& mutation, size_t op, double parameter);
+  // Values of the parameter to try; none for a row without one.
+  std::span<const double> values = {};
+  bool fitted = false;        // the parameter is continuous: the values are where a fit may start
+  bool needs_length = false;  // shows in prompts alone that are long enough
+};
+
+std::span<const FaultRow> position_faults();
+std::span<const FaultRow> attention_faults();
+std::span<const FaultRow> norm_faults();
+std::span<const FaultRow> linear_faults();
+std::span<const FaultRow> wiring_faults();
+std::span<const FaultRow> activation_faults();
+std::span<const FaultRow> expert_faults();
+std::span<const FaultRow> delta_faults();
+std::span<const FaultRow> rounding_faults();
+
+// A row at a place.
+struct Fault {
+  const FaultRow* row = nullptr;
+  std::vector<size_t> ops;
+  std::optional<int> layer;  // none: every layer, or outside the layers
+  std::string place;         // "layer 2", "q_norm of every layer", "final_norm"
+  double parameter = 0.0;
+
+  std::string cause() const { return std::string(row->cause); }
+  std::string says() const;  // "layer 2 rotates interleaved pairs"
+  Mutation mutate(const graph::Graph& graph) const;
+};
+
+// Every fault that applies to the graph: in each layer, and in all layers at once.
+std::vector<Fault> applicable_faults(const graph::Graph& graph);
+
+// What an op is called within its layer: its weight's role, or the tap it makes, or its kind.
+std::string op_label(const graph::Graph& graph, const graph::Op& op);
+
+}  // namespace plumb::compare

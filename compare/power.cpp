@@ -1,0 +1,97 @@
+#include "compare/power.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "compare/gates.h"
+
+namespace plumb::compare {
+namespace {
+
+// What a quiet engine's own noise adds to the ratio of a mistake, in floors.
+constexpr double kQuietNoise = 0.5;
+
+enum class Sight { kNothing, kHidden, kSeen };
+
+// The same mistake at the same kind of place, over the layers: all of them last.
+using Group = std::pair<std::string, std::string>;
+
+std::string label_of(const Fault& fault) {
+  const size_t of = fault.place.rfind(" of ");
+  if (of != std::string::npos) return fault.place.substr(0, of);
+  const bool whole_layer = fault.place.starts_with("layer ") || fault.place == "every layer";
+  return whole_layer ? std::string() : fault.place;
+}
+
+Ratios with_noise(Ratios ratios) {
+  for (double* ratio : {&ratios.whitened, &ratios.row, &ratios.column, &ratios.element}) {
+    *ratio = std::hypot(*ratio, kQuietNoise);
+  }
+  return ratios;
+}
+
+class Witness {
+ public:
+  Witness(Truth& truth, const std::vector<Scene>& scenes) : trials_(truth, scenes) {}
+
+  Sight look(const Fault& fault) const {
+    Sight best = Sight::kNothing;
+    trials_.visit(fault, [&](const Scene& scene, const trace::Tap& tap, const Matrix& made) {
+      const Ratios ratios = over_floor(made, scene.truth(tap), scene.floor(tap));
+      if (ratios.plain > 0.0) best = std::max(best, Sight::kHidden);
+      const auto storage = scene.subject.contract->storage;
+      const GateLimits limits = scene.subject.alone()
+                                    ? global_limits(storage, made.shape(0), made.shape(1))
+                                    : local_limits(storage, made.shape(0), made.shape(1));
+      if (!within(with_noise(ratios), limits)) best = Sight::kSeen;
+      return best != Sight::kSeen;
+    });
+    return best;
+  }
+
+ private:
+  Trials trials_;
+};
+
+// With segments, one layer shows what all would; from the logits alone, all show most.
+Sight look_at(const Witness& witness, std::vector<Fault> group, bool alone) {
+  if (alone) std::reverse(group.begin(), group.end());
+  Sight best = Sight::kNothing;
+  for (const Fault& fault : group) {
+    best = std::max(best, witness.look(fault));
+    if (best == Sight::kSeen) break;
+  }
+  return best;
+}
+
+}  // namespace
+
+Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes) {
+  std::map<Group, std::vector<Fault>> groups;
+  for (Fault& fault : applicable_faults(truth.graph())) {
+    if (fault.row->severity == FaultClass::kRounding) continue;
+    groups[{fault.says().substr(fault.place.size()), label_of(fault)}].push_back(std::move(fault));
+  }
+  const Witness witness(truth, scenes);
+  Coverage coverage;
+  for (const auto& [key, group] : groups) {
+    const FaultRow& row = *group.front().row;
+    const Sight sight = look_at(witness, group, scenes.front().subject.alone());
+    const bool structural = row.severity == FaultClass::kStructural;
+    const bool applies = sight != Sight::kNothing || !row.needs_length;
+    if (applies) ++(structural ? coverage.power.structural_total : coverage.power.subtle_total);
+    if (sight == Sight::kSeen) {
+      ++(structural ? coverage.power.structural_covered : coverage.power.subtle_covered);
+      continue;
+    }
+    auto& blind = coverage.power.blind_to;
+    if (std::find(blind.begin(), blind.end(), row.cause) == blind.end()) {
+      blind.emplace_back(row.cause);
+    }
+    if (structural && applies) coverage.unseen.push_back(group.back().says());
+  }
+  return coverage;
+}
+
+}  // namespace plumb::compare

@@ -1,0 +1,176 @@
+#include "compare/trial.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace plumb::compare {
+namespace {
+
+using graph::Graph;
+using graph::ValueId;
+using trace::Tap;
+using trace::TapId;
+
+constexpr int kTwoSampleReplicas = 4;
+
+bool is_choice(const Tap& tap) {
+  return tap.id == TapId::kRouterIds;
+}
+
+// The ops at which a mutation differs from the right graph.
+std::vector<size_t> mutated_ops(const Mutation& mutation) {
+  const Graph& graph = mutation.graph();
+  std::vector<size_t> ops;
+  for (size_t i = 0; i < graph.ops.size(); ++i) {
+    const auto& weights = graph.ops[i].weights;
+    const bool edited = std::any_of(weights.begin(), weights.end(), [&](const auto& id) {
+      return mutation.weights().contains(id);
+    });
+    if (edited || mutation.ops().contains(i) || mutation.deviations().contains(i)) ops.push_back(i);
+  }
+  return ops;
+}
+
+Matrix copy_of(const Matrix& replicas, size_t rows, size_t which) {
+  Matrix one = reference::make_matrix(rows, replicas.shape(1));
+  const double* from = replicas.data() + which * one.size();
+  std::copy(from, from + one.size(), one.data());
+  return one;
+}
+
+}  // namespace
+
+const Matrix& Scene::truth(const Tap& tap) const {
+  return subject.alone() ? evidence.values().at(tap) : evidence.local_values().at(tap);
+}
+
+const Floor& Scene::floor(const Tap& tap) const {
+  return subject.alone() ? evidence.floors().at(tap) : evidence.local_floors().at(tap);
+}
+
+Fit Trial::fit(const std::set<Tap>& taps) const {
+  Fit sum;
+  for (const auto& [tap, fit] : fits_) {
+    if (taps.contains(tap)) sum.add(fit);
+  }
+  return sum;
+}
+
+// Forward from the ops, up to the first recorded taps.
+std::vector<Tap> Trials::touched_by(const Mutation& mutation) const {
+  const Graph& graph = mutation.graph();
+  const Recorded& recorded = *scenes_.front().subject.recorded;
+  std::vector<bool> reached(graph.values.size(), false);
+  std::set<Tap> touched;
+  const std::vector<size_t> ops = mutated_ops(mutation);
+  for (size_t i = ops.empty() ? graph.ops.size() : ops.front(); i < graph.ops.size(); ++i) {
+    const graph::Op& op = graph.ops[i];
+    const bool reads = std::any_of(op.inputs.begin(), op.inputs.end(),
+                                   [&](ValueId id) { return reached[static_cast<size_t>(id)]; });
+    if (!reads && !std::binary_search(ops.begin(), ops.end(), i)) continue;
+    for (const ValueId id : op.outputs) {
+      bool stops = false;
+      for (const Tap& tap : graph.value(id).taps) {
+        if (!recorded.has(tap)) continue;
+        stops = true;
+        if (!is_choice(tap)) touched.insert(tap);
+      }
+      reached[static_cast<size_t>(id)] = !stops;
+    }
+  }
+  return {touched.begin(), touched.end()};
+}
+
+Values Trials::values(const Scene& scene, const Mutant& mutant, const Mutation& mutation,
+                      const std::vector<Tap>& taps, int replicas) const {
+  // A mistake chooses its own experts, unless the candidate's choice was recorded after it.
+  Choices choices;
+  for (const auto& [tap, ids] : scene.subject.recorded->values()) {
+    const auto producer = mutation.graph().value(*mutation.graph().find(tap)).producer;
+    if (is_choice(tap) && !mutation.ops().contains(static_cast<size_t>(producer))) {
+      choices[tap.layer] = ids;
+    }
+  }
+  const Given given{scene.subject.alone() ? nullptr : scene.subject.recorded, &choices,
+                    &mutant.deviations()};
+  const auto& tokens = scene.subject.prompt->tokens;
+  if (replicas == 0) return replay(mutant.reference(), tokens, taps, given);
+  Noise noise = scene.evidence.noise();
+  noise.replicas = replicas;
+  return emulate(mutant.reference(), tokens, taps, noise, given);
+}
+
+Trial Trials::run(const Fault& fault) const {
+  const Mutation mutation = fault.mutate(truth_.graph());
+  Trial trial(fault, touched_by(mutation));
+  const Mutant mutant(truth_.reference(), mutation);
+  const int replicas = fault.row->severity == FaultClass::kRounding ? 1 : 0;
+  for (const Scene& scene : scenes_) {
+    const Values made = values(scene, mutant, mutation, trial.touched_, replicas);
+    for (const Tap& tap : trial.touched_) {
+      trial.fits_[tap].add(scene.subject.recorded->at(tap), scene.truth(tap), made.at(tap),
+                           scene.floor(tap));
+    }
+  }
+  return trial;
+}
+
+void Trials::visit(const Fault& fault,
+                   base::FunctionRef<bool(const Scene&, const Tap&, const Matrix&)> look) const {
+  const Mutation mutation = fault.mutate(truth_.graph());
+  const Mutant mutant(truth_.reference(), mutation);
+  const std::vector<Tap> touched = touched_by(mutation);
+  for (const Scene& scene : scenes_) {
+    const Values made = values(scene, mutant, mutation, touched, 0);
+    for (const Tap& tap : touched) {
+      if (!look(scene, tap, made.at(tap))) return;
+    }
+  }
+}
+
+TwoSample Trials::compare(const Fault& fault, const std::set<Tap>& taps) const {
+  const Mutation mutation = fault.mutate(truth_.graph());
+  const Mutant mutant(truth_.reference(), mutation);
+  std::vector<Tap> wanted;
+  for (const Tap& tap : touched_by(mutation)) {
+    if (taps.contains(tap)) wanted.push_back(tap);
+  }
+  Fit theirs;  // candidate against replicas
+  Fit ours;    // replica against replica
+  for (const Scene& scene : scenes_) {
+    const Values made = values(scene, mutant, mutation, wanted, kTwoSampleReplicas);
+    for (const Tap& tap : wanted) {
+      const Matrix& value = scene.subject.recorded->at(tap);
+      const Matrix& truth = scene.truth(tap);
+      for (size_t i = 0; i < kTwoSampleReplicas; ++i) {
+        const Matrix one = copy_of(made.at(tap), truth.shape(0), i);
+        const Matrix next = copy_of(made.at(tap), truth.shape(0), (i + 1) % kTwoSampleReplicas);
+        theirs.add(value, truth, one, scene.floor(tap));
+        ours.add(next, truth, one, scene.floor(tap));
+      }
+    }
+  }
+  return {std::sqrt(theirs.residual / ours.residual), theirs.correlation(), ours.correlation()};
+}
+
+Fit Trials::contrast(const Fault& a, const Fault& b, const std::set<Tap>& taps) const {
+  const Mutation one = a.mutate(truth_.graph());
+  const Mutation other = b.mutate(truth_.graph());
+  const Mutant first(truth_.reference(), one);
+  const Mutant second(truth_.reference(), other);
+  std::vector<Tap> wanted;
+  for (const Tap& tap : touched_by(one)) {
+    if (taps.contains(tap)) wanted.push_back(tap);
+  }
+  Fit fit;
+  for (const Scene& scene : scenes_) {
+    const Values x = values(scene, first, one, wanted, 0);
+    const Values y = values(scene, second, other, wanted, 0);
+    for (const Tap& tap : wanted) {
+      fit.add(scene.subject.recorded->at(tap), x.at(tap), y.at(tap), scene.floor(tap));
+    }
+  }
+  return fit;
+}
+
+}  // namespace plumb::compare

@@ -1,0 +1,77 @@
+// Faults tried on what a candidate recorded: does the forward with this mistake give its values?
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/function_ref.h"
+#include "compare/evidence.h"
+#include "compare/faults/fault.h"
+#include "compare/fit.h"
+
+namespace plumb::compare {
+
+// One prompt, as faults are tried on it.
+struct Scene {
+  const PromptSubject& subject;
+  const Evidence& evidence;
+
+  const Matrix& truth(const trace::Tap& tap) const;
+  const Floor& floor(const trace::Tap& tap) const;
+};
+
+// A candidate beside emulated replicas that make the mistake themselves.
+struct TwoSample {
+  double ratio = 0.0;      // RMS(candidate - replica) / RMS(replica - replica)
+  double likeness = 0.0;   // correlation of the candidate's difference with a replica's
+  double coherence = 0.0;  // of one replica's with another's
+};
+
+class Trial {
+ public:
+  Trial(Fault fault, std::vector<trace::Tap> touched)
+      : fault_(std::move(fault)), touched_(std::move(touched)) {}
+
+  const Fault& fault() const { return fault_; }
+  // The recorded taps that the mistake shows at first.
+  const std::vector<trace::Tap>& touched() const { return touched_; }
+  bool touches(const trace::Tap& tap) const { return fits_.contains(tap); }
+  const std::map<trace::Tap, Fit>& fits() const { return fits_; }
+  // Over these taps; those that the mistake does not touch do not count.
+  Fit fit(const std::set<trace::Tap>& taps) const;
+
+ private:
+  friend class Trials;
+  Fault fault_;
+  std::vector<trace::Tap> touched_;
+  std::map<trace::Tap, Fit> fits_;
+};
+
+class Trials {
+ public:
+  Trials(Truth& truth, std::vector<Scene> scenes) : truth_(truth), scenes_(std::move(scenes)) {}
+
+  const std::vector<Scene>& scenes() const { return scenes_; }
+
+  // Calls look(scene, tap, values) for what an exact run with the mistake makes of each touched
+  // tap, until it returns false.
+  void visit(const Fault& fault,
+             base::FunctionRef<bool(const Scene&, const trace::Tap&, const Matrix&)> look) const;
+  // An exact run for most faults; for a rounding one emulation.
+  Trial run(const Fault& fault) const;
+  TwoSample compare(const Fault& fault, const std::set<trace::Tap>& taps) const;
+  // Two mistakes beside each other: the candidate's and the second's difference from the first.
+  Fit contrast(const Fault& a, const Fault& b, const std::set<trace::Tap>& taps) const;
+
+ private:
+  std::vector<trace::Tap> touched_by(const Mutation& mutation) const;
+  Values values(const Scene& scene, const Mutant& mutant, const Mutation& mutation,
+                const std::vector<trace::Tap>& taps, int replicas) const;
+
+  Truth& truth_;
+  std::vector<Scene> scenes_;
+};
+
+}  // namespace plumb::compare

@@ -1,0 +1,48 @@
+// Deviations from an op that none of its attributes describes: mistakes to be tried.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/dtype.h"
+#include "graph/graph.h"
+
+namespace plumb::reference {
+
+// The part of an op's first output that deviates; elsewhere it is what `op` makes of the inputs.
+struct Restriction {
+  graph::Op op;
+  size_t first_position = 0;
+  bool last_position = false;  // the last position of a sequence alone
+  size_t first_column = 0;
+  size_t end_column = std::numeric_limits<size_t>::max();
+};
+
+// A sub-step that is rounded to `dtype`, or (a sum) accumulated in it, whatever the contract says.
+struct StepRounding {
+  int step = 0;
+  base::DType dtype = base::DType::kF32;
+};
+
+struct Deviation {
+  double position_factor = 1.0;  // rope: on the position
+  int64_t position_shift = 0;    // rope, position_scale: added to the position; causal_conv: the
+                                 // input read lies this many positions later
+  int64_t lookahead = 0;         // attention: keys after its own that a query sees; -1: nor its own
+  bool tiled_heads = false;      // head h reads key head h % key heads, not h / group
+  bool unit_length = true;       // gated_delta_rule: q and k are brought to unit length
+  bool read_first = false;       // gated_delta_rule: output from the state before the update
+  bool biased_weights = false;   // route: weights are the scores with their correction
+  double factor = 1.0;           // on the op's outputs
+  std::vector<StepRounding> roundings;
+  std::optional<Restriction> restriction;
+};
+
+// By index of the op in the graph.
+using Deviations = std::map<size_t, Deviation>;
+
+}  // namespace plumb::reference
