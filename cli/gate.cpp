@@ -19,6 +19,7 @@ struct Options {
   std::string filter = "*";
   std::string shard = "1/1";
   OutputOptions output;
+  int greedy_steps = 16;
   std::string catalogue = fixtures::default_catalogue().string();
 };
 
@@ -106,9 +107,8 @@ int run(const Options& options) {
   const std::vector<Work> work = share_out(choose_cases(options, all), parse_shard(options.shard));
   const base::Threads threads(options.common.threads);
   std::vector<std::vector<compare::Result>> by_case(work.size());
-  threads.for_each(work.size(), [&](size_t i) {
-    by_case[i] = judge_case(work[i], options.output.greedy_steps);
-  });
+  threads.for_each(work.size(),
+                   [&](size_t i) { by_case[i] = judge_case(work[i], options.greedy_steps); });
   std::vector<compare::Result> results;
   for (auto& some : by_case) {
     results.insert(results.end(), std::make_move_iterator(some.begin()),
@@ -129,6 +129,9 @@ void add_gate(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb->add_option("--catalogue", options->catalogue,
                    "folder with fixtures/cases and oracles/traces")
+      ->capture_default_str();
+  verb->add_option("--greedy", options->greedy_steps, "greedy tokens of each prompt")
+      ->check(CLI::Range(0, 1 << 16))
       ->capture_default_str();
   options->output.add(*verb);
   options->common.add_threads(*verb);

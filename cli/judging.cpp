@@ -16,6 +16,7 @@ namespace {
 
 constexpr uint64_t kDefaultPromptSeed = 1;
 constexpr int kNotPassed = 1;
+constexpr std::string_view kFindContract = "auto";
 
 // Where a candidate's prompts come from, for messages.
 struct Prompts {
@@ -23,17 +24,24 @@ struct Prompts {
   std::string where;
 };
 
+Prompts default_prompts(const LoadedModel& model) {
+  return {fixtures::default_prompts(model.graph.vocab_size,
+                                    model.config.spec.max_position_embeddings, kDefaultPromptSeed),
+          "the default prompts"};
+}
+
+void check_prompts(const LoadedModel& model, const Prompts& prompts) {
+  for (const trace::Prompt& prompt : prompts.list) {
+    check_tokens(prompts.where, "prompts/" + prompt.name, prompt.tokens, model.graph.vocab_size);
+  }
+}
+
 Prompts choose_prompts(const LoadedModel& model, const trace::Source& candidate,
                        const std::string& name, const trace::TraceFile* oracle) {
   Prompts prompts{candidate.prompts(), name};
   if (prompts.list.empty() && oracle != nullptr) prompts = {oracle->prompts(), oracle->path()};
-  if (prompts.list.empty()) {
-    prompts.list = fixtures::default_prompts(
-        model.graph.vocab_size, model.config.spec.max_position_embeddings, kDefaultPromptSeed);
-  }
-  for (const trace::Prompt& prompt : prompts.list) {
-    check_tokens(prompts.where, "prompts/" + prompt.name, prompt.tokens, model.graph.vocab_size);
-  }
+  if (prompts.list.empty()) prompts = default_prompts(model);
+  check_prompts(model, prompts);
   return prompts;
 }
 
@@ -60,6 +68,14 @@ std::vector<std::string> notes_on(const LoadedModel& model, const trace::TraceFi
 
 }  // namespace
 
+const graph::Contract& named_contract(const std::string& name) {
+  const graph::Contract* contract = graph::find_contract(name);
+  if (contract != nullptr) return *contract;
+  std::string known;
+  for (const graph::Contract& one : graph::contracts()) known += std::string(one.name) + ", ";
+  throw base::InputError("--contract", name, "is none", "known are " + known + "auto");
+}
+
 trace::TraceFile open_trace_of(const LoadedModel& model, const std::string& file) {
   trace::TraceFile trace(file);
   check_same_checkpoint(model, trace);
@@ -80,15 +96,69 @@ compare::Result Judging::operator()(const JudgingOptions& options) {
   const auto* recorded = dynamic_cast<const trace::FileSource*>(candidate.get());
   if (recorded != nullptr) check_same_checkpoint(model_, recorded->file());
   const trace::TraceFile* file = recorded != nullptr ? &recorded->file() : nullptr;
-  return judge_.judge(
-      {.case_name = options.case_name,
-       .family = model_.config.spec.model_type,
-       .candidate = candidate.get(),
-       .candidate_name = options.candidate,
-       .prompts = choose_prompts(model_, *candidate, options.candidate, oracle_).list,
-       .contract = &graph::default_contract(candidate->producer().dtype),
+  const base::DType dtype = candidate->producer().dtype;
+  compare::Subject subject{
+      .case_name = options.case_name,
+      .family = model_.config.spec.model_type,
+      .candidate = candidate.get(),
+      .candidate_name = options.candidate,
+      .prompts = choose_prompts(model_, *candidate, options.candidate, oracle_).list,
+      .contract = &graph::default_contract(dtype),
+      .taps = parse_taps(options.taps, model_.graph),
+      .greedy_steps = options.greedy_steps,
+      .notes = notes_on(model_, file)};
+  if (options.contract == kFindContract) return find_contract(std::move(subject));
+  if (!options.contract.empty()) subject.contract = &named_contract(options.contract);
+  return judge_.judge(subject);
+}
+
+// The strictest contract under which the candidate passes; else how it fares under its dtype's.
+compare::Result Judging::find_contract(compare::Subject subject) {
+  compare::Result declared = judge_.judge(subject);
+  for (const graph::Contract* contract : graph::contracts_by_strictness()) {
+    subject.contract = contract;
+    compare::Result result = judge_.judge(subject);
+    if (result.verdict == compare::Verdict::kFailed) continue;
+    result.notes.push_back(
+        fmt::format("contract {} explains the candidate: {}", contract->name, contract->meaning));
+    return result;
+  }
+  declared.notes.emplace_back("no contract explains the candidate");
+  return declared;
+}
+
+void JudgeOptions::add(CLI::App& verb) {
+  verb.add_option("--candidate", candidate, "cpu-f32, cpu-bf16 or trace:FILE[#dtype]")->required();
+  verb.add_option("--oracle", oracle, "trace of a trusted producer");
+  verb.add_option("--contract", contract,
+                  "precision contract to hold it to; auto: the strictest that it keeps");
+  verb.add_option("--taps", taps, "what an in-tree candidate records: all, coarse, logits, globs")
+      ->capture_default_str();
+  verb.add_option("--greedy", greedy_steps, "greedy tokens of each prompt, in-tree candidates")
+      ->check(CLI::Range(0, 1 << 16))
+      ->capture_default_str();
+}
+
+compare::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions& options) {
+  const LoadedModel model(common);
+  const base::Threads threads(common.threads);
+  model.weights.check_finite(threads);
+  std::optional<trace::TraceFile> oracle;
+  if (!options.oracle.empty()) oracle.emplace(open_trace_of(model, options.oracle));
+  const std::filesystem::path folder = common.checkpoint;
+  return Judging(model, threads, oracle ? &*oracle : nullptr)(
+      {.case_name = (folder / "").parent_path().filename().string(),
+       .candidate = options.candidate,
        .greedy_steps = options.greedy_steps,
-       .notes = notes_on(model_, file)});
+       .contract = options.contract,
+       .taps = options.taps});
+}
+
+std::vector<trace::Prompt> prompts_of(const LoadedModel& model, const std::string& trace) {
+  Prompts prompts = default_prompts(model);
+  if (!trace.empty()) prompts = {open_trace_of(model, trace).prompts(), trace};
+  check_prompts(model, prompts);
+  return prompts.list;
 }
 
 void OutputOptions::add(CLI::App& verb) {
@@ -96,9 +166,6 @@ void OutputOptions::add(CLI::App& verb) {
   verb.add_option("--baseline", baseline, "an earlier results.json: the report tells what moved");
   verb.add_option("--json", json, "write the result as JSON; - is standard output");
   verb.add_flag("--git-bisect", git_bisect, "exit 125 where git bisect should skip");
-  verb.add_option("--greedy", greedy_steps, "greedy tokens of each prompt, in-tree candidates")
-      ->check(CLI::Range(0, 1 << 16))
-      ->capture_default_str();
 }
 
 std::optional<reports::Baseline> OutputOptions::read_baseline() const {
@@ -118,6 +185,10 @@ int OutputOptions::finish(const std::vector<compare::Result>& results,
     }
     write_text("-", table);
   }
+  return exit_code(results, git_bisect);
+}
+
+int exit_code(const std::vector<compare::Result>& results, bool git_bisect) {
   const auto is = [&](compare::Verdict verdict) {
     return std::any_of(results.begin(), results.end(),
                        [&](const compare::Result& result) { return result.verdict == verdict; });

@@ -1,5 +1,5 @@
-// What check and gate share: a candidate by its name, the prompts to judge, what is written at the
-// end.
+// What check, bisect and gate share: a candidate by its name, the prompts to judge, what is written
+// at the end.
 #pragma once
 
 #include <optional>
@@ -22,6 +22,9 @@ struct JudgingOptions {
   std::string case_name;
   std::string candidate;  // cpu-f32 | cpu-bf16 | trace:FILE[#dtype]
   int greedy_steps = 0;   // of each prompt, by an in-tree candidate; a trace gives what it holds
+  // A precision contract's name; auto: the strictest under which it passes; empty: its dtype's.
+  std::string contract;
+  std::string taps = "all";  // that an in-tree candidate records
 };
 
 // Judges candidates on one model; what they share is computed once. `oracle` may be null.
@@ -33,6 +36,8 @@ class Judging {
   compare::Result operator()(const JudgingOptions& options);
 
  private:
+  compare::Result find_contract(compare::Subject subject);
+
   const LoadedModel& model_;
   const base::Threads& threads_;
   const trace::TraceFile* oracle_;
@@ -40,13 +45,35 @@ class Judging {
   compare::Judge judge_;
 };
 
+// Throws InputError naming the known ones.
+const graph::Contract& named_contract(const std::string& name);
+
+// The prompts of a trace, or, without one, a default set for the model.
+std::vector<trace::Prompt> prompts_of(const LoadedModel& model, const std::string& trace);
+
+// How check and bisect are told what to judge.
+struct JudgeOptions {
+  std::string candidate;
+  std::string oracle;
+  std::string contract;
+  std::string taps = "all";
+  int greedy_steps = 16;
+
+  void add(CLI::App& verb);
+};
+
+// Judges one candidate on the checkpoint of `common`.
+compare::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions& options);
+
+// Of a verb that judged.
+int exit_code(const std::vector<compare::Result>& results, bool git_bisect);
+
 // What judging leaves behind, on standard output and in files.
 struct OutputOptions {
   std::string report;
   std::string baseline;
   std::string json;
   bool git_bisect = false;
-  int greedy_steps = 16;
 
   void add(CLI::App& verb);
   // Reads the baseline, so that a wrong one is refused before any work.

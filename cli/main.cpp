@@ -38,6 +38,8 @@ int run(int argc, char** argv) {
   plumb::cli::add_graph(app, action);
   plumb::cli::add_run(app, action);
   plumb::cli::add_check(app, action);
+  plumb::cli::add_bisect(app, action);
+  plumb::cli::add_certify(app, action);
   plumb::cli::add_gate(app, action);
   plumb::cli::add_report(app, action);
   try {

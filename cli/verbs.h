@@ -18,6 +18,8 @@ void add_inspect(CLI::App& app, Action& action);
 void add_graph(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);
+void add_bisect(CLI::App& app, Action& action);
+void add_certify(CLI::App& app, Action& action);
 void add_gate(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "compare/gates.h"
 #include "compare/segment.h"
@@ -34,14 +35,21 @@ class Diagnoser {
   Explanation run() {
     for (const Fault& fault : faults_to_try()) {
       Trial trial = trials_.run(fault);
-      if (trial.touches(first_)) add(std::move(trial));
+      if (!trial.touches(first_)) continue;
+      if (is_rounding(fault)) {
+        roundings_.push_back(std::move(trial));
+      } else {
+        add(std::move(trial));
+      }
     }
     rank();
     fit_parameters();
     rank();
     for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) {
-      if (is_certain(i)) return explain(i);
+      std::vector<size_t> same = {i};
+      if (is_certain(i, same)) return explain(std::move(same));
     }
+    if (const Trial* rounding = find_rounding()) return explain(*rounding);
     return give_up();
   }
 
@@ -58,9 +66,10 @@ class Diagnoser {
       if (tap.id == trace::TapId::kRouterIds) continue;
       const Matrix& truth = scene.truth(tap);
       null_[tap].add(value, truth, truth, scene.floor(tap));
-      const GateLimits limits = alone_ ? global_limits(storage_, value.shape(0), value.shape(1))
-                                       : local_limits(storage_, value.shape(0), value.shape(1));
-      if (!within(over_floor(value, truth, scene.floor(tap)), limits)) failing_.insert(tap);
+      const Floor& floor = scene.floor(tap);
+      const GateLimits limits =
+          alone_ ? global_limits(storage_, floor) : local_limits(storage_, floor);
+      if (!within(over_floor(value, truth, floor), limits)) failing_.insert(tap);
     }
     failing_.insert(first_);
   }
@@ -143,14 +152,17 @@ class Diagnoser {
     return best;
   }
 
-  bool is_certain(size_t i) const {
+  // Certain: it explains the difference, and whatever does so as well gives the same values.
+  bool is_certain(size_t i, std::vector<size_t>& same) const {
     const Trial& trial = ranked_[i].trial;
     if (!explains(trial) || worsens(trial)) return false;
     for (size_t k = 0; k < ranked_.size() && k < kFinalists; ++k) {
       const bool rival = k != i && ranked_[k].residual < kNextBest * ranked_[i].residual &&
                          ranked_[k].score <= ranked_[i].score + std::log(kNextBest) &&
                          !worsens(ranked_[k].trial);
-      if (rival && !is_same(trial.fault(), ranked_[k].trial.fault())) return false;
+      if (!rival) continue;
+      if (!is_same(trial.fault(), ranked_[k].trial.fault())) return false;
+      same.push_back(k);
     }
     return true;
   }
@@ -158,18 +170,51 @@ class Diagnoser {
   bool explains(const Trial& trial) const {
     const Fit fit = trial.fit(failing_);
     const CauseLimits limits = cause_limits(storage_, !alone_);
-    if (within(std::abs(fit.beta() - 1.0), limits.beta_error)) {
-      if (within(fit.residual_rms(), limits.residual) &&
-          within(fit.residual_rms(), limits.share * fit.null_rms()) &&
-          within(limits.correlation, fit.correlation())) {
-        return true;
-      }
-      if (is_rounding(trial.fault()) && within(kRoundingCorrelation, fit.correlation()))
-        return true;
-    }
-    const TwoSample sample = trials_.compare(trial.fault(), failing_);
+    const bool closes = within(std::abs(fit.beta() - 1.0), limits.beta_error) &&
+                        within(fit.residual_rms(), limits.residual) &&
+                        within(fit.residual_rms(), limits.share * fit.null_rms()) &&
+                        within(limits.correlation, fit.correlation());
+    return closes || is_among(trials_.compare(trial.fault(), failing_));
+  }
+
+  // Does the candidate lie among emulations that make the mistake?
+  static bool is_among(const TwoSample& sample) {
     return within(sample.ratio, kTwoSampleLimit) && within(kLeastCoherence, sample.coherence) &&
            within(sample.coherence - kTwoSampleLikeness, sample.likeness);
+  }
+
+  // The rounding among whose emulations the candidate lies, if it is the only one.
+  const Trial* find_rounding() const {
+    const Trial* best = nullptr;
+    double least = std::numeric_limits<double>::infinity();
+    double second = least;
+    for (const Trial& trial : roundings_) {
+      if (worsens(trial)) continue;
+      const TwoSample sample = trials_.compare(trial.fault(), failing_);
+      const Fit fit = trial.fit(failing_);
+      const CauseLimits limits = cause_limits(storage_, !alone_);
+      const bool aligned = within(std::abs(fit.beta() - 1.0), limits.beta_error) &&
+                           within(kRoundingCorrelation, fit.correlation());
+      if (!is_among(sample) && !aligned) continue;
+      const double score = std::log(sample.ratio) + left_elsewhere(trial);
+      if (score < least) {
+        second = best != nullptr && best->fault().row != trial.fault().row ? least : second;
+        least = score;
+        best = &trial;
+      } else if (best->fault().row != trial.fault().row) {
+        second = std::min(second, score);
+      }
+    }
+    return second - least >= std::log(kNextBest) ? best : nullptr;
+  }
+
+  // What fails and is not touched.
+  double left_elsewhere(const Trial& trial) const {
+    double score = 0.0;
+    for (const Tap& tap : failing_) {
+      if (!trial.touches(tap)) score += std::log(std::max(null_.at(tap).null_rms(), 1.0));
+    }
+    return score;
   }
 
   // A cause that is right makes no other tap worse: this pins the layer.
@@ -182,19 +227,30 @@ class Diagnoser {
   }
 
   bool is_same(const Fault& a, const Fault& b) const {
-    if (is_rounding(a) || is_rounding(b)) return a.cause() == b.cause();
     return within(trials_.contrast(a, b, {first_}).effect_rms(), 0.5);
   }
 
-  Explanation explain(size_t i) const {
-    const Fit fit = ranked_[i].trial.fit(failing_);
-    const Fault& fault = ranked_[i].trial.fault();
+  // Causes that give the same values, in the order of the library.
+  Explanation explain(std::vector<size_t> causes) const {
+    const auto order = [&](size_t i) {
+      const Fault& fault = ranked_[i].trial.fault();
+      return std::pair(fault.row->severity, fault.order);
+    };
+    std::sort(causes.begin(), causes.end(),
+              [&](size_t a, size_t b) { return order(a) < order(b); });
     Explanation explanation;
-    explanation.causes.push_back({.cause = fault.cause(),
-                                  .says = fault.says(),
-                                  .layer = fault.layer,
-                                  .explained = 1.0 - fit.residual / fit.null});
+    for (const size_t i : causes) explanation.causes.push_back(cause(ranked_[i].trial));
     return explanation;
+  }
+
+  Explanation explain(const Trial& trial) const { return {.causes = {cause(trial)}}; }
+
+  Diagnosis cause(const Trial& trial) const {
+    const Fit fit = trial.fit(failing_);
+    return {.cause = trial.fault().cause(),
+            .says = trial.fault().says(),
+            .layer = trial.fault().layer,
+            .explained = 1.0 - fit.residual / fit.null};
   }
 
   Explanation give_up() const {
@@ -216,6 +272,7 @@ class Diagnoser {
   std::set<Tap> failing_;
   std::map<Tap, Fit> null_;
   std::vector<Ranked> ranked_;
+  std::vector<Trial> roundings_;
 };
 
 }  // namespace

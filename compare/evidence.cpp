@@ -177,7 +177,7 @@ void Evidence::search_ties() {
   };
   const auto clean = [&] {
     return within(over_floor(value, values().at(tap), floors_.at(tap)),
-                  global_limits(s_.contract->storage, value.shape(0), value.shape(1)));
+                  global_limits(s_.contract->storage, floors_.at(tap)));
   };
   for (int i = 0; i < kMostTies && !clean(); ++i) {
     double least = distance(values()) - kMuch;

@@ -21,24 +21,33 @@ double row_limit(base::DType storage) {
   return base::size_of(storage) == 2 ? 4.5 : 6.0;
 }
 
-GateLimits limits_for(base::DType storage, size_t rows, size_t columns, double whitened,
-                      double column, double element) {
-  const auto t = static_cast<double>(rows);
-  const auto w = std::min(static_cast<double>(columns), kIndependentChannels);
-  return {.whitened = std::max(whitened, 1.0 + 4.5 / std::sqrt(2.0 * t * w)),
+// What the RMS of `freedom` normal deviates of variance 1 stays below but once in a million
+// (Wilson & Hilferty, PNAS 1931: the cube root of a mean square is normal).
+double rms_quantile(double freedom) {
+  constexpr double kOnceInAMillion = 4.75;
+  const double v = 2.0 / (9.0 * std::max(freedom, 1.0));
+  return std::pow(1.0 - v + kOnceInAMillion * std::sqrt(v), 1.5);
+}
+
+GateLimits limits_for(base::DType storage, const Floor& floor, double whitened, double column,
+                      double element) {
+  const auto t = static_cast<double>(floor.rows.size());
+  const auto w = std::min(static_cast<double>(floor.columns.size()), kIndependentChannels);
+  return {.whitened = std::max(whitened, rms_quantile(std::min(t * w, floor.freedom))),
           .row = row_limit(storage) * std::sqrt(kIndependentChannels / w),
-          .column = column * std::sqrt(std::max(1.0, kIndependentPositions / t)),
+          .column = std::max(column * std::sqrt(std::max(1.0, kIndependentPositions / t)),
+                             rms_quantile(floor.column_freedom)),
           .element = element};
 }
 
 }  // namespace
 
-GateLimits local_limits(base::DType storage, size_t rows, size_t columns) {
-  return limits_for(storage, rows, columns, 1.25, 2.6, 30.0);
+GateLimits local_limits(base::DType storage, const Floor& floor) {
+  return limits_for(storage, floor, 1.25, 2.6, 30.0);
 }
 
-GateLimits global_limits(base::DType storage, size_t rows, size_t columns) {
-  return limits_for(storage, rows, columns, 1.35, 3.0, 16.0);
+GateLimits global_limits(base::DType storage, const Floor& floor) {
+  return limits_for(storage, floor, 1.35, 3.0, 16.0);
 }
 
 CauseLimits cause_limits(base::DType storage, bool segment) {

@@ -19,11 +19,11 @@ struct GateLimits {
   double element;
 };
 
-// Limits for a tensor of `rows` positions of `columns` channels from an engine that stores in
-// `storage`. Few numbers average less well: the limits widen where there are few.
+// Limits for a tensor with this floor from an engine that stores in `storage`. Few numbers average
+// less well: the limits widen where there are few, or where few roundings make most of the noise.
 // Local: one op or segment, on the candidate's own inputs. Global: against the whole forward.
-GateLimits local_limits(base::DType storage, size_t rows, size_t columns);
-GateLimits global_limits(base::DType storage, size_t rows, size_t columns);
+GateLimits local_limits(base::DType storage, const Floor& floor);
+GateLimits global_limits(base::DType storage, const Floor& floor);
 
 // The reference against an oracle in pure float64: relative to the tensor's largest value.
 inline constexpr double kOracleLimit = 1e-12;

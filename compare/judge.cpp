@@ -195,8 +195,7 @@ Result Judge::judge(const Subject& subject) {
   if (subject.prompts.empty()) findings.doubt("", "the candidate recorded no prompt");
   std::deque<Judged> judged;
   for (const Prompt& prompt : subject.prompts) {
-    const auto recording =
-        subject.candidate->record(prompt, trace::TapFilter::all(), subject.greedy_steps);
+    const auto recording = subject.candidate->record(prompt, subject.taps, subject.greedy_steps);
     judged.push_back({.recorded = {truth_.graph(), *recording, prompt.tokens.size(),
                                    subject.candidate_name + ": " + prompt.name}});
     Judged& here = judged.back();

@@ -19,9 +19,10 @@ struct Subject {
   std::string case_name;
   std::string family;
   trace::Source* candidate = nullptr;
-  std::string candidate_name;                 // as on the command line
-  std::vector<trace::Prompt> prompts;         // to judge
-  const graph::Contract* contract = nullptr;  // what the candidate's precision entitles it to
+  std::string candidate_name;                       // as on the command line
+  std::vector<trace::Prompt> prompts;               // to judge
+  const graph::Contract* contract = nullptr;        // what the candidate's precision entitles it to
+  trace::TapFilter taps = trace::TapFilter::all();  // that an in-tree candidate records
   int greedy_steps = 0;  // of an in-tree candidate; a trace gives what it holds
   std::vector<std::string> notes;
 };

@@ -12,8 +12,6 @@ namespace {
 // What a quiet engine's own noise adds to the ratio of a mistake, in floors.
 constexpr double kQuietNoise = 0.5;
 
-enum class Sight { kNothing, kHidden, kSeen };
-
 // The same mistake at the same kind of place, over the layers: all of them last.
 using Group = std::pair<std::string, std::string>;
 
@@ -31,29 +29,6 @@ Ratios with_noise(Ratios ratios) {
   return ratios;
 }
 
-class Witness {
- public:
-  Witness(Truth& truth, const std::vector<Scene>& scenes) : trials_(truth, scenes) {}
-
-  Sight look(const Fault& fault) const {
-    Sight best = Sight::kNothing;
-    trials_.visit(fault, [&](const Scene& scene, const trace::Tap& tap, const Matrix& made) {
-      const Ratios ratios = over_floor(made, scene.truth(tap), scene.floor(tap));
-      if (ratios.plain > 0.0) best = std::max(best, Sight::kHidden);
-      const auto storage = scene.subject.contract->storage;
-      const GateLimits limits = scene.subject.alone()
-                                    ? global_limits(storage, made.shape(0), made.shape(1))
-                                    : local_limits(storage, made.shape(0), made.shape(1));
-      if (!within(with_noise(ratios), limits)) best = Sight::kSeen;
-      return best != Sight::kSeen;
-    });
-    return best;
-  }
-
- private:
-  Trials trials_;
-};
-
 // With segments, one layer shows what all would; from the logits alone, all show most.
 Sight look_at(const Witness& witness, std::vector<Fault> group, bool alone) {
   if (alone) std::reverse(group.begin(), group.end());
@@ -66,6 +41,33 @@ Sight look_at(const Witness& witness, std::vector<Fault> group, bool alone) {
 }
 
 }  // namespace
+
+Sight Witness::look(const Fault& fault) const {
+  return observe(fault, true).sight;
+}
+
+Sighting Witness::measure(const Fault& fault) const {
+  return observe(fault, false);
+}
+
+Sighting Witness::observe(const Fault& fault, bool first) const {
+  Sighting sighting;
+  trials_.visit(fault, [&](const Scene& scene, const trace::Tap& tap, const Matrix& made) {
+    const Floor& floor = scene.floor(tap);
+    const Ratios ratios = over_floor(made, scene.truth(tap), floor);
+    if (ratios.whitened > sighting.shift) {
+      sighting.shift = ratios.whitened;
+      sighting.tap = tap;
+    }
+    if (ratios.plain > 0.0) sighting.sight = std::max(sighting.sight, Sight::kHidden);
+    const auto storage = scene.subject.contract->storage;
+    const GateLimits limits =
+        scene.subject.alone() ? global_limits(storage, floor) : local_limits(storage, floor);
+    if (!within(with_noise(ratios), limits)) sighting.sight = Sight::kSeen;
+    return !first || sighting.sight != Sight::kSeen;
+  });
+  return sighting;
+}
 
 Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes) {
   std::map<Group, std::vector<Fault>> groups;

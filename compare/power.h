@@ -9,6 +9,28 @@
 
 namespace plumb::compare {
 
+enum class Sight { kNothing, kHidden, kSeen };
+
+struct Sighting {
+  Sight sight = Sight::kNothing;
+  double shift = 0.0;  // RMS over the floor, at the tap that shows it most
+  trace::Tap tap;
+};
+
+// Looks at what mistakes would have made of the recorded taps.
+class Witness {
+ public:
+  Witness(Truth& truth, const std::vector<Scene>& scenes) : trials_(truth, scenes) {}
+
+  Sight look(const Fault& fault) const;        // until it is seen
+  Sighting measure(const Fault& fault) const;  // at every tap
+
+ private:
+  Sighting observe(const Fault& fault, bool first) const;
+
+  Trials trials_;
+};
+
 struct Coverage {
   Power power;
   std::vector<std::string> unseen;  // structural mistakes, as a person says them

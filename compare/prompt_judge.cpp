@@ -10,6 +10,7 @@
 #include "compare/recognise.h"
 #include "compare/segment.h"
 #include "compare/tokens.h"
+#include "compare/whereabouts.h"
 
 namespace plumb::compare {
 namespace {
@@ -112,7 +113,7 @@ class PromptJudge {
       fail(gate, tap.name(),
            fmt::format("position {} takes experts {}, which its scores do not choose", t,
                        fmt::join(reference::row(ids, t), ", ")));
-      diverge(tap, kUnknown);
+      diverge(tap, kUnknown, fmt::format("at position {}", t));
       return true;
     }
     return false;
@@ -120,7 +121,7 @@ class PromptJudge {
 
   void judge_local(const Tap& tap, const Matrix& value, const Side& part, bool logits_clean) {
     if (local_failed_) return;
-    const GateLimits gate = local_limits(s_.contract->storage, value.shape(0), value.shape(1));
+    const GateLimits gate = local_limits(s_.contract->storage, part.floor);
     if (!s_.recorded->finite(tap)) {
       fail("proof", tap.name(), describe(value, part, gate));
     } else if (!s_.alone() && !within(part.ratios, gate)) {
@@ -134,15 +135,15 @@ class PromptJudge {
       return;
     }
     local_failed_ = true;
-    diverge(tap, part.ratios.plain);
+    diverge(tap, part.ratios.plain, whereabouts(tap, value, part));
   }
 
   void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
     if (local_failed_ || global_failed_) return;
-    const GateLimits gate = global_limits(s_.contract->storage, value.shape(0), value.shape(1));
+    const GateLimits gate = global_limits(s_.contract->storage, whole.floor);
     if (within(whole.ratios, gate)) return;
     global_failed_ = true;
-    diverge(tap, part.ratios.plain);
+    diverge(tap, part.ratios.plain, whereabouts(tap, value, whole));
     fail("global", tap.name(), describe(value, whole, gate));
   }
 
@@ -153,15 +154,21 @@ class PromptJudge {
 
   bool are_logits_clean() const {
     if (!s_.recorded->has(kLogits)) return false;
-    const Matrix& value = s_.recorded->at(kLogits);
-    return within(global_side(kLogits, value).ratios,
-                  global_limits(s_.contract->storage, value.shape(0), value.shape(1)));
+    const Side whole = global_side(kLogits, s_.recorded->at(kLogits));
+    return within(whole.ratios, global_limits(s_.contract->storage, whole.floor));
   }
 
-  void diverge(const Tap& tap, double ratio) {
+  std::string whereabouts(const Tap& tap, const Matrix& value, const Side& side) const {
+    const auto& shape = truth_.graph().value(*truth_.graph().find(tap)).shape;
+    const size_t heads = shape.size() > 1 ? static_cast<size_t>(shape.front()) : 1;
+    return s_.prompt->name + ": " + describe_whereabouts(value, side.truth, side.floor, heads);
+  }
+
+  void diverge(const Tap& tap, double ratio, const std::string& where) {
     if (findings_.first_divergence) return;
     const auto recorded = [&](const Tap& t) { return s_.recorded->has(t); };
     findings_.first_divergence = locate(truth_.graph(), tap, recorded, ratio);
+    findings_.first_divergence->where = where;
   }
 
   void judge_logits() {

@@ -195,6 +195,7 @@ OrderedJson to_json(const FirstDivergence& first) {
           {"op", first.op},
           {"layer", optional_layer(first.layer)},
           {"suspects", first.suspects},
+          {"where", first.where},
           {"local_ratio", number(first.local_ratio)}};
 }
 
@@ -203,6 +204,7 @@ FirstDivergence read_first_divergence(const Reader& json) {
           .op = json.text("op"),
           .layer = json.layer(),
           .suspects = json.texts("suspects"),
+          .where = json.optional_text("where"),
           .local_ratio = json.number("local_ratio")};
 }
 

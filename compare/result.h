@@ -82,6 +82,7 @@ struct FirstDivergence {
   std::string op;
   std::optional<int> layer;
   std::vector<std::string> suspects;
+  std::string where;  // inside the tensor: "from position 12 on, in head 3 alone"; may be empty
   double local_ratio = kUnknown;
 };
 

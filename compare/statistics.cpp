@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "base/errors.h"
 
@@ -71,8 +72,17 @@ std::vector<double> row_mean_squares(const Matrix& value, const Matrix* truth, s
   return squares;
 }
 
-double mean(const std::vector<double>& values) {
+double mean(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+// A sum of n squares of normal deviates has a variance of 2 / n of its mean's square.
+double freedom(std::span<const double> mean_squares) {
+  const double center = mean(mean_squares);
+  double variance = 0.0;
+  for (const double v : mean_squares) variance += (v - center) * (v - center);
+  variance /= static_cast<double>(mean_squares.size() - 1);
+  return variance > 0.0 ? 2.0 * center * center / variance : kInfinity;
 }
 
 }  // namespace
@@ -132,13 +142,26 @@ Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_rou
         kSharedNoise * kSharedNoise * all_noise * std::min(1.0, ratio(signal[t], all_signal));
     floor.rows.push_back(std::sqrt(std::max(noise[t], shared)));
   }
-  floor.columns.assign(columns, 0.0);
+  Matrix squares = reference::make_matrix(count, columns);  // mean whitened ones of each replica
+  squares.fill(0.0);
   for (size_t t = 0; t < replicas.shape(0); ++t) {
+    const double noise_of_row = floor.rows[t % rows];
+    const double unit = noise_of_row > 0.0 ? 1.0 / noise_of_row : 0.0;
+    const auto sums = reference::row(squares, t / rows);
     for (size_t j = 0; j < columns; ++j) {
-      const double z = ratio(replicas(t, j) - truth(t % rows, j), floor.rows[t % rows]);
-      floor.columns[j] += z * z / static_cast<double>(replicas.shape(0));
+      const double z = (replicas(t, j) - truth(t % rows, j)) * unit;
+      sums[j] += z * z / static_cast<double>(rows);
     }
   }
+  std::vector<double> whole(count);
+  for (size_t k = 0; k < count; ++k) whole[k] = mean(reference::row(std::as_const(squares), k));
+  std::vector<double> channel(count);
+  for (size_t j = 0; j < columns; ++j) {
+    for (size_t k = 0; k < count; ++k) channel[k] = squares(k, j);
+    floor.columns.push_back(mean(channel));
+    floor.column_freedom = std::min(floor.column_freedom, freedom(channel));
+  }
+  floor.freedom = freedom(whole);
   for (double& column : floor.columns) column = std::max(std::sqrt(column), kSharedNoise);
   return floor;
 }

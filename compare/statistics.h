@@ -4,6 +4,7 @@
 // no comparison of a NaN passes, because the gates ask "not within" (gates.h).
 #pragma once
 
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -35,6 +36,10 @@ struct Floor {
   double rms = 0.0;             // RMS of the noise over all elements, for the report
   std::vector<double> rows;     // RMS of the noise of each position
   std::vector<double> columns;  // RMS over positions of the whitened noise of each channel; about 1
+  // How many independent normal deviates the mean square of the whitened noise has, and that of the
+  // channel with the fewest: one rounding of a rope's frequency moves a channel at all positions.
+  double freedom = std::numeric_limits<double>::infinity();
+  double column_freedom = std::numeric_limits<double>::infinity();
 };
 
 // `replicas` holds the replicas' values one under another; each is held against `truth`.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/dtype.h"
 #include "graph/ops.h"
@@ -30,6 +31,12 @@ struct Contract {
 };
 
 std::span<const Contract> contracts();
+
+// From the least noise to the most.
+std::vector<const Contract*> contracts_by_strictness();
+
+// Null for a name that is none of theirs.
+const Contract* find_contract(std::string_view name);
 
 // The contract of an engine that declares nothing but its dtype: float32 throughout, or what
 // transformers' eager modules do in 16 bits.

@@ -24,8 +24,9 @@ void normalize(const A& a, const RmsNorm& op, std::span<const double> x, std::sp
     for (const double v : y) fourths += v * v * v * v;
   }
   squares = a.sum(RmsNorm::kMeanSquare, squares, fourths, y.size(), element);
-  const double mean = squares / static_cast<double>(y.size());
-  const double inverse = a.function(1.0 / std::sqrt(mean + op.eps), element);
+  const double mean = a.round(RmsNorm::kMean, squares / static_cast<double>(y.size()), element);
+  const double inverse =
+      a.round(RmsNorm::kInverse, a.function(1.0 / std::sqrt(mean + op.eps), element), element);
   for (double& v : y) v *= inverse;
   if (w.empty() || op.input_scaled) {
     a.round(RmsNorm::kOutput, y, element);

@@ -53,6 +53,7 @@ void add_faults(const FaultRow& row, const Graph& graph, std::vector<Fault>& fau
       if (place.layer == kEveryLayer && !is_repeated(graph, ops)) continue;
       Fault fault{.row = &row, .ops = ops, .place = describe(place), .parameter = parameter};
       if (place.layer >= 0) fault.layer = place.layer;
+      fault.order = faults.size();
       faults.push_back(std::move(fault));
     }
   }

@@ -54,6 +54,7 @@ struct Fault {
   std::optional<int> layer;  // none: every layer, or outside the layers
   std::string place;         // "layer 2", "q_norm of every layer", "final_norm"
   double parameter = 0.0;
+  size_t order = 0;  // in the library
 
   std::string cause() const { return std::string(row->cause); }
   std::string says() const;  // "layer 2 rotates interleaved pairs"

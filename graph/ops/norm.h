@@ -10,9 +10,11 @@ namespace plumb::graph {
 // y = x / sqrt(mean(x^2) + eps) * w
 struct RmsNorm {
   static constexpr std::string_view kName = "rms_norm";
-  enum : int { kScaled, kMeanSquare, kNormalized, kOutput };
+  enum : int { kScaled, kMeanSquare, kMean, kInverse, kNormalized, kOutput };
   static constexpr Step kSteps[] = {{"scaled", StepKind::kStorage},
                                     {"mean_square", StepKind::kSum},
+                                    {"mean", StepKind::kCompute},
+                                    {"inverse", StepKind::kCompute},
                                     {"normalized", StepKind::kStorage},
                                     {"output", StepKind::kStorage}};
   StepKind step_kind(int step) const {

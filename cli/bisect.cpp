@@ -1,0 +1,48 @@
+#include <fmt/format.h>
+
+#include "cli/common.h"
+#include "cli/judging.h"
+#include "cli/verbs.h"
+#include "reports/story.h"
+
+namespace plumb::cli {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  JudgeOptions judge;
+  std::string json;
+  bool git_bisect = false;
+};
+
+std::string command_of(const Options& options) {
+  std::string command = fmt::format("plumb bisect {} --candidate {}", options.common.checkpoint,
+                                    options.judge.candidate);
+  if (!options.judge.oracle.empty()) command += " --oracle " + options.judge.oracle;
+  if (!options.judge.contract.empty()) command += " --contract " + options.judge.contract;
+  if (options.judge.taps != "all") command += " --taps '" + options.judge.taps + "'";
+  return command;
+}
+
+int run(const Options& options) {
+  const compare::Result result = judge_checkpoint(options.common, options.judge);
+  if (!options.json.empty()) write_text(options.json, compare::to_json(result).dump(2) + "\n");
+  if (options.json != "-") write_text("-", reports::story_text(result, command_of(options)));
+  return exit_code({result}, options.git_bisect);
+}
+
+}  // namespace
+
+void add_bisect(CLI::App& app, Action& action) {
+  CLI::App* verb = app.add_subcommand("bisect", "find where a candidate first departs, and why");
+  verb->footer("Example: plumb bisect /tmp/qwen3 --candidate trace:engine.h5 --oracle oracle.h5");
+  auto options = std::make_shared<Options>();
+  options->common.add_checkpoint(*verb);
+  options->common.add_threads(*verb);
+  options->judge.add(*verb);
+  verb->add_option("--json", options->json, "write the result as JSON; - is standard output");
+  verb->add_flag("--git-bisect", options->git_bisect, "exit 125 where git bisect should skip");
+  verb->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace plumb::cli

@@ -1,0 +1,14 @@
+// Where inside a tensor a candidate departs: at which positions, in which heads or channels.
+#pragma once
+
+#include <string>
+
+#include "compare/statistics.h"
+
+namespace plumb::compare {
+
+// "from position 12 on, in head 3 alone"; `heads` splits a row, 1 where it has none.
+std::string describe_whereabouts(const Matrix& value, const Matrix& truth, const Floor& floor,
+                                 size_t heads);
+
+}  // namespace plumb::compare

@@ -1,0 +1,57 @@
+#include "tests/compare/bench.h"
+
+#include "base/errors.h"
+#include "fixtures/catalogue.h"
+
+namespace plumb::compare::testing {
+
+Bench::Bench(const std::string& case_name)
+    : Bench(tests::read_case(case_name).config, tests::read_case(case_name).seed) {}
+
+Bench::Bench(const base::Json& config, uint64_t seed)
+    : model_(std::make_unique<tests::SyntheticModel>(config, seed)),
+      reference_(
+          std::make_unique<reference::Reference>(model_->graph, model_->weights, threads_)),
+      prompts_(fixtures::default_prompts(model_->graph.vocab_size,
+                                         model_->config.spec.max_position_embeddings, seed)),
+      judge_(std::make_unique<Judge>(*reference_, nullptr)) {}
+
+Fault Bench::fault(const std::string& cause, const std::string& place) const {
+  for (const Fault& fault : applicable_faults(graph())) {
+    if (fault.cause() == cause && fault.place == place) return fault;
+  }
+  throw base::InternalError("the fault " + cause + " applies at " + place);
+}
+
+Result Bench::judge(const Run& run) {
+  const graph::Contract* contract = graph::find_contract(run.contract);
+  Mutation mutation(graph());
+  if (run.fault != nullptr) mutation = run.fault->mutate(graph());
+  const Mutant mutant(*reference_, mutation);
+  tests::EmulatedEngine engine(mutant.reference(), {.contract = contract,
+                                                    .seed = run.seed,
+                                                    .mode = run.mode,
+                                                    .taps = run.taps,
+                                                    .deviations = &mutant.deviations()});
+  return judge(engine, run.judged_by.empty() ? run.contract : run.judged_by);
+}
+
+Result Bench::judge(trace::Source& candidate, const std::string& contract) {
+  return judge_->judge({.case_name = "case",
+                        .family = "family",
+                        .candidate = &candidate,
+                        .candidate_name = "candidate",
+                        .prompts = prompts_,
+                        .contract = graph::find_contract(contract)});
+}
+
+std::string reasons_of(const Result& result) {
+  std::string text(to_text(result.verdict));
+  for (const Reason& reason : result.reasons) {
+    text += "; " + reason.gate + " " + reason.tap + ": " + reason.message;
+  }
+  for (const std::string& note : result.notes) text += "; note: " + note;
+  return text;
+}
+
+}  // namespace plumb::compare::testing

@@ -1,0 +1,53 @@
+// A model of the catalogue with a judge, and engines to put before it: right ones with rounding
+// errors of their own, and ones with a planted mistake.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/parallel.h"
+#include "compare/faults/fault.h"
+#include "compare/judge.h"
+#include "tests/support/emulated_engine.h"
+#include "tests/support/model.h"
+
+namespace plumb::compare::testing {
+
+class Bench {
+ public:
+  explicit Bench(const std::string& case_name);
+  Bench(const base::Json& config, uint64_t seed);
+
+  const graph::Graph& graph() const { return model_->graph; }
+  const reference::Reference& reference() const { return *reference_; }
+  const std::vector<trace::Prompt>& prompts() const { return prompts_; }
+
+  // The fault of this cause at this place ("layer 1", "every layer", "final_norm").
+  Fault fault(const std::string& cause, const std::string& place) const;
+
+  // What an engine of `contract` gets that makes no mistake, or `fault`.
+  struct Run {
+    std::string contract = "float32";
+    std::string taps = "all";
+    uint64_t seed = 1;
+    reference::RoundingMode mode = reference::RoundingMode::kNearest;
+    const Fault* fault = nullptr;
+    std::string judged_by;  // another contract; empty: its own
+  };
+  Result judge(const Run& run);
+  Result judge(trace::Source& candidate, const std::string& contract);
+
+ private:
+  std::unique_ptr<tests::SyntheticModel> model_;
+  base::Threads threads_{1};
+  std::unique_ptr<reference::Reference> reference_;
+  std::vector<trace::Prompt> prompts_;
+  std::unique_ptr<Judge> judge_;
+};
+
+// All reasons in one line, for the message of an assertion.
+std::string reasons_of(const Result& result);
+
+}  // namespace plumb::compare::testing

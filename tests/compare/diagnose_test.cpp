@@ -1,0 +1,96 @@
+// Planted mistakes are found where they are, and called by their name or by none.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/compare/bench.h"
+
+namespace plumb::compare::testing {
+namespace {
+
+struct Planted {
+  const char* model;
+  const char* contract;
+  const char* taps;
+  const char* cause;
+  const char* place;
+};
+
+std::ostream& operator<<(std::ostream& out, const Planted& p) {
+  return out << p.model << " " << p.contract << " " << p.taps << " " << p.cause << " " << p.place;
+}
+
+class Diagnose : public ::testing::TestWithParam<Planted> {};
+
+TEST_P(Diagnose, NamesThePlantedMistake) {
+  Bench bench(GetParam().model);
+  const Fault fault = bench.fault(GetParam().cause, GetParam().place);
+  const Result result = bench.judge({.contract = GetParam().contract,
+                                     .taps = GetParam().taps,
+                                     .seed = 7,
+                                     .fault = &fault});
+  ASSERT_EQ(result.verdict, Verdict::kFailed);
+  ASSERT_TRUE(result.first_divergence.has_value());
+  if (fault.layer) EXPECT_EQ(result.first_divergence->layer, fault.layer);
+  ASSERT_TRUE(result.diagnosis.has_value());
+  const bool named = std::any_of(
+      result.diagnosis->begin(), result.diagnosis->end(), [&](const Diagnosis& diagnosis) {
+        return diagnosis.cause == fault.cause() && diagnosis.says.starts_with(fault.place + " ");
+      });
+  EXPECT_TRUE(named) << reasons_of(result) << "; "
+                     << (result.diagnosis->empty() ? "" : result.diagnosis->front().says);
+}
+
+constexpr Planted kPlanted[] = {
+    {"llama-gqa", "float32", "all", "rope_interleaved", "layer 1"},
+    {"llama-gqa", "float32", "coarse", "rope_interleaved", "layer 1"},
+    {"llama-gqa", "float32", "logits", "rope_interleaved", "layer 1"},
+    {"llama-gqa", "float32", "logits", "rope_interleaved", "every layer"},
+    {"llama-gqa", "bfloat16", "coarse", "rope_interleaved", "layer 1"},
+    {"llama-gqa", "bfloat16", "logits", "rope_interleaved", "every layer"},
+    {"llama-gqa", "float32", "logits", "heads_tiled", "layer 0"},
+    {"llama-gqa", "float32", "logits", "score_scale_missing", "layer 1"},
+    {"llama-gqa", "float32", "coarse", "mask_next", "layer 0"},
+    {"llama-gqa", "float32", "logits", "gate_up_swapped", "ffn_act of layer 1"},
+    {"llama-gqa", "bfloat16", "logits", "gate_up_swapped", "ffn_act of every layer"},
+    {"llama-gqa", "float32", "coarse", "norm_eps", "ffn_norm of layer 1"},
+    {"llama-gqa", "float32", "logits", "norm_weight_missing", "final_norm"},
+    {"gemma2-caps", "float32", "logits", "score_cap_missing", "layer 1"},
+    {"gemma2-caps", "float32", "logits", "window_ignored", "layer 0"},
+    {"gemma2-caps", "float32", "logits", "norm_offset_missing", "mixer_norm of every layer"},
+    {"gemma2-caps", "bfloat16", "coarse", "activation_silu", "ffn_act of layer 1"},
+    {"qwen2-plain", "float32", "logits", "bias_missing", "k_proj of every layer"},
+    {"mixtral-top2", "float32", "logits", "router_normalize", "layer 1"},
+    {"mixtral-top2", "bfloat16", "coarse", "router_normalize", "layer 1"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Faults, Diagnose, ::testing::ValuesIn(kPlanted));
+
+// A continuous parameter is estimated: 1.1 is none of the values that the library starts from.
+TEST(DiagnoseParameter, IsFitted) {
+  Bench bench("llama-gqa");
+  Fault fault = bench.fault("score_scale", "layer 1");
+  fault.parameter = 1.1;
+  const Result result = bench.judge({.taps = "logits", .fault = &fault});
+  ASSERT_TRUE(result.diagnosis && !result.diagnosis->empty()) << reasons_of(result);
+  EXPECT_EQ(result.diagnosis->front().says,
+            "layer 1 scales the scores by 1.1 times what it should");
+}
+
+// Two mistakes at once are none of the library's.
+TEST(DiagnoseTwo, GivesNoWrongName) {
+  Bench bench("llama-gqa");
+  Mutation both = bench.fault("rope_interleaved", "layer 1").mutate(bench.graph());
+  const Mutation other = bench.fault("gate_up_swapped", "ffn_act of layer 0").mutate(bench.graph());
+  for (const auto& [op, changed] : other.ops()) both.op(op) = changed;
+  const Mutant mutant(bench.reference(), both);
+  tests::EmulatedEngine engine(mutant.reference(),
+                               {.contract = graph::find_contract("float32"), .taps = "logits"});
+  const Result result = bench.judge(engine, "float32");
+  ASSERT_EQ(result.verdict, Verdict::kFailed);
+  EXPECT_TRUE(result.diagnosis->empty()) << result.diagnosis->front().says;
+  EXPECT_NE(reasons_of(result).find("cause unknown"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace plumb::compare::testing
