@@ -74,11 +74,6 @@ void read_llama3(ConfigReader& dict, const Context& context, RopeScaling& scalin
   }
 }
 
-// The factor by which a context's stretch sharpens attention (YaRN, arXiv 2309.00071, eq. 22).
-double yarn_mscale(double factor, double mscale) {
-  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
-}
-
 // 0, null and absent all mean the usual value, as Python's `or` has it.
 double read_or(ConfigReader& dict, std::string_view key, double usual) {
   const double stated = dict.number(key, 0.0, Null::kMeansAbsent);
@@ -195,6 +190,19 @@ RopeSpec read_dict(const ConfigReader& config, ConfigReader dict, const RopeDefa
   return rope;
 }
 
+// The dict that holds: rope_scaling, or rope_parameters, or what stands for neither.
+ConfigReader dict_in_force(ConfigReader& config, const base::Json& absent) {
+  static const base::Json kEmpty = base::Json::object();
+  config.touch("rope_scaling");
+  config.touch("rope_parameters");
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    // An empty dict counts as absent, as it does in Python.
+    if (config.has(key) && !config.object(key).json().empty()) return config.object(key);
+  }
+  // But rope_parameters given and empty is not None: classes with an own default leave it be.
+  return config.object("rope_parameters", config.has("rope_parameters") ? kEmpty : absent);
+}
+
 }  // namespace
 
 RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_dim,
@@ -206,17 +214,18 @@ RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_
   const Context context{
       static_cast<double>(max_position_embeddings),
       config.positive("original_max_position_embeddings", 0.0, Null::kMeansAbsent)};
-  config.touch("rope_scaling");
-  config.touch("rope_parameters");
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    // An empty dict counts as absent, as it does in Python.
-    if (config.has(key) && !config.object(key).json().empty()) {
-      return read_dict(config, config.object(key), here, head_dim, context);
-    }
-  }
   const base::Json absent =
       base::Json::parse(defaults.absent_dict != nullptr ? defaults.absent_dict : "{}");
-  return read_dict(config, config.object("rope_parameters", absent), here, head_dim, context);
+  return read_dict(config, dict_in_force(config, absent), here, head_dim, context);
+}
+
+double read_rope_number(ConfigReader& config, std::string_view key, double fallback) {
+  const base::Json absent = base::Json::object();
+  return dict_in_force(config, absent).number(key, fallback, Null::kMeansAbsent);
+}
+
+double yarn_mscale(double factor, double mscale) {
+  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
 }
 
 RopeSpec read_rope_entry(const ConfigReader& config, ConfigReader dict,

@@ -37,4 +37,10 @@ RopeSpec read_rope_entry(const ConfigReader& config, ConfigReader dict,
                          const RopeDefaults& defaults, int head_dim,
                          int64_t max_position_embeddings);
 
+// A number of the dict that holds for the whole model, for families that use it outside the rope.
+double read_rope_number(ConfigReader& config, std::string_view key, double fallback);
+
+// The factor by which a context's stretch sharpens attention (YaRN, arXiv 2309.00071, eq. 22).
+double yarn_mscale(double factor, double mscale);
+
 }  // namespace plumb::model

@@ -175,10 +175,7 @@ int64_t WeightDeclaration::elements() const {
 }
 
 NameTable& NameTable::name(std::string_view role, std::string_view tensor) {
-  std::erase_if(rules_, [&](const TensorRule& rule) {
-    return rule.roles.size() == 1 && rule.roles.front() == role;
-  });
-  return pack(tensor, {std::string(role)});
+  return drop(role).pack(tensor, {std::string(role)});
 }
 
 NameTable& NameTable::name(std::string_view role, std::string_view tensor, std::vector<int> axes) {
@@ -198,12 +195,33 @@ NameTable& NameTable::pack_columns(std::string_view tensor, std::vector<std::str
   return *this;
 }
 
+NameTable& NameTable::drop(std::string_view role) {
+  std::erase_if(rules_, [&](const TensorRule& rule) {
+    return rule.roles.size() == 1 && rule.roles.front() == role;
+  });
+  return *this;
+}
+
 NameTable& NameTable::replace_prefix(std::string_view from, std::string_view to) {
   const auto replace = [&](std::string& text) {
     if (text.starts_with(from)) text.replace(0, from.size(), to);
   };
   for (TensorRule& rule : rules_) replace(rule.tensor);
   for (IgnoreRule& rule : ignored_) replace(rule.pattern);
+  return *this;
+}
+
+NameTable& NameTable::or_prefix(std::string_view from, std::string_view to) {
+  NameTable other;
+  for (const TensorRule& rule : rules_) {
+    if (rule.tensor.starts_with(from)) other.rules_.push_back(rule);
+  }
+  for (const IgnoreRule& rule : ignored_) {
+    if (rule.pattern.starts_with(from)) other.ignored_.push_back(rule);
+  }
+  other.replace_prefix(from, to);
+  rules_.insert(rules_.end(), other.rules_.begin(), other.rules_.end());
+  ignored_.insert(ignored_.end(), other.ignored_.begin(), other.ignored_.end());
   return *this;
 }
 
