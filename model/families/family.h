@@ -36,5 +36,15 @@ extern const Family kGemma;
 extern const Family kGemma2;
 extern const Family kGemma3Text;
 extern const Family kMixtral;
+extern const Family kQwen2Moe;
+extern const Family kQwen3Moe;
+extern const Family kOlmoe;
+extern const Family kDeepseekV3;
+extern const Family kGlm4MoeLite;
+extern const Family kSolarOpen;
+extern const Family kGptOss;
+extern const Family kQwen3Next;
+extern const Family kQwen35Text;
+extern const Family kQwen35;
 
 }  // namespace plumb::model

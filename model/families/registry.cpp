@@ -5,7 +5,9 @@ namespace plumb::model {
 namespace {
 
 constexpr const Family* kFamilies[] = {
-    &kLlama, &kQwen2, &kQwen3, &kGemma, &kGemma2, &kGemma3Text, &kMixtral,
+    &kLlama,     &kQwen2,    &kQwen3,     &kGemma,      &kGemma2,     &kGemma3Text,
+    &kMixtral,   &kQwen2Moe, &kQwen3Moe,  &kOlmoe,      &kDeepseekV3, &kGlm4MoeLite,
+    &kSolarOpen, &kGptOss,   &kQwen3Next, &kQwen35Text, &kQwen35,
 };
 
 // What loading, training, generating and bookkeeping leave in a config. Source: transformers 5.23,
