@@ -174,6 +174,13 @@ int64_t WeightDeclaration::elements() const {
   return product(shape);
 }
 
+NameTable& NameTable::drop(std::string_view role) {
+  std::erase_if(rules_, [&](const TensorRule& rule) {
+    return rule.roles.size() == 1 && rule.roles.front() == role;
+  });
+  return *this;
+}
+
 NameTable& NameTable::name(std::string_view role, std::string_view tensor) {
   return drop(role).pack(tensor, {std::string(role)});
 }
@@ -185,6 +192,13 @@ NameTable& NameTable::name(std::string_view role, std::string_view tensor, std::
 }
 
 NameTable& NameTable::pack(std::string_view tensor, std::vector<std::string> roles, int groups) {
+  if (roles.size() > 1) {
+    for (const std::string& role : roles) drop(role);
+  }
+  return or_pack(tensor, std::move(roles), groups);
+}
+
+NameTable& NameTable::or_pack(std::string_view tensor, std::vector<std::string> roles, int groups) {
   rules_.push_back({.tensor = std::string(tensor), .roles = std::move(roles), .groups = groups});
   return *this;
 }
@@ -192,13 +206,6 @@ NameTable& NameTable::pack(std::string_view tensor, std::vector<std::string> rol
 NameTable& NameTable::pack_columns(std::string_view tensor, std::vector<std::string> roles) {
   pack(tensor, std::move(roles));
   rules_.back().columns = true;
-  return *this;
-}
-
-NameTable& NameTable::drop(std::string_view role) {
-  std::erase_if(rules_, [&](const TensorRule& rule) {
-    return rule.roles.size() == 1 && rule.roles.front() == role;
-  });
   return *this;
 }
 

@@ -50,8 +50,10 @@ LatentAttentionSpec read_latent_attention(ConfigReader& config, const Dimensions
                      a.rope_dim, dimensions.max_position_embeddings);
   a.scale = 1.0 / std::sqrt(static_cast<double>(a.nope_dim + a.rope_dim));
   if (a.rope.scaling.kind != RopeScaling::Kind::kDefault) {
-    const double mscale =
-        yarn_mscale(a.rope.scaling.factor, read_rope_number(config, "mscale_all_dim", 0.0));
+    const base::Json dict = rope_dict(config, {});
+    const double all_dim =
+        config.object("rope_scaling", dict).number("mscale_all_dim", 0.0, Null::kMeansAbsent);
+    const double mscale = yarn_mscale(a.rope.scaling.factor, all_dim);
     a.scale *= mscale * mscale;
   }
   return a;

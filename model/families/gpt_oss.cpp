@@ -34,7 +34,6 @@ Spec read(ConfigReader& config) {
                                           .num_attention_heads = 64,
                                           .num_key_value_heads = 8,
                                           .head_dim = 64,
-                                          .head_dim_null = true,
                                           .max_position_embeddings = 131072,
                                           .rms_norm_eps = 1e-5});
   d.norm.rounding = NormRounding::kAfterWeight;

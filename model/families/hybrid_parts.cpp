@@ -72,8 +72,8 @@ Activation read_hybrid_activation(ConfigReader& config) {
 NameTable& name_hybrid_mixers(NameTable& names, const Spec& spec) {
   const std::string net = "model.layers.{i}.linear_attn.";
   if (const auto* attention = find_mixer<AttentionSpec>(spec)) {
-    names.drop("q_proj").pack("model.layers.{i}.self_attn.q_proj", {"q_proj", "attn_gate_proj"},
-                              attention->num_attention_heads);
+    names.pack("model.layers.{i}.self_attn.q_proj", {"q_proj", "attn_gate_proj"},
+               attention->num_attention_heads);
   }
   const std::string inputs(kDeltaNetInputs);
   return names.pack(inputs + "qkv", {"gdn.q_proj", "gdn.k_proj", "gdn.v_proj"})

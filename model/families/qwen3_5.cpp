@@ -27,8 +27,8 @@ NameTable names(const Spec& spec) {
   NameTable names = transformers_names();
   name_hybrid_mixers(names, spec);
   const std::string inputs(kDeltaNetInputs);
-  return names.pack(inputs + "qkvz", {"gdn.q_proj", "gdn.k_proj", "gdn.v_proj", "gdn.z_proj"})
-      .pack(inputs + "ba", {"gdn.b_proj", "gdn.a_proj"});
+  return names.or_pack(inputs + "qkvz", {"gdn.q_proj", "gdn.k_proj", "gdn.v_proj", "gdn.z_proj"})
+      .or_pack(inputs + "ba", {"gdn.b_proj", "gdn.a_proj"});
 }
 
 NameTable text_names(const Spec& spec) {
