@@ -5,7 +5,8 @@ namespace plumb::model {
 namespace {
 
 constexpr const Family* kFamilies[] = {
-    &kLlama, &kQwen2, &kQwen3, &kGemma, &kGemma2, &kGemma3Text, &kMixtral,
+    &kLlama, &kQwen2,  &kQwen3,     &kGemma,     &kGemma2,     &kGemma3Text, &kMixtral,
+    &kMimo,  &kExaone, &kInternLm2, &kInternLm3, &kBaichuanM1, &kRlformers,
 };
 
 // What loading, training, generating and bookkeeping leave in a config. Source: transformers 5.23,
@@ -103,6 +104,13 @@ const Family& find_family(std::string_view model_type, const std::string& where)
   }
   throw base::InputError(where, "model_type", "'" + std::string(model_type) + "' is not supported",
                          "known: " + known);
+}
+
+const Family& meta_family() {
+  for (const Family* family : kFamilies) {
+    if (family->config_file == kParamsJson) return *family;
+  }
+  throw base::InternalError("a family has " + std::string(kParamsJson));
 }
 
 std::span<const InertKey> generic_inert_keys() {
