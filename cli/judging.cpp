@@ -6,6 +6,7 @@
 
 #include "base/errors.h"
 #include "candidates/candidate.h"
+#include "cli/verbs.h"
 #include "compare/judge.h"
 #include "fixtures/catalogue.h"
 #include "reports/report.h"
@@ -16,7 +17,6 @@ namespace {
 
 constexpr uint64_t kDefaultPromptSeed = 1;
 constexpr int kNotPassed = 1;
-constexpr int kSkipCommit = 125;  // git bisect: this commit says nothing
 
 // Where a candidate's prompts come from, for messages.
 struct Prompts {

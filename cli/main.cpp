@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <span>
 
 #include "base/errors.h"
 #include "cli/verbs.h"
@@ -10,6 +12,15 @@ namespace {
 
 constexpr int kWrongInput = 2;
 constexpr int kInternalFault = 3;
+
+// What a verb cannot run on tells `git bisect run` nothing of the commit, whatever else is wrong
+// with the call: so this option is looked for before any parsing.
+int wrong_input_code(std::span<char*> arguments) {
+  const bool bisecting = std::any_of(arguments.begin(), arguments.end(), [](const char* argument) {
+    return std::string_view(argument) == "--git-bisect";
+  });
+  return bisecting ? plumb::cli::kSkipCommit : kWrongInput;
+}
 
 int complain(const std::string& message, int code) {
   constexpr size_t kLimit = 8192;
@@ -33,7 +44,7 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return complain(std::string(error.what()) + "; see plumb --help", kWrongInput);
+    throw plumb::base::InputError(std::string(error.what()) + "; see plumb --help");
   }
   return action();
 }
@@ -41,12 +52,13 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const int wrong_input = wrong_input_code({argv, static_cast<size_t>(argc)});
   try {
     return run(argc, argv);
   } catch (const plumb::base::InputError& error) {
-    return complain(error.what(), kWrongInput);
+    return complain(error.what(), wrong_input);
   } catch (const std::filesystem::filesystem_error& error) {
-    return complain(error.what(), kWrongInput);
+    return complain(error.what(), wrong_input);
   } catch (const std::exception& error) {
     return complain(std::string("internal fault: ") + error.what(), kInternalFault);
   }

@@ -7,6 +7,9 @@
 
 namespace plumb::cli {
 
+// The exit code that makes `git bisect run` skip a commit.
+inline constexpr int kSkipCommit = 125;
+
 // Set by the verb that was called.
 using Action = std::function<int()>;
 

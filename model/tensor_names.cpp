@@ -174,11 +174,15 @@ int64_t WeightDeclaration::elements() const {
   return product(shape);
 }
 
-NameTable& NameTable::name(std::string_view role, std::string_view tensor) {
+NameTable& NameTable::drop(std::string_view role) {
   std::erase_if(rules_, [&](const TensorRule& rule) {
     return rule.roles.size() == 1 && rule.roles.front() == role;
   });
-  return pack(tensor, {std::string(role)});
+  return *this;
+}
+
+NameTable& NameTable::name(std::string_view role, std::string_view tensor) {
+  return drop(role).pack(tensor, {std::string(role)});
 }
 
 NameTable& NameTable::name(std::string_view role, std::string_view tensor, std::vector<int> axes) {
@@ -188,6 +192,9 @@ NameTable& NameTable::name(std::string_view role, std::string_view tensor, std::
 }
 
 NameTable& NameTable::pack(std::string_view tensor, std::vector<std::string> roles, int groups) {
+  if (roles.size() > 1) {
+    for (const std::string& role : roles) drop(role);
+  }
   rules_.push_back({.tensor = std::string(tensor), .roles = std::move(roles), .groups = groups});
   return *this;
 }

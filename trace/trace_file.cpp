@@ -94,6 +94,9 @@ TraceFile::TraceFile(const std::filesystem::path& path) : container_(open_contai
   for (auto& [dtype, by_prompt] : runs_) {
     for (auto& [prompt, contents] : by_prompt) {
       std::sort(contents.taps.begin(), contents.taps.end());
+      if (!container_->datasets().contains("prompts/" + prompt)) {
+        ignored_.push_back(dataset_name(dtype, prompt, "*"));
+      }
     }
   }
 }

@@ -32,7 +32,7 @@ class TraceFile {
   std::string attribute(const std::string& name) const;
   const std::vector<Prompt>& prompts() const { return prompts_; }
   std::vector<base::DType> dtypes() const;
-  // Datasets that are no part of the schema, by name.
+  // Datasets that are no part of the schema, and runs ("<dtype>/<p>/*") of no prompt, by name.
   const std::vector<std::string>& ignored() const { return ignored_; }
 
   bool has(base::DType dtype, const std::string& prompt) const;

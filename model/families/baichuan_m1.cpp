@@ -81,20 +81,10 @@ Spec read(ConfigReader& config) {
 }
 
 NameTable names(const Spec&) {
-  NameTable names;
-  names.name("embed", "model.embed_tokens")
-      .name("final_norm", "model.norm")
-      .name("lm_head", "lm_head")
-      .name("mixer_norm", "model.layers.{i}.input_layernorm")
+  return transformers_names()
       .pack("model.layers.{i}.self_attn.W_pack", {"q_proj", "k_proj", "v_proj"})
       .name("k_conv", "model.layers.{i}.self_attn.conv_k", {-1, -1, 0, -1, 1})
-      .name("v_conv", "model.layers.{i}.self_attn.conv_v", {-1, -1, 0, -1, 1})
-      .name("o_proj", "model.layers.{i}.self_attn.o_proj")
-      .name("ffn_norm", "model.layers.{i}.post_attention_layernorm")
-      .name("gate_proj", "model.layers.{i}.mlp.gate_proj")
-      .name("up_proj", "model.layers.{i}.mlp.up_proj")
-      .name("down_proj", "model.layers.{i}.mlp.down_proj");
-  return names;
+      .name("v_conv", "model.layers.{i}.self_attn.conv_v", {-1, -1, 0, -1, 1});
 }
 
 }  // namespace

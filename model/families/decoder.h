@@ -57,9 +57,6 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults);
 // `key` names an activation as transformers' ACT2FN does; throws InputError for an unknown one.
 Activation read_activation(ConfigReader& config, std::string_view key, std::string_view fallback);
 
-inline constexpr std::string_view kFullAttention = "full_attention";
-inline constexpr std::string_view kSlidingAttention = "sliding_attention";
-inline constexpr std::string_view kLinearAttention = "linear_attention";
 inline constexpr std::string_view kAttentionTypes[] = {kFullAttention, kSlidingAttention};
 inline constexpr std::string_view kHybridTypes[] = {kFullAttention, kLinearAttention};
 

@@ -72,13 +72,14 @@ WeightFolder::WeightFolder(const std::vector<Entry>& entries) {
   for (const Entry& entry : entries) {
     const size_t begin = data.size();
     data += bytes_of(entry.tensor, entry.dtype);
-    header.push_back({.name = entry.role,
+    const model::WeightId id{entry.layer, entry.role};
+    header.push_back({.name = id.name(),
                       .dtype = std::string(base::safetensors_name(entry.dtype)),
                       .shape = entry.tensor.shape,
                       .begin = begin,
                       .end = data.size()});
-    names.name(entry.role, entry.role);
-    declared_.emplace_back(model::WeightId{-1, entry.role}, entry.tensor.shape);
+    names.name(entry.role, (entry.layer < 0 ? "" : "layers.{i}.") + entry.role);
+    declared_.emplace_back(id, entry.tensor.shape);
   }
   base::write_file(folder_.path() / "config.json", "{}");
   base::write_file(folder_.path() / "model.safetensors",
@@ -98,7 +99,7 @@ OpResult run_op(const OpCase& test) {
   const WeightFolder folder(entries);
   const base::Threads threads(test.threads);
   const graph::Graph graph = graph_of(test, folder.declared());
-  const cpu::Plan plan(graph, folder.weights(), test.precision, threads);
+  const cpu::Plan plan(graph, folder.weights(), test.precision, threads, test.kernel);
   cpu::Forward forward(plan, threads);
   cpu::Session session(plan, 0, test.first_position);
 

@@ -41,6 +41,7 @@ struct OpCase {
   int threads = 1;
   std::vector<size_t> calls;  // rows of each call; empty: all in one
   int64_t first_position = 0;
+  cpu::Kernel kernel = cpu::Kernel::kFused;
 };
 
 // Every output of the op, the rows of all calls one after the other.
@@ -50,13 +51,15 @@ struct OpResult {
 };
 OpResult run_op(const OpCase& test);
 
-// Tensors as a checkpoint folder whose weights have the roles given, and bound views of them.
+// Tensors as a checkpoint folder whose weights have the roles and layers given, and bound views of
+// them.
 class WeightFolder {
  public:
   struct Entry {
     std::string role;
     Tensor tensor;
     base::DType dtype;
+    int layer = -1;
   };
   explicit WeightFolder(const std::vector<Entry>& entries);
 

@@ -129,6 +129,17 @@ TEST(CallMistakes, InOutputs) {
   });
 }
 
+TEST(CallMistakes, MakeGitBisectSkip) {
+  const Scene scene;
+  const std::vector<std::string> call = {"check", "ckpt", "--candidate", "trace:nowhere.h5"};
+  EXPECT_EQ(run_plumb(call, scene.path()).exit_code, 2);
+  for (const char* option : {"--git-bisect", "--unknown"}) {
+    std::vector<std::string> bisecting = call;
+    bisecting.insert(bisecting.end(), {"--git-bisect", option});
+    EXPECT_EQ(run_plumb(bisecting, scene.path()).exit_code, 125) << option;
+  }
+}
+
 TEST(CallMistakes, InTraces) {
   const auto hdf5 = [](const char* name, const std::function<void(Hdf5Builder&)>& fill,
                        std::vector<std::string> named, bool schema = true) {

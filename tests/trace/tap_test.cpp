@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
+
+#include "tests/support/files.h"
 
 namespace plumb::trace {
 namespace {
@@ -23,6 +26,17 @@ std::vector<Tap> some_taps() {
 TEST(Tap, TableIsInTheOrderOfItsIds) {
   for (size_t i = 0; i < kTaps.size(); ++i) EXPECT_EQ(kTaps[i].id, static_cast<TapId>(i));
   EXPECT_EQ(kTaps.back().id, TapId::kLogits);
+}
+
+TEST(Tap, IsDocumentedAsDefined) {
+  const std::string page =
+      tests::read_text(std::filesystem::path(PLUMB_ROOT) / "docs" / "formats.md");
+  for (const TapDefinition& tap : kTaps) {
+    const std::string stars = tap.coarse ? "**" : "";
+    const std::string row = "| " + stars + "`" + std::string(tap.name) + "`" + stars + " | " +
+                            std::string(tap.axes) + " | " + std::string(tap.meaning) + " |\n";
+    EXPECT_NE(page.find(row), std::string::npos) << row;
+  }
 }
 
 // The names are a contract with every engine that writes a trace.

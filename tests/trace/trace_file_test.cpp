@@ -101,6 +101,7 @@ TEST_F(TraceFileTest, NamesWhatItIgnores) {
     b.integers("prompts/p0", {1});
     b.dataset("float64/p0/logits", {1, 2}, {1, 2});
     b.dataset("float64/p0/layer.0.unheard_of", {1}, {1});
+    b.dataset("float64/p0@1x1/logits", {1, 2}, {1, 2});
     b.dataset("float64/logits", {1}, {1});
     b.dataset("int8/p0/logits", {1}, {1});
     b.dataset("float64/p0/deep/logits", {1}, {1});
@@ -112,7 +113,7 @@ TEST_F(TraceFileTest, NamesWhatItIgnores) {
   EXPECT_EQ(trace.ignored(),
             (std::vector<std::string>{"claimed", "float64/logits", "float64/p0/deep/logits",
                                       "float64/p0/layer.0.unheard_of", "int8/p0/logits", "notes",
-                                      "nothing", "texts"}));
+                                      "nothing", "texts", "float64/p0@1x1/*"}));
   EXPECT_EQ(trace.recording(DType::kF64, "p0")->taps(), std::vector<Tap>{kLogits});
 }
 
