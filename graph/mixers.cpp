@@ -30,8 +30,8 @@ QueryKeyValue project(Draft& draft, const AttentionSpec& spec, ValueId in) {
     constexpr int kKernel = 2;
     const int heads = spec.num_key_value_heads;
     const auto conv = [&](ValueId value, const char* role) {
-      return draft.add(CausalConv{.filters = heads, .kernel = kKernel}, {value},
-                       draft.shape(value), {draft.weight(role, {heads, kKernel})});
+      return draft.add(CausalConv{.filters = heads, .kernel = kKernel}, {value}, draft.shape(value),
+                       {draft.weight(role, {heads, kKernel})});
     };
     x.k = conv(x.k, "k_conv");
     x.v = conv(x.v, "v_conv");
@@ -97,7 +97,8 @@ ValueId mixer(Draft& draft, const AttentionSpec& spec, ValueId in, int hidden_si
   draft.tap(context, TapId::kAttn);
   if (spec.output_norm) context = draft.norm(*spec.output_norm, context, "attn_norm", heads);
   if (spec.output_gate) {
-    const ValueId gate = draft.linear(in, "attn_gate_proj", heads * spec.head_dim, spec.qkv_bias);
+    const ValueId gate =
+        draft.linear(in, "attn_gate_proj", heads * spec.head_dim, spec.output_gate_bias);
     context = draft.add(Gate{}, {context, gate});
   }
   if (spec.output_norm || spec.output_gate) draft.tap(context, TapId::kAttnGated);
@@ -176,8 +177,7 @@ ValueId mixer(Draft& draft, const GatedDeltaNetSpec& spec, ValueId in, int hidde
                         {mixed, beta, decay}, {spec.num_value_heads, spec.value_dim});
   draft.tap(y, TapId::kGdnCore);
   y = draft.norm(spec.output_norm, y, "gdn_norm", spec.num_value_heads);
-  y = draft.add(Gate{.activation = model::Activation::kSilu, .in_float32 = true}, {y, z},
-                {values});
+  y = draft.add(Gate{.activation = model::Activation::kSilu, .in_float32 = true}, {y, z}, {values});
   draft.tap(y, TapId::kGdnNorm);
   return draft.linear(y, "o_proj", hidden_size, false);
 }

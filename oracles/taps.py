@@ -39,13 +39,13 @@ class Recorder:
         hook = lambda _m, _args, output: self._keep(name, first_tensor(output), shape)
         self._handles.append(module.register_forward_hook(hook))
 
-    def _before(self, module, name):
+    def _before(self, module, name, shape=None):
         hook = lambda _m, args, kwargs: self._keep(
-            name, args[0] if args else kwargs["hidden_states"])
+            name, args[0] if args else kwargs["hidden_states"], shape)
         self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
 
     def __enter__(self):
-        decoder = self.model.model
+        decoder = getattr(self.model, "model", self.model)
         self._before(decoder.layers[0], "embed")
         self._after(decoder.norm, "final_norm")
         for i, layer in enumerate(decoder.layers):

@@ -15,6 +15,10 @@
 
 namespace plumb::model {
 
+// Wide enough for any published model; a config beyond it is damaged, and must not be believed far
+// enough to allocate for it.
+inline constexpr int64_t kWidthLimit = int64_t{1} << 20;
+
 // What a family's config class takes where a key is absent.
 struct ClassDefaults {
   int vocab_size = 32000;
@@ -32,6 +36,9 @@ struct ClassDefaults {
   bool head_dim_derived = false;          // the class knows no head_dim: another one is refused
   std::string_view eps_key = "rms_norm_eps";
   std::string_view layers_key = "num_hidden_layers";
+  std::string_view hidden_key = "hidden_size";
+  std::string_view heads_key = "num_attention_heads";
+  std::string_view kv_heads_key = "num_key_value_heads";
 };
 
 // The keys that nearly every decoder has, read and checked.
