@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "graph/rope_frequencies.h"
 
 namespace plumb::graph {
 
@@ -41,10 +42,8 @@ std::vector<size_t> Graph::tap_shape(const trace::Tap& tap, size_t positions) co
 
 bool depends_on_length(const Graph& graph) {
   return std::any_of(graph.ops.begin(), graph.ops.end(), [](const Op& op) {
-    using Kind = model::RopeScaling::Kind;
     const auto* rope = std::get_if<Rope>(&op.kind);
-    return rope != nullptr && (rope->rope.scaling.kind == Kind::kDynamic ||
-                               rope->rope.scaling.kind == Kind::kLongRope);
+    return rope != nullptr && depends_on_length(rope->rope);
   });
 }
 

@@ -14,7 +14,8 @@ std::vector<double> inverse_frequencies(const model::RopeSpec& rope, double leng
 
 // True when `length` matters: a token then changes what the positions before it are worth.
 inline bool depends_on_length(const model::RopeSpec& rope) {
-  return rope.scaling.kind == model::RopeScaling::Kind::kDynamic;
+  using Kind = model::RopeScaling::Kind;
+  return rope.scaling.kind == Kind::kDynamic || rope.scaling.kind == Kind::kLongRope;
 }
 
 }  // namespace plumb::graph

@@ -20,6 +20,11 @@ struct InertKey {
   std::string_view harmless = {};
 };
 
+// The types of layers, as `layer_types` and nested `rope_parameters` name them.
+inline constexpr std::string_view kFullAttention = "full_attention";
+inline constexpr std::string_view kSlidingAttention = "sliding_attention";
+inline constexpr std::string_view kLinearAttention = "linear_attention";
+
 enum class Null { kRefused, kMeansAbsent };
 
 // Keys that may stand in a config although nothing reads them, by their path: "rope_scaling.foo".

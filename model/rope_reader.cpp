@@ -37,9 +37,10 @@ constexpr std::array<InertKey, 15> kOtherTypes = {{
     {"type"},
 }};
 
-Kind read_type(ConfigReader& dict) {
+Kind read_type(ConfigReader& dict, const RopeDefaults& defaults) {
   const char* key = dict.present("rope_type") ? "rope_type" : "type";
   const std::string name = dict.text(key, "default");
+  if (defaults.yarn_is_longrope && (name == "su" || name == "yarn")) return Kind::kLongRope;
   std::string known;
   for (const auto& [text, kind] : kTypes) {
     if (text == name) return kind;
@@ -96,9 +97,9 @@ double read_yarn(ConfigReader& dict, const Context& context, RopeScaling& scalin
   scaling.factor = dict.positive("factor", ratio, Null::kMeansAbsent);
   const double mscale = read_or(dict, "mscale", 0.0);
   const double all_dim = read_or(dict, "mscale_all_dim", 0.0);
-  const double usual = mscale != 0.0 && all_dim != 0.0
-                           ? yarn_mscale(scaling.factor, mscale) / yarn_mscale(scaling.factor, all_dim)
-                           : yarn_mscale(scaling.factor, 1.0);
+  const double usual = mscale != 0.0 && all_dim != 0.0 ? yarn_mscale(scaling.factor, mscale) /
+                                                             yarn_mscale(scaling.factor, all_dim)
+                                                       : yarn_mscale(scaling.factor, 1.0);
   return dict.positive("attention_factor", usual, Null::kMeansAbsent);
 }
 
@@ -128,10 +129,21 @@ double read_longrope(ConfigReader& dict, const Context& context, int rotary_dim,
   return dict.positive("attention_factor", usual, Null::kMeansAbsent);
 }
 
+// NTK-aware scaling by a fixed alpha (hunyuan): another theta, whatever the length.
+bool read_static_ntk(ConfigReader& dict, RopeSpec& rope) {
+  const double alpha = dict.positive("alpha", 0.0, Null::kMeansAbsent);
+  if (alpha == 0.0) return false;
+  const double d = rope.rotary_dim;
+  rope.theta *= std::pow(alpha, d / (d - 2.0));
+  rope.scaling.kind = Kind::kDefault;
+  return true;
+}
+
 // Reads what the rope type needs into `rope`, whose rotary_dim is set.
-void read_scaling(ConfigReader& dict, const Context& context, RopeSpec& rope) {
+void read_scaling(ConfigReader& dict, const Context& context, const RopeDefaults& defaults,
+                  RopeSpec& rope) {
   RopeScaling& scaling = rope.scaling;
-  scaling.kind = read_type(dict);
+  scaling.kind = read_type(dict, defaults);
   switch (scaling.kind) {
     case Kind::kDefault:
       return;
@@ -139,12 +151,13 @@ void read_scaling(ConfigReader& dict, const Context& context, RopeSpec& rope) {
       scaling.factor = required(dict, "factor");
       return;
     case Kind::kDynamic:
-      scaling.factor = required(dict, "factor");
-      scaling.max_position_embeddings = context.max_position_embeddings;
       if (rope.rotary_dim == 2) {
         dict.refuse("rope_type", "is dynamic with 2 rotated dimensions",
                     "its exponent d / (d - 2) needs more");
       }
+      if (defaults.static_ntk && read_static_ntk(dict, rope)) return;
+      scaling.factor = required(dict, "factor");
+      scaling.max_position_embeddings = context.max_position_embeddings;
       return;
     case Kind::kLlama3:
       scaling.factor = required(dict, "factor");
@@ -189,7 +202,7 @@ RopeSpec read_dict(const ConfigReader& config, ConfigReader dict, const RopeDefa
   RopeSpec rope{.pairs = defaults.pairs, .rounding = defaults.rounding};
   rope.theta = dict.positive("rope_theta", defaults.theta);
   rope.rotary_dim = read_rotary_dim(config, dict, defaults, head_dim);
-  read_scaling(dict, context, rope);
+  read_scaling(dict, context, defaults, rope);
   for (const std::string_view key : defaults.own_keys) dict.touch(key);
   dict.finish({}, kOtherTypes);
   return rope;
@@ -197,32 +210,52 @@ RopeSpec read_dict(const ConfigReader& config, ConfigReader dict, const RopeDefa
 
 }  // namespace
 
+base::Json rope_dict(ConfigReader& config, const RopeDefaults& defaults) {
+  config.touch("rope_scaling");
+  config.touch("rope_parameters");
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    // An empty dict counts as absent, as it does in Python.
+    if (config.has(key) && !config.object(key).json().empty()) return config.object(key).json();
+  }
+  return base::Json::parse(defaults.absent_dict != nullptr ? defaults.absent_dict : "{}");
+}
+
 RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_dim,
                    int64_t max_position_embeddings) {
   RopeDefaults here = defaults;
   here.theta = config.positive("rope_theta", defaults.theta);
   const double partial = read_partial(config, defaults);
   if (defaults.partial_rotary_factor) here.partial_rotary_factor = partial;
-  const Context context{static_cast<double>(max_position_embeddings),
-                        config.positive("original_max_position_embeddings", 0.0,
-                                        Null::kMeansAbsent)};
-  config.touch("rope_scaling");
-  config.touch("rope_parameters");
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    // An empty dict counts as absent, as it does in Python.
-    if (config.has(key) && !config.object(key).json().empty()) {
-      return read_dict(config, config.object(key), here, head_dim, context);
-    }
-  }
-  const base::Json absent = base::Json::parse(
-      defaults.absent_dict != nullptr ? defaults.absent_dict : "{}");
-  return read_dict(config, config.object("rope_parameters", absent), here, head_dim, context);
+  const Context context{
+      static_cast<double>(max_position_embeddings),
+      config.positive("original_max_position_embeddings", defaults.original_max_position_embeddings,
+                      Null::kMeansAbsent)};
+  const base::Json dict = rope_dict(config, defaults);
+  const char* key = config.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
+  return read_dict(config, config.object(key, dict), here, head_dim, context);
 }
 
-RopeSpec read_rope_entry(const ConfigReader& config, ConfigReader dict,
+RopeSpec read_layer_rope(ConfigReader& config, std::string_view layer_type, bool scaled,
                          const RopeDefaults& defaults, int head_dim,
                          int64_t max_position_embeddings) {
-  return read_dict(config, std::move(dict), defaults, head_dim,
+  base::Json entry = base::Json::object();
+  const char* key = "rope_parameters";
+  config.touch("rope_parameters");
+  config.touch("rope_scaling");
+  if (config.has("rope_parameters")) {
+    ConfigReader nested = config.object("rope_parameters");
+    for (const std::string_view type : {kFullAttention, kSlidingAttention}) nested.touch(type);
+    if (nested.has(layer_type)) entry = nested.object(layer_type).json();
+    // transformers looks for it beside the types, not inside them.
+    if (entry.is_object()) entry.erase("truncate");
+    if (nested.has("truncate")) entry["truncate"] = nested.flag("truncate", true);
+    nested.finish({}, {});
+  }
+  if (scaled && config.has("rope_scaling")) {
+    entry.update(config.object("rope_scaling").json());
+    key = "rope_scaling";
+  }
+  return read_dict(config, config.object(key, entry), defaults, head_dim,
                    {static_cast<double>(max_position_embeddings), 0.0});
 }
 

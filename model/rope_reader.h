@@ -23,6 +23,10 @@ struct RopeDefaults {
   const char* absent_dict = nullptr;
   // Keys that the family reads in the dict besides; the reader leaves them to it.
   std::vector<std::string_view> own_keys;
+  // Class default of the top-level key, which goes before the dict's; 0: none.
+  double original_max_position_embeddings = 0.0;
+  bool yarn_is_longrope = false;  // "su" and "yarn" are older names of longrope (phi3)
+  bool static_ntk = false;        // a dynamic rope with `alpha` stretches theta once (hunyuan)
   // Class default; none: the family rotates whole heads, and another factor is refused.
   std::optional<double> partial_rotary_factor;
 };
@@ -31,9 +35,13 @@ struct RopeDefaults {
 RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_dim,
                    int64_t max_position_embeddings);
 
-// One entry of a `rope_parameters` that is nested by layer type, or the `rope_scaling` that stands
-// for it. Reads and finishes `dict`; `config` is the reader of the whole file.
-RopeSpec read_rope_entry(const ConfigReader& config, ConfigReader dict,
+// The dict that read_rope reads: `rope_scaling`, `rope_parameters`, or what stands for an absent
+// one.
+base::Json rope_dict(ConfigReader& config, const RopeDefaults& defaults);
+
+// The rope of one layer type where types have their own: `rope_parameters` nested by type, else the
+// older flat keys, of which `rope_scaling` concerns the types with `scaled` alone.
+RopeSpec read_layer_rope(ConfigReader& config, std::string_view layer_type, bool scaled,
                          const RopeDefaults& defaults, int head_dim,
                          int64_t max_position_embeddings);
 

@@ -23,13 +23,12 @@ std::string_view to_text(RopeScaling::Kind kind) {
 }
 
 std::string_view to_text(RopePairs pairs) {
-  return name_of(pairs, std::array<std::string_view, 3>{"halves", "interleaved",
-                                                        "interleaved_to_halves"});
+  return name_of(pairs,
+                 std::array<std::string_view, 3>{"halves", "interleaved", "interleaved_to_halves"});
 }
 
 std::string_view to_text(RopeRounding rounding) {
-  return name_of(rounding,
-                 std::array<std::string_view, 3>{"every_step", "table_only", "output"});
+  return name_of(rounding, std::array<std::string_view, 3>{"every_step", "table_only", "output"});
 }
 
 std::string_view to_text(Activation activation) {

@@ -97,8 +97,8 @@ struct AttentionSpec {
   double soft_cap = 0.0;   // c tanh(s / c) on the scaled scores; 0: none
   bool qkv_bias = false;
   bool o_bias = false;
-  bool sinks = false;         // a learned logit per head joins every softmax and is dropped after it
-  double qkv_clip = 0.0;      // clamps q, k, v before the rope; 0: none
+  bool sinks = false;     // a learned logit per head joins every softmax and is dropped after it
+  double qkv_clip = 0.0;  // clamps q, k, v before the rope; 0: none
   bool key_value_conv = false;  // a causal convolution over k and v, two taps per head, before all
   std::optional<QkNormSpec> qk_norm;
   std::optional<RopeSpec> rope;  // none: no positional encoding in this layer
@@ -129,7 +129,7 @@ struct GatedDeltaNetSpec {
   int value_dim = 0;
   int conv_kernel = 4;
   double query_scale = 1.0;  // on q at unit length: key_dim^-0.5
-  NormSpec output_norm;  // gated by silu(z)
+  NormSpec output_norm;      // gated by silu(z)
 };
 
 using MixerSpec = std::variant<AttentionSpec, LatentAttentionSpec, GatedDeltaNetSpec>;
@@ -141,8 +141,8 @@ enum class Activation : uint8_t {
   kRelu,
   kRelu2,
   kSigmoid,
-  kXielu,        // with four scalar weights (arXiv 2411.13010)
-  kClampedGlu,   // gpt_oss: gate sigmoid(alpha gate) (up + 1), both clamped
+  kXielu,       // with four scalar weights (arXiv 2411.13010)
+  kClampedGlu,  // gpt_oss: gate sigmoid(alpha gate) (up + 1), both clamped
 };
 
 // down(act(gate) * up), or down(act(up)) without a gate.
@@ -166,8 +166,8 @@ struct RouterSpec {
   bool correction_bias = false;  // on the scores, for the choice alone
   int num_groups = 1;            // the choice is among the experts of the best groups
   int top_groups = 1;
-  bool normalize = true;  // divide the chosen weights by their sum
-  double scaling = 1.0;   // on the weights
+  bool normalize = true;         // divide the chosen weights by their sum
+  double scaling = 1.0;          // on the weights
   bool weights_rounded = false;  // to the model's dtype, before they multiply
   bool in_float32 = false;       // the projection too
 

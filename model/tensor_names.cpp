@@ -92,9 +92,8 @@ class LayOut {
       return std::vector<int64_t>(w.shape.begin() + (spread ? 1 : 0), w.shape.end());
     };
     std::vector<int64_t> shape = own_shape(weight);
-    const Placement part = found.rule->columns
-                               ? in_columns(weight.id, found, shape)
-                               : in_rows(weight, found, own_shape, shape);
+    const Placement part = found.rule->columns ? in_columns(weight.id, found, shape)
+                                               : in_rows(weight, found, own_shape, shape);
     if (found.rule->axes) {
       std::vector<int64_t> stored;
       for (const int axis : *found.rule->axes) {
@@ -131,8 +130,7 @@ class LayOut {
   }
 
   // A stack of [out, in] or of [out], stored as [in, roles * out] or [roles * out].
-  static Placement in_columns(const WeightId& id, const Match& found,
-                              std::vector<int64_t>& shape) {
+  static Placement in_columns(const WeightId& id, const Match& found, std::vector<int64_t>& shape) {
     const auto& roles = found.rule->roles;
     const auto turns = static_cast<int64_t>(roles.size());
     const auto turn = std::find_if(roles.begin(), roles.end(), [&](const std::string& stem) {
@@ -176,21 +174,27 @@ int64_t WeightDeclaration::elements() const {
   return product(shape);
 }
 
-NameTable& NameTable::name(std::string_view role, std::string_view tensor) {
+NameTable& NameTable::drop(std::string_view role) {
   std::erase_if(rules_, [&](const TensorRule& rule) {
     return rule.roles.size() == 1 && rule.roles.front() == role;
   });
-  return pack(tensor, {std::string(role)});
+  return *this;
 }
 
-NameTable& NameTable::name(std::string_view role, std::string_view tensor,
-                           std::vector<int> axes) {
+NameTable& NameTable::name(std::string_view role, std::string_view tensor) {
+  return drop(role).pack(tensor, {std::string(role)});
+}
+
+NameTable& NameTable::name(std::string_view role, std::string_view tensor, std::vector<int> axes) {
   name(role, tensor);
   rules_.back().axes = std::move(axes);
   return *this;
 }
 
 NameTable& NameTable::pack(std::string_view tensor, std::vector<std::string> roles, int groups) {
+  if (roles.size() > 1) {
+    for (const std::string& role : roles) drop(role);
+  }
   rules_.push_back({.tensor = std::string(tensor), .roles = std::move(roles), .groups = groups});
   return *this;
 }
@@ -198,6 +202,15 @@ NameTable& NameTable::pack(std::string_view tensor, std::vector<std::string> rol
 NameTable& NameTable::pack_columns(std::string_view tensor, std::vector<std::string> roles) {
   pack(tensor, std::move(roles));
   rules_.back().columns = true;
+  return *this;
+}
+
+NameTable& NameTable::replace_prefix(std::string_view from, std::string_view to) {
+  const auto replace = [&](std::string& text) {
+    if (text.starts_with(from)) text.replace(0, from.size(), to);
+  };
+  for (TensorRule& rule : rules_) replace(rule.tensor);
+  for (IgnoreRule& rule : ignored_) replace(rule.pattern);
   return *this;
 }
 

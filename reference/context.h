@@ -21,9 +21,9 @@ struct Sequence {
 
   size_t rows() const { return tokens.size(); }
   double length() const {
-    return static_cast<double>(
-        total_positions > 0 ? total_positions
-                            : first_position + static_cast<int64_t>(tokens.size()));
+    return static_cast<double>(total_positions > 0
+                                   ? total_positions
+                                   : first_position + static_cast<int64_t>(tokens.size()));
   }
 };
 
@@ -47,6 +47,18 @@ void for_sequences(const Context& context, Visit&& visit) {
   for (const Sequence& sequence : context.sequences) {
     visit(sequence, first);
     first += sequence.rows();
+  }
+}
+
+// Calls visit(first row, rows of a sequence, sequences) for each group of replicas, which stand one
+// under another; a sequence without replicas is a group by itself.
+template <class Visit>
+void for_replicas(const Context& context, Visit&& visit) {
+  size_t first = 0;
+  for (size_t i = 0; i < context.sequences.size(); i += context.replicas) {
+    const size_t rows = context.sequences[i].rows();
+    visit(first, rows, context.replicas);
+    first += context.replicas * rows;
   }
 }
 

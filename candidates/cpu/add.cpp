@@ -9,12 +9,19 @@
 HWY_BEFORE_NAMESPACE();
 namespace plumb::candidates::cpu::HWY_NAMESPACE {
 
-Ran add(const Context& context) {
+Ran add(const graph::Add& op, const Context& context) {
   for_elements(context, [&](size_t begin, size_t count) HWY_ATTR {
-    map(
-        F(), count, context.out[0].data + begin,
-        [](auto stream, auto branch) HWY_ATTR { return hn::Add(stream, branch); },
-        context.in[0].data + begin, context.in[1].data + begin);
+    const float* const stream = context.in[0].data + begin;
+    const float* const branch = context.in[1].data + begin;
+    float* const y = context.out[0].data + begin;
+    if (op.multiplier == 1.0) {
+      map(
+          F(), count, y, [](auto s, auto b) HWY_ATTR { return hn::Add(s, b); }, stream, branch);
+    } else {
+      const auto m = hn::Set(D(), op.multiplier);
+      map64(
+          count, y, [&](auto s, auto b) HWY_ATTR { return hn::MulAdd(m, b, s); }, stream, branch);
+    }
   });
   return {"elements", target_name()};
 }
@@ -27,8 +34,8 @@ namespace plumb::candidates::cpu {
 
 HWY_EXPORT(add);
 
-Ran compute(const graph::Add&, const Context& context) {
-  return HWY_DYNAMIC_DISPATCH(add)(context);
+Ran compute(const graph::Add& op, const Context& context) {
+  return HWY_DYNAMIC_DISPATCH(add)(op, context);
 }
 
 }  // namespace plumb::candidates::cpu

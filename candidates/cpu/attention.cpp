@@ -7,6 +7,8 @@
 // is never multiplied by zero: a NaN there stays where it is.
 #include <cblas.h>
 
+#include <cmath>
+
 #include "candidates/cpu/head_view.h"
 #include "candidates/cpu/kernels.h"
 
@@ -37,27 +39,19 @@ HWY_INLINE hn::Vec<D> scaled_and_capped(const graph::Attention& op, hn::Vec<D> x
   return op.soft_cap > 0.0 ? Capped{op.soft_cap}(scaled) : scaled;
 }
 
-HWY_INLINE double sum(const float* s, size_t n) {
-  const size_t lanes = hn::Lanes(D());
-  auto sums = hn::Zero(D());
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    sums = hn::Add(sums, hn::PromoteTo(D(), hn::LoadU(HalfF(), s + i)));
-  }
-  double total = hn::GetLane(hn::SumOfLanes(D(), sums));
-  for (; i < n; ++i) total += static_cast<double>(s[i]);
-  return total;
-}
-
 // s[i] = exp(z[i] - max z), z the scaled and capped scores, rounded once; returns their sum. A NaN
-// among the scores makes the sum one.
-HWY_INLINE double exponentiate(const graph::Attention& op, float* s, size_t n) {
+// among the scores makes the sum one. A sink is one more z, which takes its share of the sum.
+HWY_INLINE double exponentiate(const graph::Attention& op, const float* sink, float* s, size_t n) {
   const auto most = hn::Set(D(), static_cast<double>(largest(s, n)));
-  const auto shift = scaled_and_capped(op, most);
+  double shift = hn::GetLane(scaled_and_capped(op, most));
+  if (sink != nullptr) shift = std::max(shift, static_cast<double>(*sink));
+  const auto down = hn::Set(D(), shift);
   const auto shifted = [&](auto x)
-                           HWY_ATTR { return exp64(hn::Sub(scaled_and_capped(op, x), shift)); };
+                           HWY_ATTR { return exp64(hn::Sub(scaled_and_capped(op, x), down)); };
   map64(n, s, shifted, s);
-  return sum(s, n);
+  const double sum = sum64(
+      n, [](auto p) HWY_ATTR { return p; }, s);
+  return sink == nullptr ? sum : sum + std::exp(static_cast<double>(*sink) - shift);
 }
 
 // out[i] += sum_s p[s] v[s * stride + i], i < dim, kVectors vectors of it at a time.
@@ -93,8 +87,8 @@ HWY_INLINE void mix(const float* p, const float* v, size_t stride, size_t count,
 HWY_INLINE void mix_range(const HeadView& view, size_t t, Range range, const float* p,
                           size_t numbered) {
   view.for_keys(range, [&](const KeyStretch& keys) HWY_ATTR {
-    mix(p + (keys.range.begin - numbered), keys.v, keys.stride, keys.range.size(), view.output(t),
-        view.dim());
+    mix(p + (keys.range.begin - numbered), keys.v, keys.v_stride, keys.range.size(), view.output(t),
+        view.value_dim());
   });
 }
 
@@ -109,13 +103,13 @@ void attend_row(const HeadView& view, size_t t, float* scores) {
   view.for_keys(range, [&](const KeyStretch& keys) HWY_ATTR {
     float* const out = scores + (keys.range.begin - range.begin);
     for (size_t s = 0; s < keys.range.size(); ++s) {
-      out[s] = static_cast<float>(dot64(view.query(t), keys.k + s * keys.stride, view.dim()));
+      out[s] = static_cast<float>(dot64(view.query(t), keys.k + s * keys.k_stride, view.key_dim()));
     }
   });
-  const double total = exponentiate(view.op, scores, range.size());
-  std::fill_n(view.output(t), view.dim(), 0.0f);
+  const double total = exponentiate(view.op, view.sink, scores, range.size());
+  std::fill_n(view.output(t), view.value_dim(), 0.0f);
   mix_range(view, t, range, scores, range.begin);
-  divide(view.output(t), view.dim(), total);
+  divide(view.output(t), view.value_dim(), total);
 }
 
 // Rows [rows.begin, rows.end), whose scores with the keys `all` that any of them sees stand in
@@ -126,25 +120,25 @@ void attend_block(const HeadView& view, Range rows, Range all, float* scores) {
   for (size_t t = rows.begin; t < rows.end; ++t) {
     const Range range = view.visible(t);
     float* const row = scores + (t - rows.begin) * width + (range.begin - all.begin);
-    totals[t - rows.begin] = exponentiate(view.op, row, range.size());
-    std::fill_n(view.output(t), view.dim(), 0.0f);
+    totals[t - rows.begin] = exponentiate(view.op, view.sink, row, range.size());
+    std::fill_n(view.output(t), view.value_dim(), 0.0f);
   }
   // The keys that every row sees by sgemm; the edges, which differ from row to row, row by row.
   const size_t begin = view.visible(rows.end - 1).begin;
   const Range common{begin, std::max(begin, view.visible(rows.begin).end)};
   view.for_keys(common, [&](const KeyStretch& keys) {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<blasint>(rows.size()),
-                static_cast<blasint>(view.dim()), static_cast<blasint>(keys.range.size()), 1.0f,
-                scores + (keys.range.begin - all.begin), static_cast<blasint>(width), keys.v,
-                static_cast<blasint>(keys.stride), 1.0f, view.output(rows.begin),
-                static_cast<blasint>(view.q_stride));
+                static_cast<blasint>(view.value_dim()), static_cast<blasint>(keys.range.size()),
+                1.0f, scores + (keys.range.begin - all.begin), static_cast<blasint>(width), keys.v,
+                static_cast<blasint>(keys.v_stride), 1.0f, view.output(rows.begin),
+                static_cast<blasint>(view.out_stride));
   });
   for (size_t t = rows.begin; t < rows.end; ++t) {
     const Range range = view.visible(t);
     const float* const row = scores + (t - rows.begin) * width;
     mix_range(view, t, {range.begin, std::min(range.end, common.begin)}, row, all.begin);
     mix_range(view, t, {std::max(range.begin, common.end), range.end}, row, all.begin);
-    divide(view.output(t), view.dim(), totals[t - rows.begin]);
+    divide(view.output(t), view.value_dim(), totals[t - rows.begin]);
   }
 }
 
@@ -179,7 +173,7 @@ void widen_rows(const float* from, size_t stride, size_t rows, size_t dim, doubl
 
 // The scores of rows [rows.begin, rows.end) with the keys `all`, by dgemm, rounded to float32.
 void score_block(const HeadView& view, Range rows, Range all, double* tile, float* scores) {
-  const size_t dim = view.dim();
+  const size_t dim = view.key_dim();
   double* const q = tile;
   double* const k = q + kRowBlock * dim;
   double* const sums = k + kKeyBlock * dim;
@@ -187,7 +181,7 @@ void score_block(const HeadView& view, Range rows, Range all, double* tile, floa
   view.for_keys(all, [&](const KeyStretch& keys) {
     for (size_t s = 0; s < keys.range.size(); s += kKeyBlock) {
       const size_t count = std::min(kKeyBlock, keys.range.size() - s);
-      widen_rows(keys.k + s * keys.stride, keys.stride, count, dim, k);
+      widen_rows(keys.k + s * keys.k_stride, keys.k_stride, count, dim, k);
       cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(rows.size()),
                   static_cast<blasint>(count), static_cast<blasint>(dim), 1.0, q,
                   static_cast<blasint>(dim), k, static_cast<blasint>(dim), 0.0, sums,
@@ -216,7 +210,7 @@ void attend(const graph::Attention& op, const Context& context, const Sequence& 
     const HeadView view = head_view(op, context, sequence, first_row, piece % heads);
     const size_t begin = (blocks - 1 - piece / heads) * block;
     float* const scratch = context.scratch.of_worker(worker);
-    float* const scores = scratch + tile_floats(view.dim());
+    float* const scores = scratch + tile_floats(view.key_dim());
     if (is_few(sequence)) return HWY_DYNAMIC_DISPATCH(attend_row)(view, begin, scores);
     const Range range{begin, std::min(rows, begin + block)};
     const Range all{view.visible(range.begin).begin, view.visible(range.end - 1).end};
@@ -228,13 +222,11 @@ void attend(const graph::Attention& op, const Context& context, const Sequence& 
 }  // namespace
 
 Ran compute(const graph::Attention& op, const Context& context) {
-  size_t first_row = 0;
-  for (const Sequence& sequence : context.sequences) {
+  for_sequences(context, [&](const Sequence& sequence, size_t first_row) {
     attend(op, context, sequence, first_row);
     std::get<KvCache>(sequence.session->state(*context.step.slot))
         .append(context.in[1].row(first_row), context.in[2].row(first_row), sequence.rows());
-    first_row += sequence.rows();
-  }
+  });
   const bool few = std::all_of(context.sequences.begin(), context.sequences.end(), is_few);
   return {few ? "rows" : "blocks of rows and gemm", HWY_DYNAMIC_DISPATCH(attention_target)()};
 }
@@ -244,9 +236,9 @@ ScratchSize scratch_for(const graph::Attention& op, const Step&) {
           .per_worker_and_position = kRowBlock};
 }
 
-std::optional<State> initial_state(const graph::Attention& op) {
+std::optional<State> initial_state(const graph::Attention& op, const Step&) {
   return KvCache(static_cast<size_t>(op.kv_heads), static_cast<size_t>(op.head_dim),
-                 static_cast<size_t>(op.window));
+                 static_cast<size_t>(op.value_dim), static_cast<size_t>(op.window));
 }
 
 }  // namespace plumb::candidates::cpu

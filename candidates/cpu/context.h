@@ -46,6 +46,21 @@ struct Context {
   size_t rows() const { return out[0].rows; }
 };
 
+// Calls visit(sequence, first row) for each sequence.
+template <class Visit>
+void for_sequences(const Context& context, Visit&& visit) {
+  size_t first = 0;
+  for (const Sequence& sequence : context.sequences) {
+    visit(sequence, first);
+    first += sequence.rows();
+  }
+}
+
+// The values of part g of a row: those as wide as one part are shared by all, as none are.
+inline std::span<const float> part_of(std::span<const float> values, size_t g, size_t width) {
+  return values.size() <= width ? values : values.subspan(g * width, width);
+}
+
 // Floats of a piece of work on rows or elements: enough to be worth a thread's while.
 inline constexpr size_t kFloatsOfAPiece = size_t{1} << 14;
 

@@ -45,7 +45,7 @@ std::optional<trace::Greedy> CpuEngine::run(const trace::Prompt& prompt,
 }
 
 Rows CpuEngine::next(Session& session, const std::vector<int64_t>& sequence) {
-  if (!plan_.depends_on_length()) {
+  if (!graph::depends_on_length(plan_.graph())) {
     return forward_.decode(session, sequence.back(), session.position());
   }
   session.reset();

@@ -82,19 +82,33 @@ struct Parts {
   float* answer;
 };
 
-// y = x W^T of every expert that has places, W its part of `weight`.
-void add_products(std::vector<Product>& products, const Grouping& g, const Weight& weight,
-                  size_t columns, const float* x, float* y) {
+// y = x W^T (+ b) of every expert that has places, W and b its parts of weight number `index` and
+// of its bias, three numbers on.
+void add_products(std::vector<Product>& products, const Grouping& g, const Context& context,
+                  size_t index, size_t columns, const float* x, float* y) {
+  const Weight& weight = context.weight(index);
+  const float* const bias =
+      context.has_weight(index + 3) ? context.weight(index + 3).values().data() : nullptr;
   for (size_t e = 0; e + 1 < g.begin.size(); ++e) {
     const size_t places = g.begin[e + 1] - g.begin[e];
     if (places == 0) continue;
     products.push_back({.weight = &weight,
                         .first = e * columns,
                         .columns = columns,
+                        .bias = bias == nullptr ? nullptr : bias + e * columns,
                         .x = x + g.begin[e] * weight.columns(),
                         .rows = places,
                         .y = y + g.begin[e] * columns,
                         .y_stride = columns});
+  }
+}
+
+// act(gate) * up, into `gate`
+void combine(const graph::Experts& op, float* gate_values, const float* up, size_t n) {
+  if (op.activation == model::Activation::kClampedGlu) {
+    clamped_glu(op.glu_limit, op.glu_alpha, gate_values, up, gate_values, n);
+  } else {
+    gate(op.activation, gate_values, up, gate_values, n);
   }
 }
 
@@ -111,14 +125,14 @@ Ran compute(const graph::Experts& op, const Context& context) {
     std::copy_n(x.row(g.row[place]), x.width, parts.x + place * x.width);
   }
   std::vector<Product> products;
-  add_products(products, g, context.weight(0), inner, parts.x, parts.gate);
-  add_products(products, g, context.weight(1), inner, parts.x, parts.up);
+  add_products(products, g, context, 0, inner, parts.x, parts.gate);
+  add_products(products, g, context, 1, inner, parts.x, parts.up);
   multiply(products, context.threads, context.scratch);
   context.threads.for_ranges(places * inner, kFloatsOfAPiece, [&](size_t begin, size_t end) {
-    gate(op.activation, parts.gate + begin, parts.up + begin, parts.gate + begin, end - begin);
+    combine(op, parts.gate + begin, parts.up + begin, end - begin);
   });
   products.clear();
-  add_products(products, g, context.weight(2), x.width, parts.gate, parts.answer);
+  add_products(products, g, context, 2, x.width, parts.gate, parts.answer);
   const Ran ran = multiply(products, context.threads, context.scratch);
   for_rows(context, [&](size_t begin, size_t end) {
     const size_t chosen = context.in[1].width;
@@ -136,7 +150,9 @@ Ran compute(const graph::Experts& op, const Context& context) {
 
 ScratchSize scratch_for(const graph::Experts& op, const Step& step) {
   size_t panel = 0;
-  for (const Weight* weight : step.weights) panel = std::max(panel, product_scratch(*weight));
+  for (size_t i = 0; i < matrices_of(op); ++i) {
+    panel = std::max(panel, product_scratch(*step.weights[i]));
+  }
   const size_t chosen = step.in[1].width;
   const size_t inner = static_cast<size_t>(op.intermediate_size);
   return {.per_row = chosen * 2 * (step.in[0].width + inner), .per_worker = panel};

@@ -6,42 +6,37 @@
 #define HWY_TARGET_INCLUDE "candidates/cpu/gated_activation.cpp"
 #include "hwy/foreach_target.h"
 // After foreach_target.h, as Highway asks.
-#include "candidates/cpu/math-inl.h"
+#include "candidates/cpu/activation-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace plumb::candidates::cpu::HWY_NAMESPACE {
 
-template <class Activation>
-void gate_by(const Activation& act, const float* gate, const float* up, float* y, size_t n) {
-  map64(
-      n, y, [&](auto g, auto u) HWY_ATTR { return hn::Mul(act(g), u); }, gate, up);
+void gate_by(model::Activation activation, const float* gate, const float* up, float* y, size_t n) {
+  with_activation(activation, [&](const auto& act) HWY_ATTR {
+    map64(
+        n, y, [&](auto g, auto u) HWY_ATTR { return hn::Mul(act(g), u); }, gate, up);
+  });
 }
 
-const char* gate_target() {
+// Comparisons that a NaN fails: it stays one.
+HWY_INLINE hn::Vec<D> at_most(hn::Vec<D> x, hn::Vec<D> limit) {
+  return hn::IfThenElse(hn::Gt(x, limit), limit, x);
+}
+
+void glu_by(double limit, double alpha, const float* gate, const float* up, float* y, size_t n) {
+  const auto most = hn::Set(D(), limit);
+  const auto sharpness = hn::Set(D(), alpha);
+  const auto glu = [&](auto g, auto u) HWY_ATTR {
+    g = at_most(g, most);
+    u = hn::Neg(at_most(hn::Neg(at_most(u, most)), most));
+    const auto open = hn::Mul(g, Sigmoid()(hn::Mul(sharpness, g)));
+    return hn::Mul(open, hn::Add(u, hn::Set(D(), 1.0)));
+  };
+  map64(n, y, glu, gate, up);
+}
+
+const char* target() {
   return target_name();
-}
-
-void gate(model::Activation activation, const float* gate, const float* up, float* y, size_t n) {
-  using model::Activation;
-  switch (activation) {
-    case Activation::kSilu:
-      gate_by(Silu(), gate, up, y, n);
-      break;
-    case Activation::kGelu:
-      gate_by(Gelu(), gate, up, y, n);
-      break;
-    case Activation::kGeluTanh:
-      gate_by(GeluTanh(), gate, up, y, n);
-      break;
-    case Activation::kRelu:
-      gate_by(Relu(), gate, up, y, n);
-      break;
-    case Activation::kRelu2:
-      gate_by(Relu2(), gate, up, y, n);
-      break;
-    default:
-      HWY_ABORT("no kernel of this activation yet");
-  }
 }
 
 }  // namespace plumb::candidates::cpu::HWY_NAMESPACE
@@ -50,11 +45,21 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace plumb::candidates::cpu {
 
-HWY_EXPORT(gate);
-HWY_EXPORT(gate_target);
+HWY_EXPORT(gate_by);
+HWY_EXPORT(glu_by);
+HWY_EXPORT(target);
 
 void gate(model::Activation activation, const float* gate, const float* up, float* y, size_t n) {
-  HWY_DYNAMIC_DISPATCH(gate)(activation, gate, up, y, n);
+  HWY_DYNAMIC_DISPATCH(gate_by)(activation, gate, up, y, n);
+}
+
+void clamped_glu(double limit, double alpha, const float* gate, const float* up, float* y,
+                 size_t n) {
+  HWY_DYNAMIC_DISPATCH(glu_by)(limit, alpha, gate, up, y, n);
+}
+
+const char* gate_target() {
+  return HWY_DYNAMIC_DISPATCH(target)();
 }
 
 Ran compute(const graph::GatedActivation& op, const Context& context) {
@@ -62,7 +67,7 @@ Ran compute(const graph::GatedActivation& op, const Context& context) {
     gate(op.activation, context.in[0].data + begin, context.in[1].data + begin,
          context.out[0].data + begin, count);
   });
-  return {"elements", HWY_DYNAMIC_DISPATCH(gate_target)()};
+  return {"elements", gate_target()};
 }
 
 }  // namespace plumb::candidates::cpu

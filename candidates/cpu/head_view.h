@@ -19,12 +19,13 @@ struct Range {
   size_t size() const { return end > begin ? end - begin : 0; }
 };
 
-// Consecutive keys and values in memory, those numbered [range.begin, range.end); rows are `stride`
-// floats apart.
+// Consecutive keys and values in memory, those numbered [range.begin, range.end); the strides are
+// the distances of their rows, in floats.
 struct KeyStretch {
   const float* k;
   const float* v;
-  size_t stride;
+  size_t k_stride;
+  size_t v_stride;
   Range range;
 };
 
@@ -33,13 +34,16 @@ struct HeadView {
   const graph::Attention& op;
   const float* q;  // of the sequence's first row
   float* out;
-  size_t q_stride;                      // of q and out
+  size_t q_stride;
+  size_t out_stride;
+  const float* sink;                    // the head's, or null
   size_t kept;                          // keys in the cache
   std::array<KeyStretch, 3> stretches;  // two of the cache, one of the call
 
-  size_t dim() const { return static_cast<size_t>(op.head_dim); }
+  size_t key_dim() const { return static_cast<size_t>(op.head_dim); }
+  size_t value_dim() const { return static_cast<size_t>(op.value_dim); }
   const float* query(size_t t) const { return q + t * q_stride; }
-  float* output(size_t t) const { return out + t * q_stride; }
+  float* output(size_t t) const { return out + t * out_stride; }
 
   // The keys that row t of the call sees.
   Range visible(size_t t) const {
@@ -54,8 +58,9 @@ struct HeadView {
     for (const KeyStretch& s : stretches) {
       const Range part{std::max(range.begin, s.range.begin), std::min(range.end, s.range.end)};
       if (part.size() == 0) continue;
-      const size_t skipped = (part.begin - s.range.begin) * s.stride;
-      body(KeyStretch{s.k + skipped, s.v + skipped, s.stride, part});
+      const size_t skipped = part.begin - s.range.begin;
+      body(KeyStretch{s.k + skipped * s.k_stride, s.v + skipped * s.v_stride, s.k_stride,
+                      s.v_stride, part});
     }
   }
 };

@@ -8,12 +8,13 @@
 
 namespace plumb::candidates::cpu {
 
-// float32, laid out [kv heads, slots, head_dim], keys after their rotation. The slots grow by
-// doubling. Without a window every position is kept; with one the slots become a ring of `window`,
-// and the p-th position stands in slot p % window. A copy is a snapshot.
+// float32, laid out [kv heads, slots, dim], keys after their rotation; keys and values may differ
+// in their dim. The slots grow by doubling. Without a window every position is kept; with one the
+// slots become a ring of `window`, and the p-th position stands in slot p % window. A copy is a
+// snapshot.
 class KvCache {
  public:
-  KvCache(size_t heads, size_t head_dim, size_t window);
+  KvCache(size_t heads, size_t key_dim, size_t value_dim, size_t window);
 
   // Positions that can be read.
   size_t size() const { return window_ > 0 && seen_ > window_ ? window_ : seen_; }
@@ -23,10 +24,10 @@ class KvCache {
   void clear() { seen_ = 0; }
   // Makes room for this many positions without another allocation.
   void reserve(size_t positions);
-  // Appends rows of k and v, [rows, kv heads * head_dim] each.
+  // Appends rows of k [rows, kv heads * key_dim] and v [rows, kv heads * value_dim].
   void append(const float* k, const float* v, size_t rows);
 
-  // Consecutive positions of one head, head_dim floats each.
+  // Consecutive positions of one head.
   struct Stretch {
     const float* k = nullptr;
     const float* v = nullptr;
@@ -39,7 +40,8 @@ class KvCache {
   Stretch stretch(size_t head, size_t slot, size_t count) const;
 
   size_t heads_;
-  size_t head_dim_;
+  size_t key_dim_;
+  size_t value_dim_;
   size_t window_;
   size_t slots_ = 0;
   size_t seen_ = 0;

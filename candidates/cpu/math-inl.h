@@ -1,4 +1,4 @@
-// exp, tanh and the activation functions in Highway vectors.
+// exp, tanh and their like in Highway vectors.
 //
 // Storage float32; computed in float64 lanes with polynomials good to 2^-39, for ops to round once:
 // an error of half an ulp, as the tests measure. A NaN stays a NaN. Arguments beyond the range of a
@@ -56,15 +56,19 @@ HWY_INLINE hn::Vec<D> exp64(hn::Vec<D> x) {
   return hn::MulAdd(e.scale, e.tail, e.scale);
 }
 
-// (exp(2x) - 1) / (exp(2x) + 1), exp(2x) - 1 without cancellation.
+// exp(x) - 1 without cancellation, x in [-708, 709].
+HWY_INLINE hn::Vec<D> expm1_64(hn::Vec<D> x) {
+  const ExpParts e = exp_parts(x);
+  return hn::MulAdd(e.scale, e.tail, hn::Sub(e.scale, hn::Set(D(), 1.0)));
+}
+
+// (exp(2x) - 1) / (exp(2x) + 1)
 HWY_INLINE hn::Vec<D> tanh64(hn::Vec<D> x) {
   const D d;
-  const auto one = hn::Set(d, 1.0);
   const auto limit = hn::Set(d, 40.0);  // tanh is 1 to the last bit well before
   const auto doubled = hn::Add(x, x);
-  const ExpParts e =
-      exp_parts(hn::IfThenElse(hn::IsNaN(x), x, hn::Clamp(doubled, hn::Neg(limit), limit)));
-  const auto minus_one = hn::MulAdd(e.scale, e.tail, hn::Sub(e.scale, one));
+  const auto minus_one =
+      expm1_64(hn::IfThenElse(hn::IsNaN(x), x, hn::Clamp(doubled, hn::Neg(limit), limit)));
   return hn::Div(minus_one, hn::Add(minus_one, hn::Set(d, 2.0)));
 }
 
@@ -83,46 +87,6 @@ HWY_INLINE hn::Vec<D> upper_tail(hn::Vec<D> a) {
   const auto gauss = exp64(hn::Mul(hn::Mul(a, a), hn::Set(d, -0.5)));
   return hn::Mul(gauss, hn::Mul(t, polynomial(t, kMills)));
 }
-
-struct Silu {
-  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
-    const D d;
-    return hn::Div(x, hn::Add(hn::Set(d, 1.0), exp64(hn::Neg(x))));
-  }
-};
-
-struct Gelu {
-  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
-    const D d;
-    const auto tail = upper_tail(hn::Abs(x));
-    const auto below = hn::Lt(x, hn::Zero(d));
-    return hn::Mul(x, hn::IfThenElse(below, tail, hn::Sub(hn::Set(d, 1.0), tail)));
-  }
-};
-
-// x (1 + tanh u) / 2 = x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3)
-struct GeluTanh {
-  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
-    const D d;
-    const auto cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715), hn::Set(d, 1.0));
-    const auto minus_2u = hn::Mul(hn::Mul(x, cubic), hn::Set(d, -1.5957691216057308));
-    return hn::Div(x, hn::Add(hn::Set(d, 1.0), exp64(minus_2u)));
-  }
-};
-
-struct Relu {
-  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
-    const D d;
-    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Zero(d), x);
-  }
-};
-
-struct Relu2 {
-  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
-    const auto y = Relu()(x);
-    return hn::Mul(y, y);
-  }
-};
 
 // cap tanh(x / cap)
 struct Capped {

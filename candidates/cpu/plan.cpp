@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "candidates/cpu/kernels.h"
-#include "graph/rope_frequencies.h"
 
 namespace plumb::candidates::cpu {
 namespace {
@@ -50,32 +49,44 @@ std::vector<size_t> last_uses(const graph::Graph& graph) {
 }  // namespace
 
 Plan::Plan(const graph::Graph& graph, const model::Weights& weights, base::DType precision,
-           const base::Threads& threads)
+           const base::Threads& threads, Kernel kernel)
     : graph_(graph), precision_(precision) {
-  for (const Op& op : graph_.ops) add_step(op, weights, threads);
+  for (const Op& op : graph_.ops) add_step(op, weights, threads, kernel);
   place_values();
-  for (const Step& step : steps_) {
-    scratch_ = larger(
-        scratch_,
-        std::visit([&](const auto& kind) { return scratch_for(kind, step); }, step.op->kind));
-  }
+  for (Step& step : steps_) prepare(step);
 }
 
-void Plan::add_step(const Op& op, const model::Weights& weights, const base::Threads& threads) {
-  Step step{.op = &op};
+const Weight* Plan::hold(const model::WeightView& view, WeightForm form,
+                         const base::Threads& threads) {
+  const auto held = weights_.find(view.id());
+  if (held != weights_.end()) return &held->second;
+  return &weights_.try_emplace(view.id(), view, form, precision_, threads).first->second;
+}
+
+void Plan::add_step(const Op& op, const model::Weights& weights, const base::Threads& threads,
+                    Kernel kernel) {
+  Step step{.op = &op, .kernel = kernel};
+  const size_t matrices = std::visit([](const auto& kind) { return matrices_of(kind); }, op.kind);
   for (const model::WeightId& id : op.weights) {
-    const auto held = weights_.find(id);
+    const bool is_matrix = step.weights.size() < matrices;
     step.weights.push_back(
-        held != weights_.end()
-            ? &held->second
-            : &weights_.try_emplace(id, weights.at(id), precision_, threads).first->second);
-  }
-  const auto state = std::visit([](const auto& kind) { return initial_state(kind); }, op.kind);
-  if (state) {
-    step.slot = initial_states_.size();
-    initial_states_.push_back(*state);
+        hold(weights.at(id), is_matrix ? WeightForm::kMatrix : WeightForm::kValues, threads));
   }
   steps_.push_back(std::move(step));
+}
+
+// What an op's kernel wants settled once its weights and places are known.
+void Plan::prepare(Step& step) {
+  std::visit(
+      [&](const auto& kind) {
+        step.constants = constants_for(kind, step);
+        scratch_ = larger(scratch_, scratch_for(kind, step));
+        if (const auto state = initial_state(kind, step)) {
+          step.slot = initial_states_.size();
+          initial_states_.push_back(*state);
+        }
+      },
+      step.op->kind);
 }
 
 // A value keeps its place until its last reader has run; no op writes over what it reads. The last
@@ -102,13 +113,6 @@ void Plan::place_values() {
     }
   }
   arena_per_row_ = arena.size();
-}
-
-bool Plan::depends_on_length() const {
-  return std::any_of(graph_.ops.begin(), graph_.ops.end(), [](const Op& op) {
-    const auto* rope = std::get_if<graph::Rope>(&op.kind);
-    return rope != nullptr && graph::depends_on_length(rope->rope);
-  });
 }
 
 }  // namespace plumb::candidates::cpu

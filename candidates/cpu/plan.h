@@ -25,11 +25,19 @@ struct Place {
   size_t width = 0;
 };
 
+// Which of an op's kernels runs, where it has two.
+enum class Kernel : uint8_t {
+  kFused,  // the fast one
+  kNaive,  // as the op's formula is written: to compare with
+};
+
 struct Step {
   const graph::Op* op = nullptr;
+  Kernel kernel = Kernel::kFused;
   std::vector<Place> in;
   std::vector<Place> out;
   std::vector<const Weight*> weights;  // in the order of the op's row in op_table.cpp
+  Buffer<float> constants;             // what the kernel derives from them, once
   std::optional<size_t> slot;          // of the session's state
 };
 
@@ -37,7 +45,7 @@ class Plan {
  public:
   // `weights` must outlive the plan: bytes are used in place where they can be.
   Plan(const graph::Graph& graph, const model::Weights& weights, base::DType precision,
-       const base::Threads& threads);
+       const base::Threads& threads, Kernel kernel = Kernel::kFused);
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
@@ -48,12 +56,13 @@ class Plan {
   size_t arena_per_row() const { return arena_per_row_; }
   const ScratchSize& scratch() const { return scratch_; }
   const std::vector<State>& initial_states() const { return initial_states_; }
-  // True when a rotation's frequencies depend on the sequence's length (rope_tables.h).
-  bool depends_on_length() const;
 
  private:
-  void add_step(const graph::Op& op, const model::Weights& weights, const base::Threads& threads);
+  const Weight* hold(const model::WeightView& view, WeightForm form, const base::Threads& threads);
+  void add_step(const graph::Op& op, const model::Weights& weights, const base::Threads& threads,
+                Kernel kernel);
   void place_values();
+  void prepare(Step& step);
 
   graph::Graph graph_;
   base::DType precision_;

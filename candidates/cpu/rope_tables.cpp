@@ -34,6 +34,7 @@ void RopeTables::fill(Table& table, const base::Threads& threads) const {
   size_t rows = 0;
   for (const Sequence& sequence : sequences_) rows += sequence.rows();
   table.values.resize(rows * 2 * table.half);
+  const double factor = table.rope.attention_factor;
   size_t first = 0;
   for (const Sequence& sequence : sequences_) {
     if (table.frequencies.empty() || graph::depends_on_length(table.rope)) {
@@ -45,8 +46,9 @@ void RopeTables::fill(Table& table, const base::Threads& threads) const {
             static_cast<double>(sequence.session->position()) + static_cast<double>(t);
         float* const row = &table.values[(first + t) * 2 * table.half];
         for (size_t i = 0; i < table.half; ++i) {
-          row[i] = static_cast<float>(std::cos(position * table.frequencies[i]));
-          row[table.half + i] = static_cast<float>(std::sin(position * table.frequencies[i]));
+          const double angle = position * table.frequencies[i];
+          row[i] = static_cast<float>(factor * std::cos(angle));
+          row[table.half + i] = static_cast<float>(factor * std::sin(angle));
         }
       }
     });

@@ -11,16 +11,18 @@
 
 namespace plumb::candidates::cpu {
 
-// Angles are computed in float64 and their functions rounded once to float32.
+// Angles are computed in float64; their functions, times the attention factor, are rounded once to
+// float32.
 //
-// A "dynamic" rope derives its frequencies from the sequence's length. Here that is the length up
-// to the end of the call: the whole prompt's for a prompt in one call, the current one for a token
-// that is decoded. Keys in the cache keep the rotation of the call that made them, as they do in
-// transformers with a cache (modeling_rope_utils.py, dynamic_rope_update). So beyond the original
-// context a prompt in pieces is another computation than the prompt at once.
+// A "dynamic" rope and a "longrope" derive their frequencies from the sequence's length. Here that
+// is the length up to the end of the call: the whole prompt's for a prompt in one call, the current
+// one for a token that is decoded. Keys in the cache keep the rotation of the call that made them,
+// as they do in transformers with a cache (modeling_rope_utils.py, dynamic_rope_update). So a
+// prompt in pieces that goes beyond the original context is another computation than the prompt at
+// once.
 class RopeTables {
  public:
-  // cos and sin of a row, rotary_dim / 2 each.
+  // cos and sin of a row, rotary_dim / 2 each, times the attention factor.
   struct Table {
     const float* cos(size_t row) const { return &values[row * 2 * half]; }
     const float* sin(size_t row) const { return &values[row * 2 * half + half]; }

@@ -9,13 +9,15 @@
 HWY_BEFORE_NAMESPACE();
 namespace plumb::candidates::cpu::HWY_NAMESPACE {
 
-// The factor is rounded to float32, the type of the activations, in both engines.
+// A factor that is rounded before it multiplies is rounded to float32, the type of the activations,
+// in both engines.
 Ran scale(const graph::Scale& op, const Context& context) {
-  const auto factor = static_cast<float>(op.factor);
+  const double factor =
+      op.factor_rounded ? static_cast<double>(static_cast<float>(op.factor)) : op.factor;
   for_elements(context, [&](size_t begin, size_t count) HWY_ATTR {
-    const auto f = hn::Set(F(), factor);
-    map(
-        F(), count, context.out[0].data + begin, [&](auto x) HWY_ATTR { return hn::Mul(x, f); },
+    const auto f = hn::Set(D(), factor);
+    map64(
+        count, context.out[0].data + begin, [&](auto x) HWY_ATTR { return hn::Mul(x, f); },
         context.in[0].data + begin);
   });
   return {"elements", target_name()};

@@ -27,22 +27,32 @@ inline const char* target_name() {
   return hwy::TargetName(HWY_TARGET);
 }
 
-// y[i] = f(in[i]...), i < n, in vectors of `Tag`; y may be one of the inputs. What is left over
-// goes through a padded buffer, so that every element sees the same operations.
+// x[i], i < n, in a vector whose other lanes are zero; all lanes where n is larger.
+template <class Tag>
+HWY_INLINE hn::Vec<Tag> load_some(Tag d, const float* x, size_t n) {
+  if (n >= hn::Lanes(d)) return hn::LoadU(d, x);
+  float buffer[hn::MaxLanes(d)] = {};
+  for (size_t i = 0; i < n; ++i) buffer[i] = x[i];
+  return hn::LoadU(d, buffer);
+}
+
+// y[i] = lane i, i < n.
+template <class Tag>
+HWY_INLINE void store_some(hn::Vec<Tag> v, Tag d, float* y, size_t n) {
+  if (n >= hn::Lanes(d)) return hn::StoreU(v, d, y);
+  float buffer[hn::MaxLanes(d)];
+  hn::StoreU(v, d, buffer);
+  for (size_t i = 0; i < n; ++i) y[i] = buffer[i];
+}
+
+// y[i] = f(in[i]...), i < n, in vectors of `Tag`, the last of them padded, so that every element
+// sees the same operations; y may be one of the inputs.
 template <class Tag, class Function, class... In>
 HWY_INLINE void map(Tag d, size_t n, float* y, const Function& f, const In*... in) {
   const size_t lanes = hn::Lanes(d);
   size_t i = 0;
   for (; i + lanes <= n; i += lanes) hn::StoreU(f(hn::LoadU(d, in + i)...), d, y + i);
-  if (i == n) return;
-  float buffer[hn::MaxLanes(d)] = {};
-  const auto padded = [&](const float* from) HWY_ATTR {
-    for (size_t k = i; k < n; ++k) buffer[k - i] = from[k];
-    return hn::LoadU(d, buffer);
-  };
-  const auto last = f(padded(in + 0)...);
-  hn::StoreU(last, d, buffer);
-  for (size_t k = i; k < n; ++k) y[k] = buffer[k - i];
+  if (i < n) store_some(f(load_some(d, in + i, n - i)...), d, y + i, n - i);
 }
 
 // Narrows a function of float64 lanes to one of float32 lanes.
@@ -82,6 +92,20 @@ HWY_INLINE double dot64(const float* a, const float* b, size_t n) {
   double sum = hn::GetLane(hn::SumOfLanes(D(), hn::Add(even, odd)));
   for (; i < n; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
   return sum;
+}
+
+// sum_i f(x[i]) in float64; the order depends on n and the target alone.
+template <class Function>
+HWY_INLINE double sum64(size_t n, const Function& f, const float* x) {
+  const size_t lanes = hn::Lanes(D());
+  auto sum = hn::Zero(D());
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    sum = hn::Add(sum, f(hn::PromoteTo(D(), hn::LoadU(HalfF(), x + i))));
+  }
+  const auto rest = f(hn::PromoteTo(D(), load_some(HalfF(), x + i, n - i)));
+  sum = hn::Add(sum, hn::IfThenElseZero(hn::FirstN(D(), n - i), rest));
+  return hn::GetLane(hn::SumOfLanes(D(), sum));
 }
 
 // y[i] += factor x[i]

@@ -50,12 +50,13 @@ void read_bf16(const model::WeightView& view, size_t first, size_t count, uint16
 
 }  // namespace
 
-Weight::Weight(const model::WeightView& view, DType precision, const base::Threads& threads)
+Weight::Weight(const model::WeightView& view, WeightForm form, DType precision,
+               const base::Threads& threads)
     : rows_(view.rows()), columns_(view.columns()) {
   base::ensure(precision == DType::kF32 || precision == DType::kBF16,
                "an engine's precision is float32 or bfloat16");
   const bool narrow = precision == DType::kBF16;
-  if (view.shape().size() == 1) {
+  if (form == WeightForm::kValues) {
     store_f32(view, narrow, threads);
   } else if (narrow) {
     bf16_ = in_place<uint16_t>(view, DType::kBF16);

@@ -12,13 +12,19 @@
 
 namespace plumb::candidates::cpu {
 
-// A matrix [rows, columns] stands in `precision` (float32 or bfloat16), a vector always in float32,
-// its values rounded to `precision` first. The checkpoint's own bytes are used in place where they
-// are of that type and lie plainly; else they are converted once, here. Values that the precision
-// cannot hold are rounded to nearest: what an engine of that precision does on loading.
+// What a weight is to the op that reads it.
+enum class WeightForm : uint8_t {
+  kMatrix,  // rows that are multiplied or looked up: in the engine's precision
+  kValues,  // scales, biases, filters: in float32, its values rounded to that precision first
+};
+
+// The checkpoint's own bytes are used in place where they are of the right type and lie plainly;
+// else they are converted once, here. Values that the precision (float32 or bfloat16) cannot hold
+// are rounded to nearest: what an engine of that precision does on loading.
 class Weight {
  public:
-  Weight(const model::WeightView& view, base::DType precision, const base::Threads& threads);
+  Weight(const model::WeightView& view, WeightForm form, base::DType precision,
+         const base::Threads& threads);
 
   size_t rows() const { return rows_; }
   size_t columns() const { return columns_; }
@@ -26,8 +32,8 @@ class Weight {
   // Row `row` and all after it.
   const float* f32(size_t row) const { return f32_ + row * columns_; }
   const uint16_t* bf16(size_t row) const { return bf16_ + row * columns_; }
-  // A weight of one axis.
-  std::span<const float> vector() const { return {f32_, columns_}; }
+  // All of a weight of the form kValues, row-major.
+  std::span<const float> values() const { return {f32_, rows_ * columns_}; }
   // Rows [first, first + count) in float32.
   void widen(size_t first, size_t count, float* out) const;
 

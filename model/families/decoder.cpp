@@ -1,5 +1,6 @@
 #include "model/families/decoder.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace plumb::model {
@@ -17,22 +18,7 @@ int read_size(ConfigReader& config, std::string_view key, int fallback, int64_t 
   return static_cast<int>(config.integer(key, fallback, 1, limit, null));
 }
 
-}  // namespace
-
-Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) {
-  Dimensions d{};
-  d.vocab_size = read_size(config, "vocab_size", defaults.vocab_size, kVocabLimit);
-  d.hidden_size = read_size(config, "hidden_size", defaults.hidden_size, kWidthLimit);
-  d.intermediate_size =
-      read_size(config, "intermediate_size", defaults.intermediate_size, kWidthLimit);
-  d.num_hidden_layers =
-      read_size(config, "num_hidden_layers", defaults.num_hidden_layers, kLayerLimit);
-  d.max_position_embeddings = config.integer("max_position_embeddings",
-                                             defaults.max_position_embeddings, 1, int64_t{1} << 40);
-  d.tie_word_embeddings = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
-  d.norm.eps = config.positive("rms_norm_eps", defaults.rms_norm_eps);
-
-  AttentionSpec& a = d.attention;
+void read_head_counts(ConfigReader& config, const ClassDefaults& defaults, AttentionSpec& a) {
   a.num_attention_heads =
       read_size(config, "num_attention_heads", defaults.num_attention_heads, kHeadLimit);
   const int kv_fallback =
@@ -48,25 +34,53 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) 
                       std::to_string(a.num_attention_heads) + " attention heads",
                   "each key head serves as many query heads");
   }
+}
+
+void read_head_dim(ConfigReader& config, const ClassDefaults& defaults, Dimensions& d) {
+  AttentionSpec& a = d.attention;
   const bool null_head_dim = config.present("head_dim") && !config.has("head_dim");
   if (null_head_dim && defaults.head_dim != 0 && !defaults.head_dim_null) {
     config.refuse("head_dim", "is null", "give a value or leave the key out");
   }
   const bool derived = !config.has("head_dim") && (null_head_dim || defaults.head_dim == 0);
-  if (derived && d.hidden_size % a.num_attention_heads != 0) {
+  const int share = d.hidden_size / a.num_attention_heads;
+  const bool uneven = d.hidden_size % a.num_attention_heads != 0;
+  if (derived && (share == 0 || (uneven && defaults.heads_divide_hidden_size))) {
     config.refuse("num_attention_heads",
                   "is " + std::to_string(a.num_attention_heads) + ", which does not divide " +
                       "hidden_size " + std::to_string(d.hidden_size),
                   "mend one of the two, or state head_dim");
   }
-  a.head_dim = read_size(config, "head_dim",
-                         derived ? d.hidden_size / a.num_attention_heads : defaults.head_dim,
-                         kWidthLimit, Null::kMeansAbsent);
-  if (int64_t{a.num_attention_heads} * a.head_dim > kWidthLimit) {
-    config.refuse("head_dim", "makes the heads together wider than 2^20",
-                  "no model is so wide");
+  a.head_dim = read_size(config, "head_dim", derived ? share : defaults.head_dim, kWidthLimit,
+                         Null::kMeansAbsent);
+  if (defaults.head_dim_derived && a.head_dim != share) {
+    config.refuse("head_dim", "is not hidden_size / num_attention_heads",
+                  "this model type knows no other");
   }
-  a.scale = 1.0 / std::sqrt(static_cast<double>(a.head_dim));
+  if (int64_t{a.num_attention_heads} * a.head_dim > kWidthLimit) {
+    config.refuse("head_dim", "makes the heads together wider than 2^20", "no model is so wide");
+  }
+}
+
+}  // namespace
+
+Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) {
+  Dimensions d{};
+  d.vocab_size = read_size(config, "vocab_size", defaults.vocab_size, kVocabLimit);
+  d.hidden_size = read_size(config, "hidden_size", defaults.hidden_size, kWidthLimit);
+  if (defaults.intermediate_size > 0) {
+    d.intermediate_size =
+        read_size(config, "intermediate_size", defaults.intermediate_size, kWidthLimit);
+  }
+  d.num_hidden_layers =
+      read_size(config, defaults.layers_key, defaults.num_hidden_layers, kLayerLimit);
+  d.max_position_embeddings = config.integer("max_position_embeddings",
+                                             defaults.max_position_embeddings, 1, int64_t{1} << 40);
+  d.tie_word_embeddings = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
+  d.norm.eps = config.positive(defaults.eps_key, defaults.rms_norm_eps);
+  read_head_counts(config, defaults, d.attention);
+  read_head_dim(config, defaults, d);
+  d.attention.scale = 1.0 / std::sqrt(static_cast<double>(d.attention.head_dim));
   return d;
 }
 
@@ -90,29 +104,44 @@ Activation read_activation(ConfigReader& config, std::string_view key, std::stri
   config.refuse(key, "is the unknown activation '" + name + "'", "supported: " + known);
 }
 
-std::vector<std::string> read_layer_types(ConfigReader& config, int num_hidden_layers,
-                                          const std::function<std::string_view(int)>& fallback) {
-  constexpr const char* kKey = "layer_types";
-  config.touch(kKey);
+std::vector<std::string> read_types(ConfigReader& config, std::string_view key,
+                                    int num_hidden_layers, std::span<const std::string_view> known,
+                                    const std::function<std::string_view(int)>& fallback) {
+  config.touch(key);
   std::vector<std::string> types;
-  if (!config.has(kKey)) {
+  if (!config.has(key)) {
     for (int i = 0; i < num_hidden_layers; ++i) types.emplace_back(fallback(i));
     return types;
   }
-  types = config.texts(kKey);
+  types = config.texts(key);
   if (types.size() != static_cast<size_t>(num_hidden_layers)) {
-    config.refuse(kKey,
+    config.refuse(key,
                   "has " + std::to_string(types.size()) + " entries for " +
                       std::to_string(num_hidden_layers) + " layers",
                   "name the type of each layer");
   }
   for (const std::string& type : types) {
-    if (type != kFullAttention && type != kSlidingAttention) {
-      config.refuse(kKey, "holds the unsupported layer type '" + type + "'",
-                    "supported: full_attention, sliding_attention");
+    if (std::find(known.begin(), known.end(), type) != known.end()) continue;
+    std::string supported;
+    for (const std::string_view name : known) {
+      supported += (supported.empty() ? "" : ", ") + std::string(name);
     }
+    config.refuse(key, "holds the unsupported type '" + type + "'", "supported: " + supported);
   }
   return types;
+}
+
+std::vector<std::string> read_layer_types(ConfigReader& config, int num_hidden_layers,
+                                          const std::function<std::string_view(int)>& fallback) {
+  return read_types(config, "layer_types", num_hidden_layers, kAttentionTypes, fallback);
+}
+
+std::vector<std::string> read_sliding_pattern(ConfigReader& config, int num_hidden_layers,
+                                              std::string_view key, int64_t pattern) {
+  pattern = config.integer(key, pattern, 1, kLayerLimit);
+  return read_layer_types(config, num_hidden_layers, [&](int layer) {
+    return (layer + 1) % pattern != 0 ? kSlidingAttention : kFullAttention;
+  });
 }
 
 int read_sliding_window(ConfigReader& config, int64_t fallback) {
@@ -150,11 +179,32 @@ void slide_layers(Spec& spec, const std::vector<std::string>& layer_types, int w
   }
 }
 
+Spec read_text_config(ConfigReader& config, const Family& text) {
+  ConfigReader nested = config.object("text_config");
+  const std::string type = nested.text("model_type", text.model_type);
+  if (type != text.model_type) {
+    nested.refuse("model_type", "is '" + type + "'",
+                  "this wrapper holds a " + std::string(text.model_type));
+  }
+  Spec spec = text.read(nested);
+  nested.finish(generic_inert_keys(), text.inert);
+  return spec;
+}
+
 LayerSpec pre_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn) {
   return {.mixer_norm = norm,
           .mixer_post_norm = std::nullopt,
           .ffn_norm = norm,
           .ffn_post_norm = std::nullopt,
+          .mixer = std::move(mixer),
+          .ffn = std::move(ffn)};
+}
+
+LayerSpec post_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn) {
+  return {.mixer_norm = std::nullopt,
+          .mixer_post_norm = norm,
+          .ffn_norm = std::nullopt,
+          .ffn_post_norm = norm,
           .mixer = std::move(mixer),
           .ffn = std::move(ffn)};
 }
@@ -188,6 +238,12 @@ NameTable transformers_names() {
       .name("down_proj", "model.layers.{i}.mlp.down_proj")
       .ignore("*.rotary_emb.inv_freq", "a buffer of old checkpoints, recomputed from the config");
   return names;
+}
+
+NameTable post_norm_names() {
+  return transformers_names()
+      .name("mixer_post_norm", "model.layers.{i}.post_attention_layernorm")
+      .name("ffn_post_norm", "model.layers.{i}.post_feedforward_layernorm");
 }
 
 }  // namespace plumb::model

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/config_reader.h"
+#include "model/families/family.h"
 #include "model/rope_reader.h"
 #include "model/spec.h"
 #include "model/tensor_names.h"
@@ -17,7 +19,7 @@ namespace plumb::model {
 struct ClassDefaults {
   int vocab_size = 32000;
   int hidden_size = 4096;
-  int intermediate_size = 11008;
+  int intermediate_size = 11008;  // 0: the family does not read the key
   int num_hidden_layers = 32;
   int num_attention_heads = 32;
   int num_key_value_heads = 0;  // 0: as many as attention heads
@@ -26,6 +28,10 @@ struct ClassDefaults {
   int64_t max_position_embeddings = 2048;
   double rms_norm_eps = 1e-6;
   bool tie_word_embeddings = false;
+  bool heads_divide_hidden_size = false;  // checked where head_dim is derived
+  bool head_dim_derived = false;          // the class knows no head_dim: another one is refused
+  std::string_view eps_key = "rms_norm_eps";
+  std::string_view layers_key = "num_hidden_layers";
 };
 
 // The keys that nearly every decoder has, read and checked.
@@ -44,12 +50,21 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults);
 // `key` names an activation as transformers' ACT2FN does; throws InputError for an unknown one.
 Activation read_activation(ConfigReader& config, std::string_view key, std::string_view fallback);
 
-inline constexpr std::string_view kFullAttention = "full_attention";
-inline constexpr std::string_view kSlidingAttention = "sliding_attention";
+inline constexpr std::string_view kAttentionTypes[] = {kFullAttention, kSlidingAttention};
+inline constexpr std::string_view kHybridTypes[] = {kFullAttention, kLinearAttention};
 
-// `layer_types`, or fallback(i) for each layer where it is absent or null.
+// A list that names one of `known` for each layer, or fallback(i) where it is absent or null.
+std::vector<std::string> read_types(ConfigReader& config, std::string_view key,
+                                    int num_hidden_layers, std::span<const std::string_view> known,
+                                    const std::function<std::string_view(int)>& fallback);
+
+// `layer_types` of full and sliding attention.
 std::vector<std::string> read_layer_types(ConfigReader& config, int num_hidden_layers,
                                           const std::function<std::string_view(int)>& fallback);
+
+// The common rule where `layer_types` is absent: every `pattern`-th layer is full, the rest slide.
+std::vector<std::string> read_sliding_pattern(ConfigReader& config, int num_hidden_layers,
+                                              std::string_view key, int64_t pattern);
 
 // A window of at least one key; 0 where it is null, or absent with fallback 0.
 int read_sliding_window(ConfigReader& config, int64_t fallback);
@@ -65,13 +80,24 @@ void slide_layers(Spec& spec, const std::vector<std::string>& layer_types, int w
 // layer_types names. A set sliding_window alone has no effect.
 void slide_upper_layers(ConfigReader& config, Spec& spec);
 
+// Reads `text_config` of a multimodal wrapper by the rules of its text family; the config's other
+// parts (vision, audio) do not concern a forward of text and stay for the family's inert keys.
+Spec read_text_config(ConfigReader& config, const Family& text);
+
 // x + mixer(norm(x)), then x + ffn(norm(x)).
 LayerSpec pre_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn);
+
+// x + norm(mixer(x)), then x + norm(ffn(x)).
+LayerSpec post_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn);
 
 // A Spec of `layers` identical layers, to be varied.
 Spec make_decoder(const Dimensions& dimensions, const LayerSpec& layer);
 
 // The names that most of transformers' decoders share: model.layers.N.self_attn.q_proj, ...
 NameTable transformers_names();
+
+// The same with the names of a post-norm layer: post_attention_layernorm and
+// post_feedforward_layernorm stand on what the branches return.
+NameTable post_norm_names();
 
 }  // namespace plumb::model

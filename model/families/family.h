@@ -36,5 +36,23 @@ extern const Family kGemma;
 extern const Family kGemma2;
 extern const Family kGemma3Text;
 extern const Family kMixtral;
+extern const Family kSmolLm3;
+extern const Family kOlmo2;
+extern const Family kOlmo3;
+extern const Family kSeedOss;
+extern const Family kMistral;
+extern const Family kMinistral;
+extern const Family kMinistral3;
+extern const Family kExaone4;
+extern const Family kGlm4;
+extern const Family kGranite;
+extern const Family kCohere2;
+extern const Family kPhi3;
+extern const Family kStableLm;
+extern const Family kStarcoder2;
+extern const Family kNemotron;
+extern const Family kErnie45;
+extern const Family kApertus;
+extern const Family kHunYuanV1Dense;
 
 }  // namespace plumb::model

@@ -15,7 +15,8 @@ Spec read(ConfigReader& config) {
                                                 .num_key_value_heads = 4,
                                                 .head_dim = 256,
                                                 .max_position_embeddings = 8192,
-                                                .tie_word_embeddings = true});
+                                                .tie_word_embeddings = true,
+                                                .heads_divide_hidden_size = true});
   d.attention.rope = read_rope(config, {}, d.attention.head_dim, d.max_position_embeddings);
   d.attention.scale = read_query_scale(config, 256);
   d.attention.soft_cap = read_soft_cap(config, "attn_logit_softcapping", 50.0);

@@ -6,31 +6,6 @@
 namespace plumb::model {
 namespace {
 
-// The rope of one layer type: nested `rope_parameters`, else the older flat keys, of which
-// `rope_scaling` concerns the full layers alone.
-RopeSpec read_rope_of(ConfigReader& config, std::string_view layer_type, const Dimensions& d) {
-  const bool full = layer_type == kFullAttention;
-  const RopeDefaults defaults{.theta = full ? config.positive("rope_theta", 1e6)
-                                            : config.positive("rope_local_base_freq", 1e4)};
-  base::Json entry = base::Json::object();
-  const char* key = "rope_parameters";
-  config.touch("rope_parameters");
-  config.touch("rope_scaling");
-  if (config.has("rope_parameters")) {
-    ConfigReader nested = config.object("rope_parameters");
-    nested.touch(kFullAttention);
-    nested.touch(kSlidingAttention);
-    nested.finish({}, {});
-    if (nested.has(layer_type)) entry = nested.object(layer_type).json();
-  }
-  if (full && config.has("rope_scaling")) {
-    entry.update(config.object("rope_scaling").json());
-    key = "rope_scaling";
-  }
-  return read_rope_entry(config, config.object(key, entry), defaults, d.attention.head_dim,
-                         d.max_position_embeddings);
-}
-
 Spec read(ConfigReader& config) {
   Dimensions d = read_gemma_dimensions(config, {.vocab_size = 262208,
                                                 .hidden_size = 2304,
@@ -40,7 +15,8 @@ Spec read(ConfigReader& config) {
                                                 .num_key_value_heads = 4,
                                                 .head_dim = 256,
                                                 .max_position_embeddings = 131072,
-                                                .tie_word_embeddings = true});
+                                                .tie_word_embeddings = true,
+                                                .heads_divide_hidden_size = true});
   d.attention.scale = read_query_scale(config, 256);
   d.attention.qk_norm = QkNormSpec{d.norm};
   const MlpSpec mlp{
@@ -49,14 +25,15 @@ Spec read(ConfigReader& config) {
   Spec spec = make_gemma(d, sandwich_layer(d.norm, d.attention, mlp));
   spec.final_soft_cap = read_soft_cap(config, "final_logit_softcapping", 0.0);
   const int window = read_sliding_window(config, 4096);
-  const int64_t pattern = config.integer("sliding_window_pattern", 6, 1, 4096);
-  const auto types = read_layer_types(config, d.num_hidden_layers, [&](int layer) {
-    return (layer + 1) % pattern != 0 ? kSlidingAttention : kFullAttention;
-  });
+  const auto types = read_sliding_pattern(config, d.num_hidden_layers, "sliding_window_pattern", 6);
   require_window(config, types, window);
   slide_layers(spec, types, window);
-  const RopeSpec full = read_rope_of(config, kFullAttention, d);
-  const RopeSpec sliding = read_rope_of(config, kSlidingAttention, d);
+  const RopeSpec full =
+      read_layer_rope(config, kFullAttention, true, {.theta = config.positive("rope_theta", 1e6)},
+                      d.attention.head_dim, d.max_position_embeddings);
+  const RopeSpec sliding = read_layer_rope(config, kSlidingAttention, false,
+                                           {.theta = config.positive("rope_local_base_freq", 1e4)},
+                                           d.attention.head_dim, d.max_position_embeddings);
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     std::get<AttentionSpec>(spec.layers[i].mixer).rope =
         types[i] == kFullAttention ? full : sliding;

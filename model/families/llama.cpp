@@ -6,7 +6,7 @@ namespace plumb::model {
 namespace {
 
 Spec read(ConfigReader& config) {
-  Dimensions d = read_dimensions(config, {});
+  Dimensions d = read_dimensions(config, {.heads_divide_hidden_size = true});
   d.attention.rope = read_rope(config, {}, d.attention.head_dim, d.max_position_embeddings);
   d.attention.qkv_bias = d.attention.o_bias = config.flag("attention_bias", false);
   const MlpSpec mlp{.intermediate_size = d.intermediate_size,

@@ -5,7 +5,10 @@ namespace plumb::model {
 namespace {
 
 constexpr const Family* kFamilies[] = {
-    &kLlama, &kQwen2, &kQwen3, &kGemma, &kGemma2, &kGemma3Text, &kMixtral,
+    &kLlama,    &kQwen2,   &kQwen3,   &kGemma,          &kGemma2,  &kGemma3Text, &kMixtral,
+    &kSmolLm3,  &kOlmo2,   &kOlmo3,   &kSeedOss,        &kMistral, &kMinistral,  &kMinistral3,
+    &kExaone4,  &kGlm4,    &kGranite, &kCohere2,        &kPhi3,    &kStableLm,   &kStarcoder2,
+    &kNemotron, &kErnie45, &kApertus, &kHunYuanV1Dense,
 };
 
 // What loading, training, generating and bookkeeping leave in a config. Source: transformers 5.23,

@@ -1,4 +1,5 @@
-// Attention against the textbook in float64: head ratios, windows, soft caps, any split into calls.
+// Attention against the textbook in float64: head ratios, windows, soft caps, sinks, values of
+// another dim than keys, any split into calls.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,12 +19,15 @@ struct Shape {
   int window;
   double soft_cap;
   std::vector<size_t> calls;
+  int value_dim = 0;  // 0: as the keys'
+  bool sinks = false;
 };
 
 // In the names of tests.
 std::ostream& operator<<(std::ostream& os, const Shape& s) {
   return os << "T" << s.length << " heads" << s.heads << "/" << s.kv_heads << " dim" << s.dim
-            << " window" << s.window << " cap" << s.soft_cap << " calls" << s.calls.size();
+            << " window" << s.window << " cap" << s.soft_cap << " calls" << s.calls.size()
+            << " values" << s.value_dim << (s.sinks ? " sinks" : "");
 }
 
 struct Textbook {
@@ -31,9 +35,13 @@ struct Textbook {
   double largest = 0.0;  // value, in magnitude
 };
 
-Textbook attend(const graph::Attention& op, const Tensor& q, const Tensor& k, const Tensor& v) {
-  Textbook result{.out = {.shape = q.shape, .values = std::vector<double>(q.values.size())}};
+Textbook attend(const graph::Attention& op, const Tensor& q, const Tensor& k, const Tensor& v,
+                const std::vector<double>& sinks) {
   const auto dim = static_cast<size_t>(op.head_dim);
+  const auto value_dim = static_cast<size_t>(op.value_dim);
+  const int64_t width = op.heads * op.value_dim;
+  Textbook result{.out = {.shape = {q.shape[0], width}}};
+  result.out.values.resize(q.rows() * static_cast<size_t>(width));
   const auto window = static_cast<size_t>(op.window);
   for (size_t h = 0; h < static_cast<size_t>(op.heads); ++h) {
     const size_t kv = h / static_cast<size_t>(op.heads / op.kv_heads);
@@ -47,11 +55,13 @@ Textbook attend(const graph::Attention& op, const Tensor& q, const Tensor& k, co
         if (op.soft_cap > 0.0) score = op.soft_cap * std::tanh(score / op.soft_cap);
         p.push_back(std::exp(score));
       }
-      double sum = 0.0;
+      double sum = sinks.empty() ? 0.0 : std::exp(sinks[h]);
       for (const double value : p) sum += value;
-      for (size_t i = 0; i < dim; ++i) {
-        double& out = result.out.values[t * q.width() + h * dim + i];
-        for (size_t s = 0; s < p.size(); ++s) out += p[s] / sum * v.at(begin + s, kv * dim + i);
+      for (size_t i = 0; i < value_dim; ++i) {
+        double& out = result.out.values[(t * static_cast<size_t>(op.heads) + h) * value_dim + i];
+        for (size_t s = 0; s < p.size(); ++s) {
+          out += p[s] / sum * v.at(begin + s, kv * value_dim + i);
+        }
       }
     }
   }
@@ -60,17 +70,22 @@ Textbook attend(const graph::Attention& op, const Tensor& q, const Tensor& k, co
 }
 
 OpCase case_of(const Shape& shape) {
+  const int value_dim = shape.value_dim > 0 ? shape.value_dim : shape.dim;
   const graph::Attention op{.heads = shape.heads,
                             .kv_heads = shape.kv_heads,
                             .head_dim = shape.dim,
+                            .value_dim = value_dim,
                             .scale = 1.0 / std::sqrt(shape.dim),
                             .window = shape.window,
                             .soft_cap = shape.soft_cap};
+  std::vector<Tensor> weights;
+  if (shape.sinks) weights.push_back(random_tensor({shape.heads}, 4, 3.0));
   return {.kind = op,
           .inputs = {random_tensor({shape.length, shape.heads * shape.dim}, 1, 2.0),
                      random_tensor({shape.length, shape.kv_heads * shape.dim}, 2, 1.5),
-                     random_tensor({shape.length, shape.kv_heads * shape.dim}, 3)},
-          .out_width = {shape.heads * shape.dim},
+                     random_tensor({shape.length, shape.kv_heads * value_dim}, 3)},
+          .weights = weights,
+          .out_width = {shape.heads * value_dim},
           .calls = shape.calls};
 }
 
@@ -87,12 +102,18 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{20, 4, 2, 16, 0, 0.0, {15, 1, 1, 1, 1, 1}}, Shape{150, 4, 2, 18, 0, 3.0, {70, 9, 71}},
         Shape{90, 4, 2, 16, 7, 0.0, {3, 30, 1, 1, 5, 50}},
         Shape{200, 2, 2, 16, 33, 0.0, {40, 100, 8, 52}},
-        Shape{26, 2, 1, 8, 5, 0.0, std::vector<size_t>(26, 1)}));
+        Shape{26, 2, 1, 8, 5, 0.0, std::vector<size_t>(26, 1)},
+        Shape{150, 4, 4, 24, 0, 0.0, {}, 16}, Shape{40, 2, 1, 8, 0, 0.0, {20, 1, 19}, 27},
+        Shape{90, 4, 2, 18, 20, 0.0, {3, 30, 1, 1, 5, 50}, 10},
+        Shape{70, 4, 2, 16, 9, 0.0, {}, 0, true},
+        Shape{40, 4, 2, 16, 0, 5.0, {30, 1, 9}, 8, true}));
 
 TEST_P(Attention, MatchesTheTextbook) {
   const OpCase test = case_of(GetParam());
   const auto& op = std::get<graph::Attention>(test.kind);
-  const Textbook expected = attend(op, test.inputs[0], test.inputs[1], test.inputs[2]);
+  const std::vector<double> sinks =
+      test.weights.empty() ? std::vector<double>() : test.weights[0].values;
+  const Textbook expected = attend(op, test.inputs[0], test.inputs[1], test.inputs[2], sinks);
   const OpResult actual = run_op(test);
   // Scores of a size up to about 12 with float32 sums of `dim` products: relative errors of the
   // probabilities of 12 dim^(1/2) u, and as much again for the mixing.

@@ -1,5 +1,8 @@
 #include "tests/candidates/op_bench.h"
 
+#include <gtest/gtest.h>
+
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -65,6 +68,17 @@ Tensor random_tensor(std::vector<int64_t> shape, uint64_t seed, double scale, bo
   return tensor;
 }
 
+void expect_rounded(const Tensor& actual, double roundings,
+                    const std::function<double(size_t, size_t)>& f) {
+  for (size_t t = 0; t < actual.rows(); ++t) {
+    for (size_t i = 0; i < actual.width(); ++i) {
+      const double expected = f(t, i);
+      ASSERT_NEAR(actual.at(t, i), expected, roundings * 0x1p-24 * std::abs(expected))
+          << "row " << t << ", column " << i;
+    }
+  }
+}
+
 WeightFolder::WeightFolder(const std::vector<Entry>& entries) {
   std::vector<base::SafetensorsEntry> header;
   std::string data;
@@ -72,13 +86,14 @@ WeightFolder::WeightFolder(const std::vector<Entry>& entries) {
   for (const Entry& entry : entries) {
     const size_t begin = data.size();
     data += bytes_of(entry.tensor, entry.dtype);
-    header.push_back({.name = entry.role,
+    const model::WeightId id{entry.layer, entry.role};
+    header.push_back({.name = id.name(),
                       .dtype = std::string(base::safetensors_name(entry.dtype)),
                       .shape = entry.tensor.shape,
                       .begin = begin,
                       .end = data.size()});
-    names.name(entry.role, entry.role);
-    declared_.emplace_back(model::WeightId{-1, entry.role}, entry.tensor.shape);
+    names.name(entry.role, (entry.layer < 0 ? "" : "layers.{i}.") + entry.role);
+    declared_.emplace_back(id, entry.tensor.shape);
   }
   base::write_file(folder_.path() / "config.json", "{}");
   base::write_file(folder_.path() / "model.safetensors",
@@ -98,7 +113,7 @@ OpResult run_op(const OpCase& test) {
   const WeightFolder folder(entries);
   const base::Threads threads(test.threads);
   const graph::Graph graph = graph_of(test, folder.declared());
-  const cpu::Plan plan(graph, folder.weights(), test.precision, threads);
+  const cpu::Plan plan(graph, folder.weights(), test.precision, threads, test.kernel);
   cpu::Forward forward(plan, threads);
   cpu::Session session(plan, 0, test.first_position);
 

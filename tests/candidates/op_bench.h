@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ struct Tensor {
 Tensor random_tensor(std::vector<int64_t> shape, uint64_t seed, double scale = 1.0,
                      bool coarse = false);
 
+// Every element of `actual` within `roundings` float32 roundings of f(row, column).
+void expect_rounded(const Tensor& actual, double roundings,
+                    const std::function<double(size_t, size_t)>& f);
+
 struct OpCase {
   graph::OpKind kind;
   std::vector<Tensor> inputs;
@@ -41,6 +46,7 @@ struct OpCase {
   int threads = 1;
   std::vector<size_t> calls;  // rows of each call; empty: all in one
   int64_t first_position = 0;
+  cpu::Kernel kernel = cpu::Kernel::kFused;
 };
 
 // Every output of the op, the rows of all calls one after the other.
@@ -50,13 +56,15 @@ struct OpResult {
 };
 OpResult run_op(const OpCase& test);
 
-// Tensors as a checkpoint folder whose weights have the roles given, and bound views of them.
+// Tensors as a checkpoint folder whose weights have the roles and layers given, and bound views of
+// them.
 class WeightFolder {
  public:
   struct Entry {
     std::string role;
     Tensor tensor;
     base::DType dtype;
+    int layer = -1;
   };
   explicit WeightFolder(const std::vector<Entry>& entries);
 

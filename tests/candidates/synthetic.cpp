@@ -1,9 +1,12 @@
 #include "tests/candidates/synthetic.h"
 
+#include <gtest/gtest.h>
+
 #include "base/random.h"
 #include "fixtures/presets.h"
 #include "fixtures/synth.h"
 #include "graph/builder.h"
+#include "tests/candidates/feature_models.h"
 
 namespace plumb::candidates::testing {
 namespace {
@@ -28,12 +31,12 @@ SyntheticModel::SyntheticModel(const base::Json& config, uint64_t seed) {
 SyntheticModel::SyntheticModel(const std::string& family, const base::Json& changes)
     : SyntheticModel(changed(family, changes), 3) {}
 
-std::vector<int64_t> SyntheticModel::prompt(size_t length, uint64_t seed) const {
+std::vector<int64_t> Model::prompt(size_t length, uint64_t seed) const {
   std::vector<int64_t> tokens(length);
   const uint64_t key = base::stream_key(seed, "prompt");
   for (size_t t = 0; t < length; ++t) {
     tokens[t] =
-        static_cast<int64_t>(base::random_bits(key, t) % static_cast<uint64_t>(graph_.vocab_size));
+        static_cast<int64_t>(base::random_bits(key, t) % static_cast<uint64_t>(graph().vocab_size));
   }
   return tokens;
 }
@@ -49,6 +52,17 @@ std::vector<Variation> variations() {
       {"gemma3_text", base::Json::object()},
       {"mixtral", {{"num_local_experts", 5}, {"num_experts_per_tok", 3}}},
       {"mixtral", {{"sliding_window", 6}}}};
+}
+
+void for_each_model(const std::function<void(const Model&)>& test) {
+  for (const Variation& variation : variations()) {
+    SCOPED_TRACE(variation.family + " " + variation.changes.dump());
+    test(SyntheticModel(variation.family, variation.changes));
+  }
+  for (const Feature& feature : features()) {
+    SCOPED_TRACE(feature.name);
+    test(FeatureModel(feature));
+  }
 }
 
 }  // namespace plumb::candidates::testing

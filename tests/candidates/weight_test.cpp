@@ -12,6 +12,7 @@ namespace plumb::candidates::testing {
 namespace {
 
 using base::DType;
+using enum cpu::WeightForm;
 
 const model::WeightView& only(const WeightFolder& folder) {
   return folder.weights().at(folder.declared()[0].id);
@@ -21,10 +22,10 @@ TEST(Weight, OfTheEnginesTypeIsUsedWhereItLies) {
   const base::Threads threads(1);
   const Tensor values = random_tensor({4, 6}, 1, 1.0, true);
   const WeightFolder narrow({{"w", values, DType::kBF16}});
-  const cpu::Weight bf16(only(narrow), DType::kBF16, threads);
+  const cpu::Weight bf16(only(narrow), kMatrix, DType::kBF16, threads);
   EXPECT_EQ(static_cast<const void*>(bf16.bf16(0)), only(narrow).contiguous());
   const WeightFolder wide({{"w", values, DType::kF32}});
-  const cpu::Weight f32(only(wide), DType::kF32, threads);
+  const cpu::Weight f32(only(wide), kMatrix, DType::kF32, threads);
   EXPECT_EQ(static_cast<const void*>(f32.f32(0)), only(wide).contiguous());
 }
 
@@ -37,7 +38,7 @@ TEST(Weight, IsRoundedToNearestOnceWhateverItsType) {
                                  3.4e38, inf, -inf, std::nan(""), 0.0}};
   for (const DType stored : {DType::kF64, DType::kF32}) {
     const WeightFolder folder({{"w", values, stored}});
-    const cpu::Weight weight(only(folder), DType::kBF16, threads);
+    const cpu::Weight weight(only(folder), kMatrix, DType::kBF16, threads);
     float widened[9];
     weight.widen(0, 1, widened);
     for (size_t i = 0; i < 9; ++i) {
@@ -50,15 +51,15 @@ TEST(Weight, IsRoundedToNearestOnceWhateverItsType) {
   }
 }
 
-TEST(Weight, OfOneAxisIsAFloat32VectorOfRoundedValues) {
+TEST(Weight, OfValuesIsRoundedAndHeldInFloat32) {
   const base::Threads threads(1);
-  const Tensor values = random_tensor({70}, 2);
+  const Tensor values = random_tensor({7, 10}, 2);
   const WeightFolder folder({{"w", values, DType::kF32}});
-  const cpu::Weight exact(only(folder), DType::kF32, threads);
-  const cpu::Weight rounded(only(folder), DType::kBF16, threads);
+  const cpu::Weight exact(only(folder), kValues, DType::kF32, threads);
+  const cpu::Weight rounded(only(folder), kValues, DType::kBF16, threads);
   for (size_t i = 0; i < 70; ++i) {
-    EXPECT_EQ(exact.vector()[i], values.values[i]);
-    EXPECT_EQ(rounded.vector()[i], base::round_to(DType::kBF16, values.values[i]));
+    EXPECT_EQ(exact.values()[i], values.values[i]);
+    EXPECT_EQ(rounded.values()[i], base::round_to(DType::kBF16, values.values[i]));
   }
 }
 
@@ -67,7 +68,7 @@ TEST(Weight, ReadsRowsFromAnywhere) {
   const Tensor values = random_tensor({300, 7}, 3, 1.0, true);
   const WeightFolder folder({{"w", values, DType::kBF16}});
   for (const DType precision : {DType::kF32, DType::kBF16}) {
-    const cpu::Weight weight(only(folder), precision, threads);
+    const cpu::Weight weight(only(folder), kMatrix, precision, threads);
     std::vector<float> rows(3 * 7);
     weight.widen(295, 3, rows.data());
     for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows[i], values.values[295 * 7 + i]);

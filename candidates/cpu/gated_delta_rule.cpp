@@ -1,0 +1,291 @@
+// Two kernels. The naive one is the loop over tokens as the paper has it, a pass over a head's
+// state for each of decay, reading, writing and answering. The fused one needs a single pass a
+// token: the state's columns are independent of one another (column j meets v[j] alone), so a
+// worker takes a few of a head's columns into its scratch, which the nearest cache holds, and a
+// pass decays and writes each row, adds it to the answer, and adds it to what the next token's key
+// will read.
+//
+// State and sums are float32. Unit vectors and exp(g) are made once for all heads, in float64, and
+// rounded once.
+#include <cmath>
+
+#include "candidates/cpu/delta_head.h"
+#include "candidates/cpu/kernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "candidates/cpu/gated_delta_rule.cpp"
+#include "hwy/foreach_target.h"
+// After foreach_target.h, as Highway asks.
+#include "candidates/cpu/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace plumb::candidates::cpu::HWY_NAMESPACE {
+
+// y = scale x / sqrt(sum x^2 + eps)
+void unit(const float* x, size_t n, double eps, double scale, float* y) {
+  const auto factor = hn::Set(D(), scale / std::sqrt(dot64(x, x, n) + eps));
+  map64(
+      n, y, [&](auto v) HWY_ATTR { return hn::Mul(v, factor); }, x);
+}
+
+void run_naive(const DeltaHead& head, float* delta) {
+  const size_t n = head.value_dim;
+  const auto read = [&](const float* x, float* y) HWY_ATTR {
+    std::fill_n(y, n, 0.0f);
+    for (size_t i = 0; i < head.key_dim; ++i) add_scaled(x[i], head.state + i * n, y, n);
+  };
+  for (size_t t = 0; t < head.tokens; ++t) {
+    const auto decay = hn::Set(F(), *head.decay.at(t));
+    const auto beta = hn::Set(F(), *head.beta.at(t));
+    map(
+        F(), head.key_dim * n, head.state, [&](auto s) HWY_ATTR { return hn::Mul(s, decay); },
+        head.state);
+    read(head.k.at(t), delta);
+    map(
+        F(), n, delta, [&](auto v, auto held) HWY_ATTR { return hn::Mul(hn::Sub(v, held), beta); },
+        head.v.at(t), delta);
+    for (size_t i = 0; i < head.key_dim; ++i) {
+      add_scaled(head.k.at(t)[i], delta, head.state + i * n, n);
+    }
+    read(head.q.at(t), head.out.at(t));
+  }
+}
+
+constexpr size_t kVectors = 2;  // of a block's columns
+
+size_t block_columns() {
+  return kVectors * hn::Lanes(F());
+}
+
+// Sums over the rows of a block. The rows are added to two halves in turn: an addition need not
+// wait for the one before it, and fewer roundings pile up.
+struct Sums {
+  hn::Vec<F> half[2][kVectors];
+
+  HWY_INLINE Sums() {
+    for (auto& vectors : half) {
+      for (auto& v : vectors) v = hn::Zero(F());
+    }
+  }
+  HWY_INLINE hn::Vec<F> total(size_t v) const { return hn::Add(half[0][v], half[1][v]); }
+};
+
+// Columns of a head's state in scratch memory, [key_dim, block_columns()]; those that the head does
+// not have are zero.
+class Block {
+ public:
+  HWY_INLINE Block(const DeltaHead& head, size_t column, float* rows)
+      : head_(head), column_(column), rows_(rows) {
+    for (size_t i = 0; i < head.key_dim; ++i) {
+      for (size_t v = 0; v < kVectors; ++v) hn::Store(load(state_row(i), v), F(), row(i, v));
+    }
+  }
+
+  HWY_INLINE void write_back() const {
+    for (size_t i = 0; i < head_.key_dim; ++i) {
+      for (size_t v = 0; v < kVectors; ++v) {
+        store(hn::Load(F(), row(i, v)), state_row(i), v);
+      }
+    }
+  }
+
+  // What key k reads: S^T k
+  HWY_INLINE Sums read(const float* k) const {
+    Sums sums;
+    for (size_t i = 0; i < head_.key_dim; ++i) {
+      const auto factor = hn::Set(F(), k[i]);
+      for (size_t v = 0; v < kVectors; ++v) {
+        auto& sum = sums.half[i % 2][v];
+        sum = hn::MulAdd(factor, hn::Load(F(), row(i, v)), sum);
+      }
+    }
+    return sums;
+  }
+
+  // Token t, whose key read `held`; returns what the next one's reads.
+  HWY_INLINE Sums step(size_t t, const Sums& held) const {
+    const auto decay = hn::Set(F(), *head_.decay.at(t));
+    const auto beta = hn::Set(F(), *head_.beta.at(t));
+    hn::Vec<F> delta[kVectors];
+    for (size_t v = 0; v < kVectors; ++v) {
+      const auto value = load(head_.v.at(t) + column_, v);
+      delta[v] = hn::Mul(beta, hn::NegMulAdd(decay, held.total(v), value));
+    }
+    const bool is_last = t + 1 == head_.tokens;
+    const Keys keys{head_.q.at(t), head_.k.at(t), head_.k.at(is_last ? t : t + 1)};
+    Sums answer;
+    Sums ahead;
+    size_t i = 0;
+    for (; i + 2 <= head_.key_dim; i += 2) {
+      pass(keys, i, decay, delta, answer.half[0], ahead.half[0]);
+      pass(keys, i + 1, decay, delta, answer.half[1], ahead.half[1]);
+    }
+    if (i < head_.key_dim) pass(keys, i, decay, delta, answer.half[0], ahead.half[0]);
+    for (size_t v = 0; v < kVectors; ++v) store(answer.total(v), head_.out.at(t) + column_, v);
+    return ahead;
+  }
+
+ private:
+  using Vectors = hn::Vec<F>[kVectors];
+
+  struct Keys {
+    const float* q;
+    const float* k;
+    const float* next_k;
+  };
+
+  // Row i of the block: s <- decay s + k_i delta; answer += q_i s; ahead += next_k_i s
+  HWY_INLINE void pass(const Keys& keys, size_t i, hn::Vec<F> decay, const Vectors& delta,
+                       Vectors& answer, Vectors& ahead) const {
+    const auto q = hn::Set(F(), keys.q[i]);
+    const auto k = hn::Set(F(), keys.k[i]);
+    const auto next_k = hn::Set(F(), keys.next_k[i]);
+    for (size_t v = 0; v < kVectors; ++v) {
+      const auto s = hn::MulAdd(k, delta[v], hn::Mul(decay, hn::Load(F(), row(i, v))));
+      answer[v] = hn::MulAdd(q, s, answer[v]);
+      ahead[v] = hn::MulAdd(next_k, s, ahead[v]);
+      hn::Store(s, F(), row(i, v));
+    }
+  }
+
+  HWY_INLINE float* row(size_t i, size_t v) const {
+    return rows_ + (i * kVectors + v) * hn::Lanes(F());
+  }
+  HWY_INLINE float* state_row(size_t i) const {
+    return head_.state + i * head_.value_dim + column_;
+  }
+  // Vector v of the block's columns from and to where the head has them.
+  HWY_INLINE size_t lanes(size_t v) const {
+    const size_t before = column_ + v * hn::Lanes(F());
+    return before < head_.value_dim ? head_.value_dim - before : 0;
+  }
+  HWY_INLINE hn::Vec<F> load(const float* from, size_t v) const {
+    return load_some(F(), from + v * hn::Lanes(F()), lanes(v));
+  }
+  HWY_INLINE void store(hn::Vec<F> x, float* to, size_t v) const {
+    store_some(x, F(), to + v * hn::Lanes(F()), lanes(v));
+  }
+
+  const DeltaHead& head_;
+  size_t column_;
+  float* rows_;
+};
+
+void run_fused(const DeltaHead& head, size_t column, float* scratch) {
+  const Block block(head, column, scratch);
+  Sums held = block.read(head.k.at(0));
+  for (size_t t = 0; t < head.tokens; ++t) held = block.step(t, held);
+  block.write_back();
+}
+
+const char* delta_target() {
+  return target_name();
+}
+
+}  // namespace plumb::candidates::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace plumb::candidates::cpu {
+
+HWY_EXPORT(unit);
+HWY_EXPORT(run_naive);
+HWY_EXPORT(run_fused);
+HWY_EXPORT(block_columns);
+HWY_EXPORT(delta_target);
+
+namespace {
+
+constexpr size_t kMostColumns = 2 * kAlignment / sizeof(float);  // of a block, at any target
+
+// Where the numbers of a row stand in the shared scratch: q and k of all key heads at unit length,
+// exp(g) of all value heads.
+struct Prepared {
+  Prepared(const graph::GatedDeltaRule& op, float* memory)
+      : keys(static_cast<size_t>(op.key_heads) * static_cast<size_t>(op.key_dim)),
+        width(2 * keys + static_cast<size_t>(op.value_heads)),
+        first(memory) {}
+
+  float* q(size_t row) const { return first + row * width; }
+  float* k(size_t row) const { return q(row) + keys; }
+  float* decay(size_t row) const { return k(row) + keys; }
+
+  size_t keys;
+  size_t width;
+  float* first;
+};
+
+void prepare(const graph::GatedDeltaRule& op, const Context& context, const Prepared& to) {
+  const auto dim = static_cast<size_t>(op.key_dim);
+  for_rows(context, [&](size_t begin, size_t end) {
+    for (size_t t = begin; t < end; ++t) {
+      const float* const q = context.in[0].row(t);
+      const float* const g = context.in[2].row(t);
+      for (size_t at = 0; at < to.keys; at += dim) {
+        HWY_DYNAMIC_DISPATCH(unit)(q + at, dim, op.unit_eps, op.query_scale, to.q(t) + at);
+        HWY_DYNAMIC_DISPATCH(unit)(q + to.keys + at, dim, op.unit_eps, 1.0, to.k(t) + at);
+      }
+      for (size_t h = 0; h < static_cast<size_t>(op.value_heads); ++h) {
+        to.decay(t)[h] = static_cast<float>(std::exp(static_cast<double>(g[h])));
+      }
+    }
+  });
+}
+
+DeltaHead head_of(const graph::GatedDeltaRule& op, const Context& context, const Prepared& from,
+                  const Sequence& sequence, size_t row, size_t h) {
+  const auto key_dim = static_cast<size_t>(op.key_dim);
+  const auto value_dim = static_cast<size_t>(op.value_dim);
+  const size_t key = h / static_cast<size_t>(op.value_heads / op.key_heads) * key_dim;
+  const Rows& qkv = context.in[0];
+  const Rows& beta = context.in[1];
+  const Rows& out = context.out[0];
+  return {.tokens = sequence.rows(),
+          .key_dim = key_dim,
+          .value_dim = value_dim,
+          .q = {from.q(row) + key, from.width},
+          .k = {from.k(row) + key, from.width},
+          .v = {qkv.row(row) + 2 * from.keys + h * value_dim, qkv.width},
+          .beta = {beta.row(row) + h, beta.width},
+          .decay = {from.decay(row) + h, from.width},
+          .out = {out.row(row) + h * value_dim, out.width},
+          .state = std::get<RecurrentState>(sequence.session->state(*context.step.slot)).head(h)};
+}
+
+}  // namespace
+
+Ran compute(const graph::GatedDeltaRule& op, const Context& context) {
+  const Prepared prepared(op, context.scratch.shared());
+  prepare(op, context, prepared);
+  const bool fused = context.step.kernel == Kernel::kFused;
+  const auto heads = static_cast<size_t>(op.value_heads);
+  const auto value_dim = static_cast<size_t>(op.value_dim);
+  const size_t columns = fused ? HWY_DYNAMIC_DISPATCH(block_columns)() : value_dim;
+  const size_t blocks = (value_dim + columns - 1) / columns;
+  for_sequences(context, [&](const Sequence& sequence, size_t first_row) {
+    context.threads.for_each_on_worker(heads * blocks, [&](size_t piece, size_t worker) {
+      const DeltaHead head = head_of(op, context, prepared, sequence, first_row, piece / blocks);
+      float* const scratch = context.scratch.of_worker(worker);
+      if (fused) {
+        HWY_DYNAMIC_DISPATCH(run_fused)(head, piece % blocks * columns, scratch);
+      } else {
+        HWY_DYNAMIC_DISPATCH(run_naive)(head, scratch);
+      }
+    });
+  });
+  return {fused ? "fused" : "naive", HWY_DYNAMIC_DISPATCH(delta_target)()};
+}
+
+ScratchSize scratch_for(const graph::GatedDeltaRule& op, const Step&) {
+  const auto key_dim = static_cast<size_t>(op.key_dim);
+  return {.per_row = Prepared(op, nullptr).width,
+          .per_worker = std::max(key_dim * kMostColumns, static_cast<size_t>(op.value_dim))};
+}
+
+std::optional<State> initial_state(const graph::GatedDeltaRule& op, const Step&) {
+  return RecurrentState(static_cast<size_t>(op.value_heads), static_cast<size_t>(op.key_dim),
+                        static_cast<size_t>(op.value_dim));
+}
+
+}  // namespace plumb::candidates::cpu
+#endif
