@@ -58,6 +58,7 @@ class Findings {
     if (findings.kld) raise(result_.drift.kld, *findings.kld);
     merge(result_.tokens, findings.tokens);
     if (!result_.first_divergence) result_.first_divergence = findings.first_divergence;
+    result_.notes.insert(result_.notes.end(), findings.notes.begin(), findings.notes.end());
   }
 
   void doubt(const std::string& tap, const std::string& message) {
@@ -155,7 +156,7 @@ Result Judge::judge(const Subject& subject) {
     if (!recorded.has(kLogits)) {
       findings.doubt("logits", fmt::format("{}: no logits were recorded", prompt.name));
     }
-    if (oracle) oracle->judge(prompt, taps_to_judge(recorded));
+    if (oracle) oracle->judge(prompt, taps_to_judge(truth_.graph(), recorded));
     findings.add(judge_surely(truth_, {prompt, recorded, recording->greedy(), *subject.contract}));
   }
   findings.finish(oracle);

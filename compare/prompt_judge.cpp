@@ -1,12 +1,11 @@
 #include "compare/prompt_judge.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
-#include "base/random.h"
 #include "compare/gates.h"
 #include "compare/recognise.h"
 #include "compare/segment.h"
@@ -27,29 +26,13 @@ bool is_choice(const Tap& tap) {
   return tap.id == TapId::kRouterIds;
 }
 
-uint64_t seed_of(const trace::Prompt& prompt) {
-  uint64_t seed = 0;
-  for (const int64_t token : prompt.tokens) seed = base::mix64(seed + static_cast<uint64_t>(token));
-  return seed;
-}
-
 class PromptJudge {
  public:
   PromptJudge(Truth& truth, const PromptSubject& subject, int replicas)
-      : s_(subject),
-        truth_(truth),
-        noise_{&subject.contract, replicas, seed_of(subject.prompt)},
-        taps_(taps_to_judge(subject.recorded)),
-        values_(truth.values(subject.prompt.tokens, taps_, continuation())) {}
+      : s_(subject), truth_(truth), evidence_(truth, subject, replicas) {}
 
   PromptFindings run() {
-    const reference::Reference& reference = truth_.reference();
-    floors_ = measure_floors(reference, s_.prompt.tokens, taps_, values_, noise_);
-    if (!alone()) {
-      local_values_ = replay(reference, s_.prompt.tokens, taps_, s_.recorded);
-      local_floors_ =
-          measure_floors(reference, s_.prompt.tokens, taps_, local_values_, noise_, &s_.recorded);
-    }
+    findings_.notes = evidence_.notes();
     judge_taps();
     if (s_.recorded.has(kLogits)) judge_logits();
     if (s_.greedy) judge_greedy();
@@ -57,9 +40,6 @@ class PromptJudge {
   }
 
  private:
-  // With one tap recorded there is nothing to replay it from but the prompt.
-  bool alone() const { return s_.recorded.values().size() == 1; }
-
   std::vector<int64_t> continuation() const {
     std::vector<int64_t> known;
     if (!s_.greedy) return known;
@@ -77,9 +57,12 @@ class PromptJudge {
   void judge_taps() {
     const bool logits_clean = are_logits_clean();
     for (const auto& [tap, value] : s_.recorded.values()) {
-      if (is_choice(tap)) continue;
-      const Side whole = measure_side(tap, value, values_, floors_);
-      const Side part = alone() ? whole : measure_side(tap, value, local_values_, local_floors_);
+      if (is_choice(tap)) {
+        judge_choices(tap, value);
+        continue;
+      }
+      const Side whole = global_side(tap, value);
+      const Side part = s_.alone() ? whole : local_side(tap, value);
       TapFigures& figures = findings_.taps[tap];
       figures.metrics = measure(value, whole.truth);
       figures.global.add(whole.ratios.plain, whole.floor.rms, value.size());
@@ -96,11 +79,43 @@ class PromptJudge {
     Ratios ratios;
   };
 
-  Side measure_side(const Tap& tap, const Matrix& value, const Values& truth,
-                    const Floors& floors) const {
-    const Matrix& true_value = truth.at(tap);
-    const Floor& floor = floors.at(tap);
-    return {true_value, floor, over_floor(value, true_value, floor)};
+  static Side measure_side(const Matrix& value, const Matrix& truth, const Floor& floor) {
+    return {truth, floor, over_floor(value, truth, floor)};
+  }
+  Side global_side(const Tap& tap, const Matrix& value) const {
+    return measure_side(value, evidence_.values().at(tap), evidence_.floors().at(tap));
+  }
+  Side local_side(const Tap& tap, const Matrix& value) const {
+    return measure_side(value, evidence_.local_values().at(tap), evidence_.local_floors().at(tap));
+  }
+
+  // Each choice on the candidate's own scores, then on those of the whole forward.
+  void judge_choices(const Tap& tap, const Matrix& ids) {
+    if (!local_failed_ && !s_.alone()) {
+      local_failed_ =
+          are_choices_wrong("local", tap, ids, evidence_.local_values(), evidence_.local_floors());
+    }
+    if (!local_failed_ && !global_failed_) {
+      global_failed_ =
+          are_choices_wrong("global", tap, ids, evidence_.values(), evidence_.floors());
+    }
+  }
+
+  bool are_choices_wrong(const char* gate, const Tap& tap, const Matrix& ids, const Values& values,
+                         const Floors& floors) {
+    const Tap scores{TapId::kRouterLogits, tap.layer};
+    for (size_t t = 0; t < ids.shape(0); ++t) {
+      const auto verdict =
+          evidence_.routing().judge(tap.layer, reference::row(values.at(scores), t),
+                                    floors.at(scores).rows[t], reference::row(ids, t));
+      if (verdict != Routing::Verdict::kWrong) continue;
+      fail(gate, tap.name(),
+           fmt::format("position {} takes experts {}, which its scores do not choose", t,
+                       fmt::join(reference::row(ids, t), ", ")));
+      diverge(tap, kUnknown);
+      return true;
+    }
+    return false;
   }
 
   void judge_local(const Tap& tap, const Matrix& value, const Side& part, bool logits_clean) {
@@ -108,7 +123,7 @@ class PromptJudge {
     const GateLimits gate = local_limits(s_.contract.storage, value.shape(0), value.shape(1));
     if (!s_.recorded.finite(tap)) {
       fail("proof", tap.name(), describe(value, part, gate));
-    } else if (!alone() && !within(part.ratios, gate)) {
+    } else if (!s_.alone() && !within(part.ratios, gate)) {
       const bool misrecorded = logits_clean && part.ratios.plain > kFarOff && tap != kLogits;
       fail(misrecorded ? "recording" : "local", tap.name(),
            describe(value, part, gate) +
@@ -139,7 +154,7 @@ class PromptJudge {
   bool are_logits_clean() const {
     if (!s_.recorded.has(kLogits)) return false;
     const Matrix& value = s_.recorded.at(kLogits);
-    return within(measure_side(kLogits, value, values_, floors_).ratios,
+    return within(global_side(kLogits, value).ratios,
                   global_limits(s_.contract.storage, value.shape(0), value.shape(1)));
   }
 
@@ -151,12 +166,12 @@ class PromptJudge {
 
   void judge_logits() {
     const Matrix& value = s_.recorded.at(kLogits);
-    const Matrix& truth = values_.at(kLogits);
+    const Matrix& truth = evidence_.values().at(kLogits);
     findings_.kld = mean_kl_divergence(value, truth);
     for (size_t t = 0; t < value.shape(0); ++t) {
       const int64_t chosen = best_token(reference::row(value, t));
       ++findings_.tokens.compared;
-      count_token(judge_token(truth, floors_.at(kLogits), t, chosen), chosen,
+      count_token(judge_token(truth, evidence_.floors().at(kLogits), t, chosen), chosen,
                   fmt::format("position {}", t), findings_.tokens.exact);
     }
   }
@@ -184,7 +199,7 @@ class PromptJudge {
   Floor greedy_floor(const std::vector<int64_t>& tokens, const Matrix& logits) const {
     for (size_t i = 0; i < tokens.size(); ++i) {
       if (tokens[i] == best_token(reference::row(logits, i))) continue;
-      return measure_floor(truth_.reference(), s_.prompt.tokens, tokens, logits, noise_);
+      return measure_floor(truth_.reference(), s_.prompt.tokens, tokens, logits, evidence_.noise());
     }
     return {};
   }
@@ -210,12 +225,7 @@ class PromptJudge {
 
   const PromptSubject& s_;
   Truth& truth_;
-  const Noise noise_;
-  const std::vector<Tap> taps_;
-  const Values& values_;
-  Floors floors_;
-  Values local_values_;
-  Floors local_floors_;
+  const Evidence evidence_;
   PromptFindings findings_;
   bool local_failed_ = false;
   bool global_failed_ = false;
@@ -244,16 +254,6 @@ double PooledRatio::rms() const {
 }
 double PooledRatio::floor_rms() const {
   return std::sqrt(floor_ / count_);
-}
-
-std::vector<Tap> taps_to_judge(const Recorded& recorded) {
-  std::set<Tap> taps = {kLogits};
-  for (const auto& [tap, value] : recorded.values()) {
-    taps.insert(tap);
-    // A choice of experts is judged by the scores that it was made on.
-    if (is_choice(tap)) taps.insert(Tap{TapId::kRouterLogits, tap.layer});
-  }
-  return {taps.begin(), taps.end()};
 }
 
 PromptFindings judge_prompt(Truth& truth, const PromptSubject& subject, int replicas) {

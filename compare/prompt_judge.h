@@ -7,19 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "compare/recorded.h"
+#include "compare/evidence.h"
 #include "compare/result.h"
 #include "compare/truth.h"
 #include "trace/recording.h"
 
 namespace plumb::compare {
-
-struct PromptSubject {
-  const trace::Prompt& prompt;
-  const Recorded& recorded;
-  std::optional<trace::Greedy> greedy;
-  const graph::Contract& contract;
-};
 
 // RMS over RMS of several tensors taken as one.
 class PooledRatio {
@@ -48,10 +41,8 @@ struct PromptFindings {
   std::optional<double> kld;  // of the logits, where they were recorded
   TokenSection tokens;
   std::optional<FirstDivergence> first_divergence;
+  std::vector<std::string> notes;
 };
-
-// The taps of which the true values are needed to judge `recorded`, in the order of a forward.
-std::vector<trace::Tap> taps_to_judge(const Recorded& recorded);
 
 // With floors measured on `replicas` emulations.
 PromptFindings judge_prompt(Truth& truth, const PromptSubject& subject, int replicas);

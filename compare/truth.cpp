@@ -43,25 +43,31 @@ void order_experts(Matrix& ids, Matrix& weights) {
 }
 
 Request make_request(std::span<const int64_t> tokens, size_t copies, const std::vector<Tap>& taps,
-                     const Recorded* recorded) {
+                     const Given& given) {
   Request request;
   request.sequences.assign(copies, reference::Sequence{tokens});
   request.replicas = copies > 1;
   request.wants = [&taps](const Tap& tap) {
     return std::find(taps.begin(), taps.end(), tap) != taps.end();
   };
-  if (recorded != nullptr) {
-    request.forces = [recorded](const Tap& tap) { return recorded->has(tap); };
-    request.forced = [recorded, copies](const Tap& tap) {
+  if (given.recorded != nullptr) {
+    request.forces = [recorded = given.recorded](const Tap& tap) { return recorded->has(tap); };
+    request.forced = [recorded = given.recorded, copies](const Tap& tap) {
       return std::optional(repeat(recorded->usable(tap), copies));
+    };
+  }
+  if (given.choices != nullptr) {
+    request.choices = [choices = given.choices](int layer) {
+      const auto found = choices->find(layer);
+      return found == choices->end() ? nullptr : &found->second;
     };
   }
   return request;
 }
 
 Request make_emulation(std::span<const int64_t> tokens, const std::vector<Tap>& taps,
-                       const Noise& noise, const Recorded* recorded) {
-  Request request = make_request(tokens, static_cast<size_t>(noise.replicas), taps, recorded);
+                       const Noise& noise, const Given& given) {
+  Request request = make_request(tokens, static_cast<size_t>(noise.replicas), taps, given);
   request.emulation = reference::Emulation{noise.contract, noise.seed};
   return request;
 }
@@ -109,8 +115,7 @@ Matrix decide(const Reference& reference, const Tokens& tokens, const Tokens& co
     const auto part = std::span(all).first(length);
     const std::vector<Tap> taps = {kLogits};
     run(reference,
-        noise != nullptr ? make_emulation(part, taps, *noise, nullptr)
-                         : make_request(part, 1, taps, nullptr),
+        noise != nullptr ? make_emulation(part, taps, *noise, {}) : make_request(part, 1, taps, {}),
         [&](const Tap&, const Matrix& logits) {
           for (size_t k = 0; k < copies; ++k) {
             const Matrix last = rows_of(logits, (k + 1) * length - rows, rows);
@@ -138,7 +143,7 @@ const Values& Truth::values(const Tokens& tokens, const std::vector<Tap>& taps,
   if (missing.empty()) return known;
   const bool both = !continuation.empty() && !graph::depends_on_length(graph());
   const Tokens all = both ? join(tokens, continuation) : tokens;
-  run(reference_, make_request(all, 1, missing, nullptr), [&](const Tap& tap, Matrix value) {
+  run(reference_, make_request(all, 1, missing, {}), [&](const Tap& tap, Matrix value) {
     if (both && tap == kLogits) {
       continuations_[{tokens, continuation}] =
           rows_of(value, tokens.size() - 1, continuation.size());
@@ -155,19 +160,19 @@ const Matrix& Truth::continuation(const Tokens& tokens, const Tokens& continuati
 }
 
 Values replay(const Reference& reference, std::span<const int64_t> tokens,
-              const std::vector<Tap>& taps, const Recorded& recorded) {
+              const std::vector<Tap>& taps, const Given& given) {
   Values values;
-  run(reference, make_request(tokens, 1, taps, &recorded),
+  run(reference, make_request(tokens, 1, taps, given),
       [&](const Tap& tap, Matrix value) { values[tap] = std::move(value); });
   return values;
 }
 
 Floors measure_floors(const Reference& reference, std::span<const int64_t> tokens,
                       const std::vector<Tap>& taps, const Values& truth, const Noise& noise,
-                      const Recorded* recorded) {
+                      const Given& given) {
   Floors floors;
   const double u = base::unit_roundoff(noise.contract->storage);
-  run(reference, make_emulation(tokens, taps, noise, recorded),
+  run(reference, make_emulation(tokens, taps, noise, given),
       [&](const Tap& tap, const Matrix& replicas) {
         floors[tap] = measure_floor(replicas, truth.at(tap), u);
       });

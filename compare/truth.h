@@ -19,6 +19,8 @@ namespace plumb::compare {
 
 using Values = std::map<trace::Tap, Matrix>;
 using Floors = std::map<trace::Tap, Floor>;
+// The experts that each position takes, by layer: [T, top_k], each row in order.
+using Choices = std::map<int, Matrix>;
 
 // The exact forward of one checkpoint, kept by prompt: candidates judged on it share its runs.
 class Truth {
@@ -46,6 +48,16 @@ class Truth {
   std::map<Continuation, Matrix> continuations_;
 };
 
+// What a run is given instead of computing it. Both may be null.
+struct Given {
+  const Recorded* recorded = nullptr;  // every recorded tap: each segment by itself
+  const Choices* choices = nullptr;    // of experts
+};
+
+// The exact values of a run that is given something.
+Values replay(const reference::Reference& reference, std::span<const int64_t> tokens,
+              const std::vector<trace::Tap>& taps, const Given& given);
+
 // How a floor is measured.
 struct Noise {
   const graph::Contract* contract = nullptr;
@@ -53,14 +65,10 @@ struct Noise {
   uint64_t seed = 0;
 };
 
-// The truth of single segments: every recorded tap stands in for what the run computes there.
-Values replay(const reference::Reference& reference, std::span<const int64_t> tokens,
-              const std::vector<trace::Tap>& taps, const Recorded& recorded);
-
-// The floors of `taps` about their true values; with `recorded`, of single segments.
+// The floors of `taps` about their true values.
 Floors measure_floors(const reference::Reference& reference, std::span<const int64_t> tokens,
                       const std::vector<trace::Tap>& taps, const Values& truth, const Noise& noise,
-                      const Recorded* recorded = nullptr);
+                      const Given& given);
 
 // The floor of the logits that decide a continuation.
 Floor measure_floor(const reference::Reference& reference, const std::vector<int64_t>& tokens,

@@ -35,6 +35,7 @@ struct Context {
   // The first of how many equal sequences each one is: replicas of one prompt, whose noise has one
   // size and is sized on the first.
   size_t replicas = 1;
+  const Matrix* choices = nullptr;  // of experts, where they are given
 
   const model::WeightView& weight(size_t index) const { return weights.at(op.weights[index]); }
   bool has_weight(size_t index) const { return index < op.weights.size(); }
