@@ -97,7 +97,8 @@ ValueId mixer(Draft& draft, const AttentionSpec& spec, ValueId in, int hidden_si
   draft.tap(context, TapId::kAttn);
   if (spec.output_norm) context = draft.norm(*spec.output_norm, context, "attn_norm", heads);
   if (spec.output_gate) {
-    const ValueId gate = draft.linear(in, "attn_gate_proj", heads * spec.head_dim, spec.qkv_bias);
+    const ValueId gate =
+        draft.linear(in, "attn_gate_proj", heads * spec.head_dim, spec.output_gate_bias);
     context = draft.add(Gate{}, {context, gate});
   }
   if (spec.output_norm || spec.output_gate) draft.tap(context, TapId::kAttnGated);

@@ -105,6 +105,7 @@ struct AttentionSpec {
   std::optional<QueryTemperature> query_temperature;
   std::optional<NormSpec> output_norm;  // per head, on the context
   bool output_gate = false;             // context * sigmoid(gate_proj(input))
+  bool output_gate_bias = false;
 };
 
 // Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434).

@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 import torch
 
-import huggingface
+import families
 
 ROOT = pathlib.Path(__file__).resolve().parent
 CASES = ROOT.parent / "fixtures" / "cases"
@@ -32,7 +32,8 @@ FLOAT64_TOLERANCE = 1e-13
 def checkpoint_sha256(folder):
     total = hashlib.sha256()
     for file in sorted(folder.iterdir()):
-        if file.name == "config.json" or file.name.endswith((".safetensors", ".safetensors.index.json")):
+        if file.name in ("config.json", "params.json") or file.name.endswith(
+                (".safetensors", ".safetensors.index.json")):
             total.update(file.name.encode() + b"\0")
             total.update(hashlib.sha256(file.read_bytes()).hexdigest().encode() + b"\n")
     return total.hexdigest()
@@ -57,18 +58,19 @@ def make_prompts(case):
 
 def record(plumb, name, target):
     case = json.loads((CASES / f"{name}.json").read_text())
+    Oracle = families.oracle_of(case["family"])
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = synthesize(plumb, case, pathlib.Path(folder))
         with h5py.File(target, "w", libver="earliest") as file:
             file.attrs["schema"] = "plumbline.trace/1"
-            file.attrs["producer"] = huggingface.PRODUCER
+            file.attrs["producer"] = Oracle.PRODUCER
             file.attrs["model_type"] = case["family"]
             file.attrs["checkpoint_sha256"] = checkpoint_sha256(checkpoint)
             prompts = make_prompts(case)
             for prompt, tokens in prompts.items():
                 put(file, f"prompts/{prompt}", np.array(tokens, np.int64))
             for dtype in DTYPES:
-                oracle = huggingface.Oracle(checkpoint, DTYPES[dtype])
+                oracle = Oracle(checkpoint, DTYPES[dtype])
                 for prompt, tokens in prompts.items():
                     record_prompt(file, oracle, dtype, prompt, tokens, case)
 

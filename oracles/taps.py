@@ -42,13 +42,13 @@ class Recorder:
         hook = lambda _m, _args, output: self._keep(name, first_tensor(output), shape)
         self._undo.append(module.register_forward_hook(hook).remove)
 
-    def _before(self, module, name):
+    def _before(self, module, name, shape=None):
         hook = lambda _m, args, kwargs: self._keep(
-            name, args[0] if args else kwargs["hidden_states"])
+            name, args[0] if args else kwargs["hidden_states"], shape)
         self._undo.append(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
 
     def __enter__(self):
-        decoder = self.model.model
+        decoder = getattr(self.model, "model", self.model)
         self._before(decoder.layers[0], "embed")
         self._after(decoder.norm, "final_norm")
         for i, layer in enumerate(decoder.layers):
@@ -57,8 +57,7 @@ class Recorder:
             self._after(child(layer, FEED_FORWARDS), prefix + "ffn_out")
             self._after(layer, prefix + "out")
             if self.fine:
-                self._hook_mixer(child(layer, MIXERS), prefix)
-                self._hook_feed_forward(child(layer, FEED_FORWARDS), prefix)
+                self._hook_inside(layer, prefix)
         if self.fine:
             self._wrap_functions(sys.modules[type(decoder).__module__])
         return self
@@ -66,6 +65,10 @@ class Recorder:
     def __exit__(self, *error):
         for undo in self._undo:
             undo()
+
+    def _hook_inside(self, layer, prefix):
+        self._hook_mixer(child(layer, MIXERS), prefix)
+        self._hook_feed_forward(child(layer, FEED_FORWARDS), prefix)
 
     def _hook_mixer(self, mixer, prefix):
         self._before(mixer, prefix + "mixer_in")

@@ -11,17 +11,15 @@ constexpr int64_t kLayerLimit = 4096;
 constexpr int64_t kHeadLimit = 65536;
 
 void read_head_counts(ConfigReader& config, const ClassDefaults& defaults, AttentionSpec& a) {
+  const std::string_view kv_key = defaults.kv_heads_key;
   a.num_attention_heads =
-      read_size(config, "num_attention_heads", defaults.num_attention_heads, kHeadLimit);
-  const int kv_fallback =
-      !config.has("num_key_value_heads") &&
-              (config.present("num_key_value_heads") || defaults.num_key_value_heads == 0)
-          ? a.num_attention_heads
-          : defaults.num_key_value_heads;
-  a.num_key_value_heads =
-      read_size(config, "num_key_value_heads", kv_fallback, kHeadLimit, Null::kMeansAbsent);
+      read_size(config, defaults.heads_key, defaults.num_attention_heads, kHeadLimit);
+  const bool as_many =
+      !config.has(kv_key) && (config.present(kv_key) || defaults.num_key_value_heads == 0);
+  const int kv_fallback = as_many ? a.num_attention_heads : defaults.num_key_value_heads;
+  a.num_key_value_heads = read_size(config, kv_key, kv_fallback, kHeadLimit, Null::kMeansAbsent);
   if (a.num_attention_heads % a.num_key_value_heads != 0) {
-    config.refuse("num_key_value_heads",
+    config.refuse(kv_key,
                   "is " + std::to_string(a.num_key_value_heads) + ", which does not divide " +
                       std::to_string(a.num_attention_heads) + " attention heads",
                   "each key head serves as many query heads");
@@ -38,9 +36,9 @@ void read_head_dim(ConfigReader& config, const ClassDefaults& defaults, Dimensio
   const int share = d.hidden_size / a.num_attention_heads;
   const bool uneven = d.hidden_size % a.num_attention_heads != 0;
   if (derived && (share == 0 || (uneven && defaults.heads_divide_hidden_size))) {
-    config.refuse("num_attention_heads",
+    config.refuse(defaults.heads_key,
                   "is " + std::to_string(a.num_attention_heads) + ", which does not divide " +
-                      "hidden_size " + std::to_string(d.hidden_size),
+                      std::string(defaults.hidden_key) + " " + std::to_string(d.hidden_size),
                   "mend one of the two, or state head_dim");
   }
   a.head_dim = read_size(config, "head_dim", derived ? share : defaults.head_dim, kWidthLimit,
@@ -79,7 +77,7 @@ int checked_width(const ConfigReader& config, std::string_view key, int64_t coun
 Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) {
   Dimensions d{};
   d.vocab_size = read_size(config, "vocab_size", defaults.vocab_size, kVocabLimit);
-  d.hidden_size = read_size(config, "hidden_size", defaults.hidden_size, kWidthLimit);
+  d.hidden_size = read_size(config, defaults.hidden_key, defaults.hidden_size, kWidthLimit);
   if (defaults.intermediate_size > 0) {
     d.intermediate_size =
         read_size(config, "intermediate_size", defaults.intermediate_size, kWidthLimit);

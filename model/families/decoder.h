@@ -47,6 +47,9 @@ struct ClassDefaults {
   bool head_dim_derived = false;          // the class knows no head_dim: another one is refused
   std::string_view eps_key = "rms_norm_eps";
   std::string_view layers_key = "num_hidden_layers";
+  std::string_view hidden_key = "hidden_size";
+  std::string_view heads_key = "num_attention_heads";
+  std::string_view kv_heads_key = "num_key_value_heads";
 };
 
 // The keys that nearly every decoder has, read and checked.

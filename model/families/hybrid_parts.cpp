@@ -41,6 +41,7 @@ AttentionSpec read_gated_attention(ConfigReader& config, const Dimensions& d) {
   attention.qkv_bias = attention.o_bias = config.flag("attention_bias", false);
   attention.qk_norm = QkNormSpec{d.norm};
   attention.output_gate = true;
+  attention.output_gate_bias = attention.qkv_bias;
   return attention;
 }
 

@@ -98,17 +98,18 @@ void sort_keys(const tests::Case& one, std::set<std::string>& silent,
   const model::Family& family = model::find_family(one.family, one.name);
   const Logits logits(model.folder.path(), trace::TraceFile(one.oracle()).prompts().front().tokens);
   const std::string file = model.checkpoint.config_file();
-  const auto usual = logits.under(one.config, file);
+  const Json written = model.checkpoint.config();
+  const auto usual = logits.under(written, file);
   ASSERT_TRUE(usual.has_value()) << one.name;
   std::vector<std::string> keys;
-  list_keys(one.config, "", keys);
+  list_keys(written, "", keys);
   for (const std::string& key : keys) {
     const Json::json_pointer pointer(key);
     const std::string id = one.family + key;
     bool counts = is_listed(family, pointer.back());
-    for (const Json& other : others(one.config.at(pointer))) {
+    for (const Json& other : others(written.at(pointer))) {
       if (counts) break;
-      Json config = one.config;
+      Json config = written;
       config[pointer] = other;
       counts = logits.under(config, file) != usual;
     }
