@@ -69,7 +69,7 @@ ValueId feed_forward(Draft& draft, const MoeSpec& spec, ValueId in, int hidden_s
   draft.tap(logits, TapId::kRouterLogits);
   std::vector<model::WeightId> correction;
   if (router.correction_bias) {
-    correction.push_back(draft.weight("router.correction", {router.num_experts}));
+    correction.push_back(draft.weight("router_correction", {router.num_experts}));
   }
   const ValueId ids = draft.add(Route{router}, {logits}, {router.top_k}, std::move(correction));
   const ValueId weights = draft.another_output({router.top_k});

@@ -29,6 +29,7 @@ struct Route {
     visit("num_groups", r.num_groups);
     visit("top_groups", r.top_groups);
     visit("normalize", r.normalize);
+    visit("normalize_eps", r.normalize_eps);
     visit("scaling", r.scaling);
     visit("weights_rounded", r.weights_rounded);
   }
