@@ -30,8 +30,8 @@ QueryKeyValue project(Draft& draft, const AttentionSpec& spec, ValueId in) {
     constexpr int kKernel = 2;
     const int heads = spec.num_key_value_heads;
     const auto conv = [&](ValueId value, const char* role) {
-      return draft.add(CausalConv{.filters = heads, .kernel = kKernel}, {value},
-                       draft.shape(value), {draft.weight(role, {heads, kKernel})});
+      return draft.add(CausalConv{.filters = heads, .kernel = kKernel}, {value}, draft.shape(value),
+                       {draft.weight(role, {heads, kKernel})});
     };
     x.k = conv(x.k, "k_conv");
     x.v = conv(x.v, "v_conv");
@@ -176,8 +176,7 @@ ValueId mixer(Draft& draft, const GatedDeltaNetSpec& spec, ValueId in, int hidde
                         {mixed, beta, decay}, {spec.num_value_heads, spec.value_dim});
   draft.tap(y, TapId::kGdnCore);
   y = draft.norm(spec.output_norm, y, "gdn_norm", spec.num_value_heads);
-  y = draft.add(Gate{.activation = model::Activation::kSilu, .in_float32 = true}, {y, z},
-                {values});
+  y = draft.add(Gate{.activation = model::Activation::kSilu, .in_float32 = true}, {y, z}, {values});
   draft.tap(y, TapId::kGdnNorm);
   return draft.linear(y, "o_proj", hidden_size, false);
 }
