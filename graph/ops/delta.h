@@ -11,9 +11,8 @@ namespace plumb::graph {
 struct CausalConv {
   static constexpr std::string_view kName = "causal_conv";
   enum : int { kSum, kConvolved, kOutput };
-  static constexpr Step kSteps[] = {{"sum", StepKind::kSum},
-                                    {"convolved", StepKind::kStorage},
-                                    {"output", StepKind::kStorage}};
+  static constexpr Step kSteps[] = {
+      {"sum", StepKind::kSum}, {"convolved", StepKind::kStorage}, {"output", StepKind::kStorage}};
 
   int filters = 0;
   int kernel = 0;
