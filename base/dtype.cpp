@@ -1,5 +1,6 @@
 #include "base/dtype.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -51,16 +52,41 @@ double round_significand(double x, int kept_explicit_bits) {
   return std::bit_cast<double>(bits);
 }
 
-double round_to_bf16(double x) {
-  const double magnitude = std::abs(x);
-  if (magnitude >= 0x1p-126 && magnitude < 0x1p127) return round_significand(x, 7);
-  return round_to_grid(x, 8, 0x1p-133, 0x1p128);
-}
+// A 16-bit format: explicit significand bits, the magnitudes that round as normal numbers for
+// sure, and the ends of the format.
+struct ShortFormat {
+  int significand_bits;
+  double least_normal;
+  double most_normal;
+  double least_subnormal;
+  double overflow;
 
-double round_to_f16(double x) {
-  const double magnitude = std::abs(x);
-  if (magnitude >= 0x1p-14 && magnitude < 0x1p15) return round_significand(x, 10);
-  return round_to_grid(x, 11, 0x1p-24, 0x1p16);
+  bool is_plain(double x) const {
+    const double magnitude = std::abs(x);
+    return ((magnitude >= least_normal) & (magnitude < most_normal)) | (magnitude == 0.0);
+  }
+  double round(double x) const {
+    return is_plain(x) ? round_significand(x, significand_bits)
+                       : round_to_grid(x, significand_bits + 1, least_subnormal, overflow);
+  }
+};
+
+constexpr ShortFormat kBFloat16 = {7, 0x1p-126, 0x1p127, 0x1p-133, 0x1p128};
+constexpr ShortFormat kFloat16 = {10, 0x1p-14, 0x1p15, 0x1p-24, 0x1p16};
+
+// Blocks of plain numbers take a loop without branches, which the compiler makes SIMD of.
+void round_all(const ShortFormat& format, std::span<double> values) {
+  constexpr size_t kBlock = 32;
+  for (size_t begin = 0; begin < values.size(); begin += kBlock) {
+    const auto block = values.subspan(begin, std::min(kBlock, values.size() - begin));
+    bool plain = true;
+    for (const double x : block) plain &= format.is_plain(x);
+    if (plain) {
+      for (double& x : block) x = round_significand(x, format.significand_bits);
+    } else {
+      for (double& x : block) x = format.round(x);
+    }
+  }
 }
 
 template <typename T>
@@ -133,7 +159,7 @@ std::optional<DType> dtype_from_safetensors_name(std::string_view name) {
 }
 
 uint16_t bf16_from_double(double value) {
-  const float rounded = static_cast<float>(round_to_bf16(value));
+  const float rounded = static_cast<float>(kBFloat16.round(value));
   const auto bits = std::bit_cast<uint32_t>(rounded);
   return static_cast<uint16_t>((bits >> 16) | (std::isnan(value) ? 0x40 : 0));
 }
@@ -160,11 +186,25 @@ double round_to(DType dtype, double x) {
     case DType::kF32:
       return static_cast<double>(static_cast<float>(x));
     case DType::kBF16:
-      return round_to_bf16(x);
+      return kBFloat16.round(x);
     case DType::kF16:
-      return round_to_f16(x);
+      return kFloat16.round(x);
   }
   throw InternalError("round_to: a dtype of the table");
+}
+
+void round_to(DType dtype, std::span<double> values) {
+  switch (dtype) {
+    case DType::kF64:
+      return;
+    case DType::kF32:
+      for (double& x : values) x = static_cast<double>(static_cast<float>(x));
+      return;
+    case DType::kBF16:
+      return round_all(kBFloat16, values);
+    case DType::kF16:
+      return round_all(kFloat16, values);
+  }
 }
 
 void widen(DType dtype, const std::byte* raw, std::span<double> out) {

@@ -34,6 +34,7 @@ double f16_to_double(uint16_t bits);
 
 // The value of `dtype` nearest to x, ties to even; overflow gives infinity, subnormals are kept.
 double round_to(DType dtype, double x);
+void round_to(DType dtype, std::span<double> values);
 
 // Widens `out.size()` elements of `dtype` starting at `raw` (unaligned) exactly.
 void widen(DType dtype, const std::byte* raw, std::span<double> out);

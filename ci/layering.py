@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Checks the house of docs/design.md: every include goes down, and no code past the families asks
-which family a model is of. Reads the sources alone; prints FILE:LINE: what is wrong, and ends with 1.
+"""Checks the house of docs/design.md: every include goes down, no code past the families asks which
+family a model is of, and a source includes its own header first, which shows that the header compiles
+alone. Reads the sources alone; prints FILE:LINE: what is wrong, and ends with 1.
 
   ci/layering.py [ROOT]
 """
@@ -20,6 +21,7 @@ FLOORS = {
 }
 ANYTHING = ("tests", "bench", "fuzz")  # on no floor: they may include all, and nobody them
 
+ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]*)[">]', re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]((\w+)/[^">]*)[">]')
 MODEL_TYPE = re.compile(r'\.model_type\s*=\s*"([^"]+)"')
 CONSTANT = re.compile(r'const Family (k\w+)')
@@ -60,6 +62,15 @@ def families(root):
     return types, constants
 
 
+def own_header_late(root, path, text):
+    """The line of the first include, where it is not the source's own header; else None."""
+    own = path.with_suffix(".h")
+    first = ANY_INCLUDE.search(text)
+    if path.suffix != ".cpp" or not (root / own).is_file() or not first or first[1] == str(own):
+        return None
+    return text.count("\n", 0, first.start(1)) + 1
+
+
 def faults(root):
     types, constants = families(root)
     named = re.compile("|".join(f'"{t}"' for t in sorted(types)) or r"(?!)")
@@ -69,8 +80,12 @@ def faults(root):
             if file.suffix not in (".h", ".cpp"):
                 continue
             path = file.relative_to(root)
+            text = without_comments(file.read_text())
+            late = own_header_late(root, path, text)
+            if late:
+                yield f"{path}:{late}: includes its own header first, so that it compiles alone"
             may_name = folder in ("fixtures", *ANYTHING) or path.parts[:2] == ("model", "families")
-            for number, line in enumerate(without_comments(file.read_text()).splitlines(), 1):
+            for number, line in enumerate(text.splitlines(), 1):
                 include = INCLUDE.match(line)
                 if include and folder in FLOORS and include[2] in (*FLOORS, *ANYTHING):
                     why = refusal(folder, include[2], include[1])

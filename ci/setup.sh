@@ -11,7 +11,7 @@ declare -A needs=(
            libxtensor-dev nlohmann-json3-dev libopenblas-dev libhdf5-dev libhwy-dev libcli11-dev
            libfmt-dev libssl-dev libgtest-dev libbenchmark-dev libvalijson-dev libexpat1-dev"
   [format]="clang-format-14:clang-format-14"
-  [tidy]="clang-tidy-14:clang-tidy-14"
+  [tidy]="clang-tidy-19:clang-tidy-19"
   [record]="python3-venv"
 )
 

@@ -17,16 +17,13 @@ int run(const Options& options) {
   const LoadedModel model(options.common);
   const base::Threads threads(options.common.threads);
   model.weights.check_finite(threads);
-  const reference::Reference reference(model.graph, model.weights, threads);
   std::optional<trace::TraceFile> oracle;
   if (!options.oracle.empty()) oracle.emplace(open_trace_of(model, options.oracle));
   const std::filesystem::path folder = options.common.checkpoint;
-  const compare::Result result =
-      judge_candidate(model, reference, threads,
-                      {.case_name = (folder / "").parent_path().filename().string(),
-                       .candidate = options.candidate,
-                       .oracle = oracle ? &*oracle : nullptr,
-                       .greedy_steps = options.output.greedy_steps});
+  const compare::Result result = Judging(model, threads, oracle ? &*oracle : nullptr)(
+      {.case_name = (folder / "").parent_path().filename().string(),
+       .candidate = options.candidate,
+       .greedy_steps = options.output.greedy_steps});
   return options.output.finish({result}, baseline, compare::to_json(result).dump(2));
 }
 

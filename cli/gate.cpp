@@ -58,9 +58,9 @@ std::vector<const fixtures::Case*> choose_cases(const Options& options,
     }
   }
   for (const fixtures::Case& item : all) {
-    const bool named = options.names.empty() ||
-                       std::find(options.names.begin(), options.names.end(), item.name) !=
-                           options.names.end();
+    const bool named =
+        options.names.empty() ||
+        std::find(options.names.begin(), options.names.end(), item.name) != options.names.end();
     if (named && ::fnmatch(options.filter.c_str(), item.name.c_str(), 0) == 0) {
       chosen.push_back(&item);
     }
@@ -89,15 +89,13 @@ std::vector<compare::Result> judge_case(const Work& work, int greedy_steps) {
   const base::Threads one(1);  // cases run side by side instead
   fixtures::synthesize_case(*work.item, folder.path() / "checkpoint", one);
   const LoadedModel model(folder.path() / "checkpoint");
-  const reference::Reference reference(model.graph, model.weights, one);
   const trace::TraceFile oracle = open_trace_of(model, work.item->oracle.string());
+  Judging judge(model, one, &oracle);
   std::vector<compare::Result> results;
   for (const std::string_view candidate : work.candidates) {
-    results.push_back(judge_candidate(model, reference, one,
-                                      {.case_name = work.item->name,
-                                       .candidate = std::string(candidate),
-                                       .oracle = &oracle,
-                                       .greedy_steps = greedy_steps}));
+    results.push_back(judge({.case_name = work.item->name,
+                             .candidate = std::string(candidate),
+                             .greedy_steps = greedy_steps}));
   }
   return results;
 }
@@ -122,8 +120,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_gate(CLI::App& app, Action& action) {
-  CLI::App* verb =
-      app.add_subcommand("gate", "judge the in-tree candidates on the case catalogue");
+  CLI::App* verb = app.add_subcommand("gate", "judge the in-tree candidates on the case catalogue");
   verb->footer("Example: plumb gate --filter 'gemma*' --report report");
   auto options = std::make_shared<Options>();
   verb->add_option("CASE", options->names, "cases to run; all without any");

@@ -7,7 +7,6 @@
 #include "base/errors.h"
 #include "candidates/candidate.h"
 #include "cli/verbs.h"
-#include "compare/judge.h"
 #include "fixtures/catalogue.h"
 #include "reports/report.h"
 #include "reports/table.h"
@@ -29,9 +28,8 @@ Prompts choose_prompts(const LoadedModel& model, const trace::Source& candidate,
   Prompts prompts{candidate.prompts(), name};
   if (prompts.list.empty() && oracle != nullptr) prompts = {oracle->prompts(), oracle->path()};
   if (prompts.list.empty()) {
-    prompts.list = fixtures::default_prompts(model.graph.vocab_size,
-                                             model.config.spec.max_position_embeddings,
-                                             kDefaultPromptSeed);
+    prompts.list = fixtures::default_prompts(
+        model.graph.vocab_size, model.config.spec.max_position_embeddings, kDefaultPromptSeed);
   }
   for (const trace::Prompt& prompt : prompts.list) {
     check_tokens(prompts.where, "prompts/" + prompt.name, prompt.tokens, model.graph.vocab_size);
@@ -68,24 +66,29 @@ trace::TraceFile open_trace_of(const LoadedModel& model, const std::string& file
   return trace;
 }
 
-compare::Result judge_candidate(const LoadedModel& model, const reference::Reference& reference,
-                                const base::Threads& threads, const JudgingOptions& options) {
+Judging::Judging(const LoadedModel& model, const base::Threads& threads,
+                 const trace::TraceFile* oracle)
+    : model_(model),
+      threads_(threads),
+      oracle_(oracle),
+      reference_(model.graph, model.weights, threads),
+      judge_(reference_, oracle) {}
+
+compare::Result Judging::operator()(const JudgingOptions& options) {
   const auto candidate =
-      candidates::make_candidate(options.candidate, model.graph, model.weights, threads);
+      candidates::make_candidate(options.candidate, model_.graph, model_.weights, threads_);
   const auto* recorded = dynamic_cast<const trace::FileSource*>(candidate.get());
-  if (recorded != nullptr) check_same_checkpoint(model, recorded->file());
+  if (recorded != nullptr) check_same_checkpoint(model_, recorded->file());
   const trace::TraceFile* file = recorded != nullptr ? &recorded->file() : nullptr;
-  return compare::judge(
+  return judge_.judge(
       {.case_name = options.case_name,
-       .family = model.config.spec.model_type,
-       .reference = &reference,
+       .family = model_.config.spec.model_type,
        .candidate = candidate.get(),
        .candidate_name = options.candidate,
-       .prompts = choose_prompts(model, *candidate, options.candidate, options.oracle).list,
-       .oracle = options.oracle,
+       .prompts = choose_prompts(model_, *candidate, options.candidate, oracle_).list,
        .contract = &graph::default_contract(candidate->producer().dtype),
        .greedy_steps = options.greedy_steps,
-       .notes = notes_on(model, file)});
+       .notes = notes_on(model_, file)});
 }
 
 void OutputOptions::add(CLI::App& verb) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/common.h"
+#include "compare/judge.h"
 #include "compare/result.h"
 #include "reference/run.h"
 #include "reports/baseline.h"
@@ -20,13 +21,24 @@ trace::TraceFile open_trace_of(const LoadedModel& model, const std::string& file
 struct JudgingOptions {
   std::string case_name;
   std::string candidate;  // cpu-f32 | cpu-bf16 | trace:FILE[#dtype]
-  const trace::TraceFile* oracle = nullptr;
-  int greedy_steps = 0;  // of each prompt, by an in-tree candidate; a trace gives what it holds
+  int greedy_steps = 0;   // of each prompt, by an in-tree candidate; a trace gives what it holds
 };
 
-// Judges a candidate on the prompts that are its own (a trace), the oracle's, or a default set.
-compare::Result judge_candidate(const LoadedModel& model, const reference::Reference& reference,
-                                const base::Threads& threads, const JudgingOptions& options);
+// Judges candidates on one model; what they share is computed once. `oracle` may be null.
+class Judging {
+ public:
+  Judging(const LoadedModel& model, const base::Threads& threads, const trace::TraceFile* oracle);
+
+  // On the prompts that are the candidate's own (a trace), the oracle's, or a default set.
+  compare::Result operator()(const JudgingOptions& options);
+
+ private:
+  const LoadedModel& model_;
+  const base::Threads& threads_;
+  const trace::TraceFile* oracle_;
+  reference::Reference reference_;
+  compare::Judge judge_;
+};
 
 // What judging leaves behind, on standard output and in files.
 struct OutputOptions {

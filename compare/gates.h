@@ -32,10 +32,15 @@ inline constexpr double kOracleLimit = 1e-12;
 // deviations of the noise of a difference of two logits.
 inline constexpr double kTieDeviations = 4.0;
 
-// Independent emulations that a floor is measured on.
-inline constexpr int kReplicas = 24;
+// Independent emulations that a floor is measured on; and those on which a failure must be
+// confirmed. Where one rounding makes most of a position's noise, a floor from few replicas can by
+// chance be much too small (a ratio of two normal deviates has heavy tails) and hardly too large.
+inline constexpr int kReplicas = 8;
+inline constexpr int kConfirmingReplicas = 32;
 
-inline bool within(double value, double limit) { return value <= limit; }
+inline bool within(double value, double limit) {
+  return value <= limit;
+}
 
 bool within(const Ratios& ratios, const GateLimits& limits);
 

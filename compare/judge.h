@@ -1,11 +1,11 @@
-// Judges one candidate on one checkpoint: its recordings against the float64 reference, each tap
+// Judges candidates on one checkpoint: their recordings against the float64 reference, each tap
 // beside what the candidate's precision makes by itself; and the reference against an oracle.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "compare/oracle.h"
 #include "compare/result.h"
 #include "compare/truth.h"
 #include "graph/contract.h"
@@ -18,17 +18,27 @@ namespace plumb::compare {
 struct Subject {
   std::string case_name;
   std::string family;
-  const reference::Reference* reference = nullptr;
   trace::Source* candidate = nullptr;
-  std::string candidate_name;             // as on the command line
-  std::vector<trace::Prompt> prompts;     // to judge
-  const trace::TraceFile* oracle = nullptr;  // may be null
+  std::string candidate_name;                 // as on the command line
+  std::vector<trace::Prompt> prompts;         // to judge
   const graph::Contract* contract = nullptr;  // what the candidate's precision entitles it to
-  int greedy_steps = 0;                   // of an in-tree candidate; a trace gives what it holds
+  int greedy_steps = 0;  // of an in-tree candidate; a trace gives what it holds
   std::vector<std::string> notes;
 };
 
-// Throws InputError when a recording does not have the shapes of the graph.
-Result judge(const Subject& subject);
+// What does not depend on the candidate is computed once: the float64 truth, and its agreement with
+// the oracle. What is passed must outlive the judge; `oracle` may be null.
+class Judge {
+ public:
+  Judge(const reference::Reference& reference, const trace::TraceFile* oracle)
+      : truth_(reference), oracle_(oracle) {}
+
+  // Throws InputError when a recording does not have the shapes of the graph.
+  Result judge(const Subject& subject);
+
+ private:
+  Truth truth_;
+  const trace::TraceFile* oracle_;
+};
 
 }  // namespace plumb::compare

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
+#include <set>
 
+#include "base/errors.h"
 #include "compare/gates.h"
 #include "compare/recorded.h"
 #include "compare/tokens.h"
@@ -24,8 +25,8 @@ void raise(double& worst, double value) {
 
 }  // namespace
 
-OracleJudge::OracleJudge(const reference::Reference& reference, const trace::TraceFile& oracle)
-    : reference_(reference), oracle_(oracle) {
+OracleJudge::OracleJudge(Truth& truth, const trace::TraceFile& oracle)
+    : truth_(truth), oracle_(oracle) {
   section_.producer = oracle.attribute("producer");
   section_.token_exact = true;
 }
@@ -37,21 +38,26 @@ const Prompt* OracleJudge::find(const Prompt& prompt) const {
   return nullptr;
 }
 
-std::vector<Tap> OracleJudge::taps(const Prompt& prompt) const {
-  const Prompt* known = find(prompt);
-  if (known == nullptr) return {};
-  return oracle_.recording(kOracleType, known->name)->taps();
-}
-
-void OracleJudge::judge(const Prompt& prompt, const Truths& truths) {
+void OracleJudge::judge(const Prompt& prompt, const std::vector<Tap>& other_taps) {
   const Prompt* known = find(prompt);
   if (known == nullptr) return;
   ++judged_;
   const auto recording = oracle_.recording(kOracleType, known->name);
-  const Recorded recorded(reference_.graph(), *recording, prompt.tokens.size(),
+  const Recorded recorded(truth_.graph(), *recording, prompt.tokens.size(),
                           oracle_.path() + ": " + known->name);
+  std::set<Tap> taps(other_taps.begin(), other_taps.end());
+  for (const auto& [tap, value] : recorded.values()) taps.insert(tap);
+  const std::optional<trace::Greedy> greedy = recording->greedy();
+  const std::vector<int64_t> continuation = greedy ? greedy->tokens : std::vector<int64_t>{};
+  for (const int64_t token : continuation) {
+    if (token >= 0 && token < truth_.graph().vocab_size) continue;
+    throw base::InputError(
+        oracle_.path(), known->name + "/greedy", fmt::format("holds token {}", token),
+        fmt::format("ids of this model are 0..{}", truth_.graph().vocab_size - 1));
+  }
+  const Values& truth = truth_.values(prompt.tokens, {taps.begin(), taps.end()}, continuation);
   for (const auto& [tap, value] : recorded.values()) {
-    const Metrics metrics = measure(truths.at(tap).value, value);
+    const Metrics metrics = measure(truth.at(tap), value);
     if (std::isnan(section_.max_rel_tap) || metrics.max_rel > section_.max_rel_tap) {
       section_.max_rel_tap = metrics.max_rel;
       section_.worst_tap = tap.name();
@@ -59,28 +65,26 @@ void OracleJudge::judge(const Prompt& prompt, const Truths& truths) {
     if (tap.id != TapId::kLogits) continue;
     raise(section_.max_abs_logit, metrics.max_abs);
     raise(section_.max_rel_logit, metrics.max_rel);
-    for (size_t t = 0; t < value.shape(0); ++t) {
-      section_.token_exact &= best_token(reference::row(value, t)) ==
-                              best_token(reference::row(truths.at(tap).value, t));
-    }
+    judge_logits(truth.at(tap), value);
   }
-  if (const auto greedy = recording->greedy()) judge_greedy(prompt, *greedy);
+  if (!continuation.empty()) judge_greedy(prompt, continuation);
 }
 
-void OracleJudge::judge_greedy(const Prompt& prompt, const trace::Greedy& greedy) {
-  if (greedy.tokens.empty()) return;
-  const Continuation truth =
-      continue_prompt(reference_, prompt.tokens, greedy.tokens, nullptr, 0, 0);
-  for (size_t i = 0; i < greedy.tokens.size(); ++i) {
-    const auto logits = reference::row(truth.logits, i);
-    const int64_t best = best_token(logits);
-    const int64_t theirs = greedy.tokens[i];
-    // torch.topk promises no order among equals: within the oracle's own precision any is right.
-    const double scale = std::abs(logits[static_cast<size_t>(best)]);
-    const bool known = theirs >= 0 && theirs < static_cast<int64_t>(logits.size());
+void OracleJudge::judge_logits(const Matrix& ours, const Matrix& theirs) {
+  for (size_t t = 0; t < theirs.shape(0); ++t) {
     section_.token_exact &=
-        known && within(logits[static_cast<size_t>(best)] - logits[static_cast<size_t>(theirs)],
-                        kOracleLimit * scale);
+        best_token(reference::row(theirs, t)) == best_token(reference::row(ours, t));
+  }
+}
+
+void OracleJudge::judge_greedy(const Prompt& prompt, const std::vector<int64_t>& tokens) {
+  const Matrix& decided = truth_.continuation(prompt.tokens, tokens);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const auto logits = reference::row(decided, i);
+    const double best = logits[static_cast<size_t>(best_token(logits))];
+    // torch.topk promises no order among equals: within the oracle's own precision any is right.
+    section_.token_exact &=
+        within(best - logits[static_cast<size_t>(tokens[i])], kOracleLimit * std::abs(best));
   }
 }
 

@@ -12,20 +12,20 @@ namespace plumb::compare {
 
 class OracleJudge {
  public:
-  OracleJudge(const reference::Reference& reference, const trace::TraceFile& oracle);
+  OracleJudge(Truth& truth, const trace::TraceFile& oracle);
 
-  // The taps that the oracle recorded of this prompt; prompts meet by token ids.
-  std::vector<trace::Tap> taps(const trace::Prompt& prompt) const;
-  // Holds the truths of a prompt against the oracle's.
-  void judge(const trace::Prompt& prompt, const Truths& truths);
+  // Holds the truth of a prompt against the oracle's, at every tap that the oracle recorded of it;
+  // prompts meet by token ids. `other_taps` will be wanted of the same truth next.
+  void judge(const trace::Prompt& prompt, const std::vector<trace::Tap>& other_taps);
   // The section for the report; adds a reason and sets `failed` where the reference is off.
   OracleSection finish(std::vector<Reason>& reasons, bool& failed) const;
 
  private:
   const trace::Prompt* find(const trace::Prompt& prompt) const;
-  void judge_greedy(const trace::Prompt& prompt, const trace::Greedy& greedy);
+  void judge_logits(const Matrix& ours, const Matrix& theirs);
+  void judge_greedy(const trace::Prompt& prompt, const std::vector<int64_t>& tokens);
 
-  const reference::Reference& reference_;
+  Truth& truth_;
   const trace::TraceFile& oracle_;
   OracleSection section_;
   int judged_ = 0;

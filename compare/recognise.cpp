@@ -58,8 +58,7 @@ std::optional<std::string> find_moved_rows(const Matrix& value, const Matrix& tr
 
 }  // namespace
 
-std::optional<std::string> recognise(const Matrix& value, const Matrix& truth,
-                                     const Floor& floor) {
+std::optional<std::string> recognise(const Matrix& value, const Matrix& truth, const Floor& floor) {
   if (auto found = find_non_finite(value)) return found;
   const auto zero = [](double v) { return v == 0.0; };
   if (std::all_of(value.begin(), value.end(), zero) &&

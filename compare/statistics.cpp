@@ -23,7 +23,9 @@ constexpr double kSharedNoise = 0.8;
 // and elements see, counts no more than this in its channel.
 constexpr double kOneElement = 6.0;
 
-double finite_or_infinity(double x) { return std::isfinite(x) ? x : kInfinity; }
+double finite_or_infinity(double x) {
+  return std::isfinite(x) ? x : kInfinity;
+}
 
 double cosine(std::span<const double> a, std::span<const double> b) {
   double ab = 0.0;

@@ -49,7 +49,8 @@ struct Ratios {
   size_t worst_row = 0;
   double column = 0.0;  // of the worst channel, over that channel's floor
   size_t worst_column = 0;
-  double element = 0.0;  // the worst whitened element, over its channel's floor where that is above 1
+  double element =
+      0.0;  // the worst whitened element, over its channel's floor where that is above 1
   size_t worst_element = 0;
 };
 Ratios over_floor(const Matrix& value, const Matrix& truth, const Floor& floor);

@@ -22,9 +22,9 @@ TokenJudgement judge_token(const Matrix& truth, const Floor& floor, size_t t, in
   TokenJudgement judgement{.best = best_token(logits)};
   if (chosen == judgement.best) return judgement;
   const bool exists = chosen >= 0 && chosen < static_cast<int64_t>(logits.size());
-  judgement.regret = exists ? logits[static_cast<size_t>(judgement.best)] -
-                                  logits[static_cast<size_t>(chosen)]
-                            : std::numeric_limits<double>::infinity();
+  judgement.regret =
+      exists ? logits[static_cast<size_t>(judgement.best)] - logits[static_cast<size_t>(chosen)]
+             : std::numeric_limits<double>::infinity();
   judgement.allowed = kTieDeviations * std::numbers::sqrt2 * floor.rows[t];
   judgement.verdict = within(judgement.regret, judgement.allowed) ? TokenVerdict::kCertifiedTie
                                                                   : TokenVerdict::kFlip;

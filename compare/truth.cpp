@@ -7,20 +7,27 @@
 namespace plumb::compare {
 namespace {
 
+using reference::Reference;
 using reference::Request;
 using trace::Tap;
 using trace::TapId;
+using Tokens = std::vector<int64_t>;
 
 constexpr Tap kLogits{TapId::kLogits, -1};
 
-Matrix repeat(const Matrix& value, int times) {
-  Matrix stacked = reference::make_matrix(value.shape(0) * static_cast<size_t>(times),
-                                          value.shape(1));
-  for (int k = 0; k < times; ++k) {
-    std::copy(value.data(), value.data() + value.size(),
-              stacked.data() + static_cast<size_t>(k) * value.size());
+Matrix repeat(const Matrix& value, size_t times) {
+  Matrix stacked = reference::make_matrix(value.shape(0) * times, value.shape(1));
+  for (size_t k = 0; k < times; ++k) {
+    std::copy(value.data(), value.data() + value.size(), stacked.data() + k * value.size());
   }
   return stacked;
+}
+
+Matrix rows_of(const Matrix& value, size_t first, size_t count) {
+  Matrix part = reference::make_matrix(count, value.shape(1));
+  const double* from = value.data() + first * value.shape(1);
+  std::copy(from, from + part.size(), part.data());
+  return part;
 }
 
 // Experts in the order in which Recorded gives them.
@@ -35,91 +42,147 @@ void order_experts(Matrix& ids, Matrix& weights) {
   }
 }
 
-Request make_request(const TruthRequest& from, int copies) {
+Request make_request(std::span<const int64_t> tokens, size_t copies, const std::vector<Tap>& taps,
+                     const Given& given) {
   Request request;
-  request.sequences.assign(static_cast<size_t>(copies), reference::Sequence{from.tokens});
+  request.sequences.assign(copies, reference::Sequence{tokens});
   request.replicas = copies > 1;
-  request.wants = [&taps = from.taps](const Tap& tap) {
-    return std::binary_search(taps.begin(), taps.end(), tap);
+  request.wants = [&taps](const Tap& tap) {
+    return std::find(taps.begin(), taps.end(), tap) != taps.end();
   };
-  if (from.forced != nullptr) {
-    request.forces = [forced = from.forced](const Tap& tap) { return forced->has(tap); };
-    request.forced = [forced = from.forced, copies](const Tap& tap) {
-      return std::optional(repeat(forced->usable(tap), copies));
+  if (given.recorded != nullptr) {
+    request.forces = [recorded = given.recorded](const Tap& tap) { return recorded->has(tap); };
+    request.forced = [recorded = given.recorded, copies](const Tap& tap) {
+      return std::optional(repeat(recorded->usable(tap), copies));
+    };
+  }
+  if (given.choices != nullptr) {
+    request.choices = [choices = given.choices](int layer) {
+      const auto found = choices->find(layer);
+      return found == choices->end() ? nullptr : &found->second;
     };
   }
   return request;
 }
 
-// Collects taps; the choice of experts and their weights are put in one order.
-std::map<Tap, Matrix> collect(const reference::Reference& reference, Request request) {
-  std::map<Tap, Matrix> values;
-  request.take = [&](const Tap& tap, const Matrix& value) { values[tap] = value; };
+Request make_emulation(std::span<const int64_t> tokens, const std::vector<Tap>& taps,
+                       const Noise& noise, const Given& given) {
+  Request request = make_request(tokens, static_cast<size_t>(noise.replicas), taps, given);
+  request.emulation = reference::Emulation{noise.contract, noise.seed};
+  return request;
+}
+
+// Hands out the taps of a run as they come; the weights of experts in the order of their ids, which
+// come first.
+template <class Take>
+void run(const Reference& reference, Request request, Take&& take) {
+  Matrix ids;
+  request.take = [&](const Tap& tap, const Matrix& value) {
+    Matrix mine = value;
+    if (tap.id == TapId::kRouterIds) {
+      ids = value;
+      Matrix unused = value;
+      order_experts(mine, unused);
+    } else if (tap.id == TapId::kRouterWeights && ids.shape() == value.shape()) {
+      order_experts(ids, mine);
+      ids = Matrix();
+    }
+    take(tap, std::move(mine));
+  };
   reference.run(request);
-  for (auto& [tap, ids] : values) {
-    if (tap.id != TapId::kRouterIds) continue;
-    const auto weights = values.find(Tap{TapId::kRouterWeights, tap.layer});
-    if (weights != values.end()) order_experts(ids, weights->second);
+}
+
+// tokens + continuation without its last token, after which nothing is decided.
+Tokens join(const Tokens& tokens, const Tokens& continuation) {
+  Tokens all = tokens;
+  if (!continuation.empty()) {
+    all.insert(all.end(), continuation.begin(), continuation.end() - 1);
   }
-  return values;
+  return all;
+}
+
+// The logits of the last positions: `steps` of each copy, from one run where prefixes of a run are
+// runs of the prefix, else from one run a step.
+Matrix decide(const Reference& reference, const Tokens& tokens, const Tokens& continuation,
+              const Noise* noise) {
+  const Tokens all = join(tokens, continuation);
+  const size_t steps = continuation.size();
+  const size_t copies = noise != nullptr ? static_cast<size_t>(noise->replicas) : 1;
+  Matrix result =
+      reference::make_matrix(steps * copies, static_cast<size_t>(reference.graph().vocab_size));
+  // Runs the first `length` tokens and keeps the last `rows` of each copy from step `first` on.
+  const auto keep = [&](size_t length, size_t rows, size_t first) {
+    const auto part = std::span(all).first(length);
+    const std::vector<Tap> taps = {kLogits};
+    run(reference,
+        noise != nullptr ? make_emulation(part, taps, *noise, {}) : make_request(part, 1, taps, {}),
+        [&](const Tap&, const Matrix& logits) {
+          for (size_t k = 0; k < copies; ++k) {
+            const Matrix last = rows_of(logits, (k + 1) * length - rows, rows);
+            std::copy(last.data(), last.data() + last.size(), &result(k * steps + first, 0));
+          }
+        });
+  };
+  if (!graph::depends_on_length(reference.graph())) {
+    keep(all.size(), steps, 0);
+  } else {
+    for (size_t i = 0; i < steps; ++i) keep(tokens.size() + i, 1, i);
+  }
+  return result;
 }
 
 }  // namespace
 
-Truths establish(const reference::Reference& reference, const TruthRequest& request) {
-  base::ensure(std::is_sorted(request.taps.begin(), request.taps.end()), "taps are in order");
-  Truths truths;
-  for (auto& [tap, value] : collect(reference, make_request(request, 1))) {
-    truths[tap].value = std::move(value);
+const Values& Truth::values(const Tokens& tokens, const std::vector<Tap>& taps,
+                            const Tokens& continuation) {
+  Values& known = values_[tokens];
+  std::vector<Tap> missing;
+  for (const Tap& tap : taps) {
+    if (!known.contains(tap)) missing.push_back(tap);
   }
-  if (request.contract == nullptr) return truths;
-  Request emulation = make_request(request, request.replicas);
-  emulation.emulation = reference::Emulation{request.contract, request.seed};
-  const double u = base::unit_roundoff(request.contract->storage);
-  for (const auto& [tap, replicas] : collect(reference, std::move(emulation))) {
-    truths[tap].floor = measure_floor(replicas, truths[tap].value, u);
-  }
-  return truths;
+  if (missing.empty()) return known;
+  const bool both = !continuation.empty() && !graph::depends_on_length(graph());
+  const Tokens all = both ? join(tokens, continuation) : tokens;
+  run(reference_, make_request(all, 1, missing, {}), [&](const Tap& tap, Matrix value) {
+    if (both && tap == kLogits) {
+      continuations_[{tokens, continuation}] =
+          rows_of(value, tokens.size() - 1, continuation.size());
+    }
+    known[tap] = both ? rows_of(value, 0, tokens.size()) : std::move(value);
+  });
+  return known;
 }
 
-Continuation continue_prompt(const reference::Reference& reference,
-                             std::span<const int64_t> prompt,
-                             std::span<const int64_t> continuation,
-                             const graph::Contract* contract, int replicas, uint64_t seed) {
-  std::vector<int64_t> tokens(prompt.begin(), prompt.end());
-  tokens.insert(tokens.end(), continuation.begin(), continuation.end() - 1);
-  const size_t steps = continuation.size();
-  const size_t copies = contract == nullptr ? 0 : static_cast<size_t>(replicas);
-  const auto width = static_cast<size_t>(reference.graph().vocab_size);
-  Continuation result{.logits = reference::make_matrix(steps, width)};
-  Matrix noisy = reference::make_matrix(steps * copies, width);
-  // Runs the first `length` tokens and keeps the last `rows` of each copy from step `first` on.
-  const auto run = [&](size_t length, size_t rows, size_t first, bool exact) {
-    TruthRequest truth{.tokens = std::span(tokens).first(length), .taps = {kLogits}};
-    Request request = make_request(truth, exact ? 1 : static_cast<int>(copies));
-    if (!exact) request.emulation = reference::Emulation{contract, seed};
-    Matrix& target = exact ? result.logits : noisy;
-    const Matrix logits = collect(reference, std::move(request)).at(kLogits);
-    for (size_t k = 0; k < logits.shape(0) / length; ++k) {
-      for (size_t i = 0; i < rows; ++i) {
-        const auto from = reference::row(logits, k * length + length - rows + i);
-        std::copy(from.begin(), from.end(), reference::row(target, k * steps + first + i).begin());
-      }
-    }
-  };
-  for (const bool exact : {true, false}) {
-    if (!exact && copies == 0) break;
-    if (!graph::depends_on_length(reference.graph())) {
-      run(tokens.size(), steps, 0, exact);
-      continue;
-    }
-    for (size_t i = 0; i < steps; ++i) run(prompt.size() + i, 1, i, exact);
-  }
-  if (copies > 0) {
-    result.floor =
-        measure_floor(noisy, result.logits, base::unit_roundoff(contract->storage));
-  }
-  return result;
+const Matrix& Truth::continuation(const Tokens& tokens, const Tokens& continuation) {
+  const auto found = continuations_.find({tokens, continuation});
+  if (found != continuations_.end()) return found->second;
+  return continuations_[{tokens, continuation}] = decide(reference_, tokens, continuation, nullptr);
+}
+
+Values replay(const Reference& reference, std::span<const int64_t> tokens,
+              const std::vector<Tap>& taps, const Given& given) {
+  Values values;
+  run(reference, make_request(tokens, 1, taps, given),
+      [&](const Tap& tap, Matrix value) { values[tap] = std::move(value); });
+  return values;
+}
+
+Floors measure_floors(const Reference& reference, std::span<const int64_t> tokens,
+                      const std::vector<Tap>& taps, const Values& truth, const Noise& noise,
+                      const Given& given) {
+  Floors floors;
+  const double u = base::unit_roundoff(noise.contract->storage);
+  run(reference, make_emulation(tokens, taps, noise, given),
+      [&](const Tap& tap, const Matrix& replicas) {
+        floors[tap] = measure_floor(replicas, truth.at(tap), u);
+      });
+  return floors;
+}
+
+Floor measure_floor(const Reference& reference, const Tokens& tokens, const Tokens& continuation,
+                    const Matrix& truth, const Noise& noise) {
+  return measure_floor(decide(reference, tokens, continuation, &noise), truth,
+                       base::unit_roundoff(noise.contract->storage));
 }
 
 }  // namespace plumb::compare

@@ -1,7 +1,7 @@
-// What a tap is, and what a precision may make of it: the float64 truth and its noise floor.
+// What taps are, and what a precision may make of them: the float64 truth and its noise floor.
 //
-// The truth is an exact run; the floor is made by replicas, runs that emulate the candidate's
-// precision contract, side by side in one batch. "Global" truths come from the prompt; "local" ones
+// The truth is an exact run; a floor is made by replicas, runs that emulate the candidate's
+// precision contract, side by side in one batch. "Global" ones start from the prompt; "local" ones
 // from the candidate's own recorded values, so that each op or segment is judged by itself.
 #pragma once
 
@@ -17,33 +17,62 @@
 
 namespace plumb::compare {
 
-struct TapTruth {
-  Matrix value;
-  Floor floor;
-};
-using Truths = std::map<trace::Tap, TapTruth>;
+using Values = std::map<trace::Tap, Matrix>;
+using Floors = std::map<trace::Tap, Floor>;
+// The experts that each position takes, by layer: [T, top_k], each row in order.
+using Choices = std::map<int, Matrix>;
 
-struct TruthRequest {
-  std::span<const int64_t> tokens;
-  std::vector<trace::Tap> taps;
+// The exact forward of one checkpoint, kept by prompt: candidates judged on it share its runs.
+class Truth {
+ public:
+  explicit Truth(const reference::Reference& reference) : reference_(reference) {}
+
+  const reference::Reference& reference() const { return reference_; }
+  const graph::Graph& graph() const { return reference_.graph(); }
+
+  // The float64 values of at least these taps. With a continuation that will be asked for next, one
+  // run makes both.
+  const Values& values(const std::vector<int64_t>& tokens, const std::vector<trace::Tap>& taps,
+                       const std::vector<int64_t>& continuation = {});
+
+  // The logits that decide each token of a continuation: row i is what follows tokens +
+  // continuation[0, i), by a forward of that whole sequence.
+  const Matrix& continuation(const std::vector<int64_t>& tokens,
+                             const std::vector<int64_t>& continuation);
+
+ private:
+  using Continuation = std::pair<std::vector<int64_t>, std::vector<int64_t>>;
+
+  const reference::Reference& reference_;
+  std::map<std::vector<int64_t>, Values> values_;
+  std::map<Continuation, Matrix> continuations_;
+};
+
+// What a run is given instead of computing it. Both may be null.
+struct Given {
+  const Recorded* recorded = nullptr;  // every recorded tap: each segment by itself
+  const Choices* choices = nullptr;    // of experts
+};
+
+// The exact values of a run that is given something.
+Values replay(const reference::Reference& reference, std::span<const int64_t> tokens,
+              const std::vector<trace::Tap>& taps, const Given& given);
+
+// How a floor is measured.
+struct Noise {
   const graph::Contract* contract = nullptr;
   int replicas = 0;
   uint64_t seed = 0;
-  // With it: every recorded tap stands in for what the run computes there.
-  const Recorded* forced = nullptr;
 };
 
-Truths establish(const reference::Reference& reference, const TruthRequest& request);
+// The floors of `taps` about their true values.
+Floors measure_floors(const reference::Reference& reference, std::span<const int64_t> tokens,
+                      const std::vector<trace::Tap>& taps, const Values& truth, const Noise& noise,
+                      const Given& given);
 
-// The logits that decide each token of a continuation: row i is what follows prompt +
-// continuation[0, i), by a forward of that whole sequence.
-struct Continuation {
-  Matrix logits;  // [steps, vocab_size]
-  Floor floor;
-};
-Continuation continue_prompt(const reference::Reference& reference,
-                             std::span<const int64_t> prompt,
-                             std::span<const int64_t> continuation,
-                             const graph::Contract* contract, int replicas, uint64_t seed);
+// The floor of the logits that decide a continuation.
+Floor measure_floor(const reference::Reference& reference, const std::vector<int64_t>& tokens,
+                    const std::vector<int64_t>& continuation, const Matrix& truth,
+                    const Noise& noise);
 
 }  // namespace plumb::compare

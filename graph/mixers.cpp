@@ -152,22 +152,22 @@ ValueId mixer(Draft& draft, const GatedDeltaNetSpec& spec, ValueId in, int hidde
   const int keys = spec.num_key_heads * spec.key_dim;
   const int values = spec.num_value_heads * spec.value_dim;
   const int channels = 2 * keys + values;
-  const ValueId q = draft.linear(in, "q_proj", keys, false);
-  const ValueId k = draft.linear(in, "k_proj", keys, false);
-  const ValueId v = draft.linear(in, "v_proj", values, false);
-  const ValueId z = draft.linear(in, "z_proj", values, false);
-  const ValueId b = draft.linear(in, "b_proj", spec.num_value_heads, false);
-  const ValueId a = draft.linear(in, "a_proj", spec.num_value_heads, false);
+  const ValueId q = draft.linear(in, "gdn.q_proj", keys, false);
+  const ValueId k = draft.linear(in, "gdn.k_proj", keys, false);
+  const ValueId v = draft.linear(in, "gdn.v_proj", values, false);
+  const ValueId z = draft.linear(in, "gdn.z_proj", values, false);
+  const ValueId b = draft.linear(in, "gdn.b_proj", spec.num_value_heads, false);
+  const ValueId a = draft.linear(in, "gdn.a_proj", spec.num_value_heads, false);
   const ValueId qkv = draft.add(Concat{}, {q, k, v}, {channels});
   const ValueId mixed =
       draft.add(CausalConv{.filters = channels, .kernel = spec.conv_kernel, .silu = true}, {qkv},
-                {channels}, {draft.weight("conv.weight", {channels, spec.conv_kernel})});
+                {channels}, {draft.weight("gdn.conv.weight", {channels, spec.conv_kernel})});
   draft.tap(mixed, TapId::kGdnConv);
   const ValueId beta = draft.add(Activate{model::Activation::kSigmoid}, {b});
   draft.tap(beta, TapId::kGdnBeta);
   const ValueId decay = draft.add(DeltaDecay{}, {a}, draft.shape(a),
-                                  {draft.weight("A_log", {spec.num_value_heads}),
-                                   draft.weight("dt_bias", {spec.num_value_heads})});
+                                  {draft.weight("gdn.A_log", {spec.num_value_heads}),
+                                   draft.weight("gdn.dt_bias", {spec.num_value_heads})});
   draft.tap(decay, TapId::kGdnDecay);
   ValueId y = draft.add(GatedDeltaRule{.key_heads = spec.num_key_heads,
                                        .value_heads = spec.num_value_heads,
@@ -176,10 +176,10 @@ ValueId mixer(Draft& draft, const GatedDeltaNetSpec& spec, ValueId in, int hidde
                                        .query_scale = spec.query_scale},
                         {mixed, beta, decay}, {spec.num_value_heads, spec.value_dim});
   draft.tap(y, TapId::kGdnCore);
-  y = draft.norm(spec.output_norm, y, "gdn_norm", spec.num_value_heads);
+  y = draft.norm(spec.output_norm, y, "gdn.norm", spec.num_value_heads);
   y = draft.add(Gate{.activation = model::Activation::kSilu, .in_float32 = true}, {y, z}, {values});
   draft.tap(y, TapId::kGdnNorm);
-  return draft.linear(y, "o_proj", hidden_size, false);
+  return draft.linear(y, "gdn.o_proj", hidden_size, false);
 }
 
 }  // namespace plumb::graph

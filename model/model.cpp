@@ -8,12 +8,17 @@
 namespace plumb::model {
 namespace {
 
-// The tensor that holds `role` by its first rule.
-std::string tensor_of(const NameTable& names, const std::string& role) {
+using StoredTensors = std::map<std::string, StoredTensor>;
+
+// The tensor that holds `role`, where there is one.
+StoredTensors::const_iterator tensor_of(const StoredTensors& tensors, const NameTable& names,
+                                        const std::string& role) {
   for (const TensorRule& rule : names.rules()) {
-    if (rule.roles.size() == 1 && rule.roles.front() == role) return rule.tensor + ".weight";
+    if (rule.roles.size() != 1 || rule.roles.front() != role) continue;
+    const auto found = tensors.find(rule.tensor + ".weight");
+    if (found != tensors.end()) return found;
   }
-  return "";
+  return tensors.end();
 }
 
 bool same_bytes(const StoredTensor& a, const StoredTensor& b) {
@@ -26,12 +31,12 @@ bool same_bytes(const StoredTensor& a, const StoredTensor& b) {
 // Source: transformers 5.23, modeling_utils.py, tie_weights: tensors that the file holds under
 // both names stay tied only where they are equal.
 void resolve_tied_head(const Checkpoint& checkpoint, ModelConfig& model) {
-  const std::string head = tensor_of(model.names, "lm_head");
-  const auto stored = checkpoint.tensors().find(head);
-  if (!model.spec.tie_word_embeddings || stored == checkpoint.tensors().end()) return;
-  const auto table = checkpoint.tensors().find(tensor_of(model.names, "embed"));
-  if (table != checkpoint.tensors().end() && same_bytes(stored->second, table->second)) {
-    model.names.ignore(head, "the tied head, equal to the embedding");
+  const StoredTensors& tensors = checkpoint.tensors();
+  const auto head = tensor_of(tensors, model.names, "lm_head");
+  if (!model.spec.tie_word_embeddings || head == tensors.end()) return;
+  const auto table = tensor_of(tensors, model.names, "embed");
+  if (table != tensors.end() && same_bytes(head->second, table->second)) {
+    model.names.ignore(head->first, "the tied head, equal to the embedding");
   } else {
     model.spec.tie_word_embeddings = false;
   }

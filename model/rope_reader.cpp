@@ -75,11 +75,6 @@ void read_llama3(ConfigReader& dict, const Context& context, RopeScaling& scalin
   }
 }
 
-// The factor by which a context's stretch sharpens attention (YaRN, arXiv 2309.00071, eq. 22).
-double yarn_mscale(double factor, double mscale) {
-  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
-}
-
 // 0, null and absent all mean the usual value, as Python's `or` has it.
 double read_or(ConfigReader& dict, std::string_view key, double usual) {
   const double stated = dict.number(key, 0.0, Null::kMeansAbsent);
@@ -217,7 +212,13 @@ base::Json rope_dict(ConfigReader& config, const RopeDefaults& defaults) {
     // An empty dict counts as absent, as it does in Python.
     if (config.has(key) && !config.object(key).json().empty()) return config.object(key).json();
   }
-  return base::Json::parse(defaults.absent_dict != nullptr ? defaults.absent_dict : "{}");
+  // But an empty rope_parameters is not None, by which a class knows that it is to fill one in.
+  const bool absent = defaults.absent_dict != nullptr && !config.has("rope_parameters");
+  return base::Json::parse(absent ? defaults.absent_dict : "{}");
+}
+
+double yarn_mscale(double factor, double mscale) {
+  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
 }
 
 RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_dim,

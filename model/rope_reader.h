@@ -39,6 +39,9 @@ RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_
 // one.
 base::Json rope_dict(ConfigReader& config, const RopeDefaults& defaults);
 
+// The factor by which a context's stretch sharpens attention (YaRN, arXiv 2309.00071, eq. 22).
+double yarn_mscale(double factor, double mscale);
+
 // The rope of one layer type where types have their own: `rope_parameters` nested by type, else the
 // older flat keys, of which `rope_scaling` concerns the types with `scaled` alone.
 RopeSpec read_layer_rope(ConfigReader& config, std::string_view layer_type, bool scaled,

@@ -195,6 +195,10 @@ NameTable& NameTable::pack(std::string_view tensor, std::vector<std::string> rol
   if (roles.size() > 1) {
     for (const std::string& role : roles) drop(role);
   }
+  return or_pack(tensor, std::move(roles), groups);
+}
+
+NameTable& NameTable::or_pack(std::string_view tensor, std::vector<std::string> roles, int groups) {
   rules_.push_back({.tensor = std::string(tensor), .roles = std::move(roles), .groups = groups});
   return *this;
 }
@@ -211,6 +215,20 @@ NameTable& NameTable::replace_prefix(std::string_view from, std::string_view to)
   };
   for (TensorRule& rule : rules_) replace(rule.tensor);
   for (IgnoreRule& rule : ignored_) replace(rule.pattern);
+  return *this;
+}
+
+NameTable& NameTable::or_prefix(std::string_view from, std::string_view to) {
+  NameTable other;
+  for (const TensorRule& rule : rules_) {
+    if (rule.tensor.starts_with(from)) other.rules_.push_back(rule);
+  }
+  for (const IgnoreRule& rule : ignored_) {
+    if (rule.pattern.starts_with(from)) other.ignored_.push_back(rule);
+  }
+  other.replace_prefix(from, to);
+  rules_.insert(rules_.end(), other.rules_.begin(), other.rules_.end());
+  ignored_.insert(ignored_.end(), other.ignored_.begin(), other.ignored_.end());
   return *this;
 }
 

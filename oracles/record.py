@@ -51,7 +51,7 @@ def synthesize(plumb, case, folder):
 def make_prompts(case):
     """Token ids from the case's seed; a recorded trace holds them, so this is the only user."""
     draw = random.Random(case["seed"])
-    vocabulary = case["config"]["vocab_size"]
+    vocabulary = case["config"].get("text_config", case["config"])["vocab_size"]
     return {name: [draw.randrange(vocabulary) for _ in range(length)]
             for name, length in case["prompts"].items()}
 
@@ -91,7 +91,9 @@ def record_prompt(file, oracle, dtype, prompt, tokens, case):
 
 
 def put(file, name, array):
-    file.create_dataset(name, data=array, compression="gzip", compression_opts=9, shuffle=True)
+    # What a chunk's index costs, compression does not save on small arrays.
+    packed = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if array.nbytes > 8192 else {}
+    file.create_dataset(name, data=array, **packed)
 
 
 def datasets(file):

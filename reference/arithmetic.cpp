@@ -33,13 +33,14 @@ Emulated::Emulated(const graph::Contract& contract, const graph::OpKind& kind, u
   base::ensure(steps <= kMaxSteps, "an op has few sub-steps");
   for (size_t step = 0; step < steps; ++step) {
     dtypes_[step] = graph::rounding(contract, kind, static_cast<int>(step));
+    if (dtypes_[step]) sum_scale_[step] = kRoundingRms * base::unit_roundoff(*dtypes_[step]);
   }
 }
 
 void Emulated::round(int step, std::span<double> values, size_t element) const {
   const std::optional<base::DType> dtype = dtypes_[static_cast<size_t>(step)];
   if (!dtype) return;
-  const uint64_t stream = key_ + static_cast<uint64_t>(step) * 0x9e3779b97f4a7c15;
+  const uint64_t stream = stream_of(step);
   if (*dtype == base::DType::kF64) {
     // Values are in float64 already; what is emulated is the error of having computed them so.
     const double size = kRoundingRms * base::unit_roundoff(*dtype);
@@ -50,29 +51,9 @@ void Emulated::round(int step, std::span<double> values, size_t element) const {
     for (size_t i = 0; i < values.size(); ++i) {
       values[i] = dither(*dtype, values[i], base::random_uniform(stream, element + i));
     }
-  } else if (*dtype == base::DType::kF32) {
-    for (double& value : values) value = static_cast<double>(static_cast<float>(value));
   } else {
-    for (double& value : values) value = base::round_to(*dtype, value);
+    base::round_to(*dtype, values);
   }
-}
-
-double Emulated::compute(double value, size_t element) const {
-  return compute_ == base::DType::kF64 ? relative(value, 1.0, element)
-                                       : base::round_to(compute_, value);
-}
-
-double Emulated::sum(int step, double value, double sum_of_squares, size_t n,
-                     size_t element) const {
-  const std::optional<base::DType> dtype = dtypes_[static_cast<size_t>(step)];
-  if (!dtype) return value;
-  const double size = kRoundingRms * base::unit_roundoff(*dtype);
-  const double count = static_cast<double>(n);
-  const double square = value * value;
-  const double spread = std::max(count * sum_of_squares - square, 0.0);
-  const double sigma = size * std::sqrt(count * square / 3.0 + spread / 6.0);
-  const uint64_t stream = key_ + static_cast<uint64_t>(step) * 0x9e3779b97f4a7c15;
-  return value + sigma * base::random_normal(stream ^ 0x73756d, element);
 }
 
 }  // namespace plumb::reference

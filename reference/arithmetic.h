@@ -7,6 +7,7 @@
 // accumulation noise where there is a sum, rounding to nearest, and nothing else.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -61,16 +62,39 @@ class Emulated {
   // Stores values at sub-step `step`.
   void round(int step, std::span<double> values, size_t element) const;
   double round(int step, double value, size_t element) const {
-    round(step, std::span(&value, 1), element);
+    const std::optional<base::DType> dtype = dtypes_[static_cast<size_t>(step)];
+    if (dtype == base::DType::kF32 && mode_ == RoundingMode::kNearest) return to_float32(value);
+    if (dtype) round(step, std::span(&value, 1), element);
     return value;
   }
 
-  // A sum of n products accumulated one after the other: value and the sum of the squared products.
-  // Adds noise of variance c^2 u^2 (n S^2 / 3 + (n sum p^2 - S^2) / 6), the worst usual order.
-  double sum(int step, double value, double sum_of_squares, size_t n, size_t element) const;
+  // The standard deviation of the noise of a sum S of n products p accumulated one after the other,
+  // given S and sum p^2: c u sqrt(n S^2 / 3 + (n sum p^2 - S^2) / 6), the worst usual order.
+  double sum_noise(int step, double value, double sum_of_squares, size_t n) const {
+    const double square = value * value;
+    const double count = static_cast<double>(n);
+    const double spread = std::max(count * sum_of_squares - square, 0.0);
+    return sum_scale_[static_cast<size_t>(step)] * std::sqrt(count * square / 3.0 + spread / 6.0);
+  }
+  // Adds noise of these sizes to values of sub-step `step`.
+  void add_noise(int step, std::span<double> values, std::span<const double> sizes,
+                 size_t element) const {
+    const uint64_t stream = stream_of(step) ^ kSumStream;
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] += sizes[i] * base::random_normal(stream, element + i);
+    }
+  }
+  double sum(int step, double value, double sum_of_squares, size_t n, size_t element) const {
+    return value + sum_noise(step, value, sum_of_squares, n) *
+                       base::random_normal(stream_of(step) ^ kSumStream, element);
+  }
 
   // One operation inside an op, in the type of computation.
-  double compute(double value, size_t element) const;
+  double compute(double value, size_t element) const {
+    if (compute_ == base::DType::kF32) return to_float32(value);
+    return compute_ == base::DType::kF64 ? relative(value, 1.0, element)
+                                         : base::round_to(compute_, value);
+  }
 
   // exp, tanh, 1/sqrt and their like, as libraries give them: about one rounding in relative size.
   void function(std::span<double> values, size_t element) const {
@@ -92,9 +116,16 @@ class Emulated {
 
  private:
   static constexpr uint64_t kFunctionStream = 0x66756e6374696f6e;
+  static constexpr uint64_t kSumStream = 0x73756d;
   static constexpr size_t kMaxSteps = 16;
 
+  static double to_float32(double value) { return static_cast<double>(static_cast<float>(value)); }
+  uint64_t stream_of(int step) const {
+    return key_ + static_cast<uint64_t>(step) * 0x9e3779b97f4a7c15;
+  }
+
   std::array<std::optional<base::DType>, kMaxSteps> dtypes_;
+  std::array<double, kMaxSteps> sum_scale_ = {};  // kRoundingRms u; 0 where a sum stays exact
   base::DType compute_;
   double compute_u_;
   uint64_t key_;

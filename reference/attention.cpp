@@ -9,17 +9,33 @@ namespace {
 
 using graph::Attention;
 
-double dot(const double* a, const double* b, size_t n) {
-  double sum = 0.0;
-  for (size_t i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
+// Four sums side by side, in one order on any machine.
+template <class Term>
+double sum_of(size_t n, Term&& term) {
+  double sums[4] = {};
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    for (size_t lane = 0; lane < 4; ++lane) sums[lane] += term(i + lane);
+  }
+  for (; i < n; ++i) sums[0] += term(i);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-double dot_of_squares(const double* a, const double* b, size_t n) {
-  double sum = 0.0;
-  for (size_t i = 0; i < n; ++i) sum += a[i] * a[i] * b[i] * b[i];
-  return sum;
-}
+// One head's rows of a matrix [positions, heads * dim].
+struct HeadRows {
+  HeadRows(const Matrix& m, size_t first, size_t heads, size_t head)
+      : start(m.data() + first * m.shape(1) + head * (m.shape(1) / heads)), stride(m.shape(1)) {}
+  const double* operator[](size_t t) const { return start + t * stride; }
+
+  const double* start;
+  size_t stride;
+};
+
+// The sizes of one query's noise. Replicas of a query share those of the first.
+struct NoiseSizes {
+  std::vector<double> scores;
+  std::vector<double> output;
+};
 
 // One query against the keys [begin, end) of its head.
 template <class A>
@@ -29,14 +45,15 @@ class Query {
       : a_(a), op_(op), begin_(begin), p_(end - begin), element_(element) {}
 
   // scale q . k, capped
-  template <class Heads>
-  void score(const double* q, const Heads& k, size_t head) {
+  void score(const double* q, const HeadRows& k, NoiseSizes& noise) {
     const auto dim = static_cast<size_t>(op_.head_dim);
     for (size_t s = 0; s < p_.size(); ++s) {
-      const double* key = &k(begin_ + s, head, 0);
-      double squares = 0.0;
-      if constexpr (A::kEmulates) squares = dot_of_squares(q, key, dim);
-      p_[s] = a_.sum(Attention::kScoreSum, dot(q, key, dim), squares, dim, element_ + s);
+      const double* key = k[begin_ + s];
+      p_[s] = sum_of(dim, [&](size_t i) { return q[i] * key[i]; });
+    }
+    if constexpr (A::kEmulates) {
+      if (noise.scores.empty()) size_scores(q, k, noise.scores);
+      a_.add_noise(Attention::kScoreSum, p_, noise.scores, element_);
     }
     a_.round(Attention::kScores, p_, element_);
     for (double& v : p_) v *= op_.scale;
@@ -58,16 +75,17 @@ class Query {
   }
 
   // sum_s p[s] v[s]
-  template <class Heads>
-  void mix(const Heads& v, size_t head, double* out, size_t out_element) const {
-    const auto dim = static_cast<size_t>(op_.value_dim);
-    std::fill(out, out + dim, 0.0);
+  void mix(const HeadRows& v, std::span<double> out, size_t out_element, NoiseSizes& noise) const {
+    std::fill(out.begin(), out.end(), 0.0);
     for (size_t s = 0; s < p_.size(); ++s) {
-      const double* value = &v(begin_ + s, head, 0);
-      for (size_t i = 0; i < dim; ++i) out[i] += p_[s] * value[i];
+      const double* value = v[begin_ + s];
+      for (size_t i = 0; i < out.size(); ++i) out[i] += p_[s] * value[i];
     }
-    if constexpr (A::kEmulates) add_noise(v, head, out, out_element);
-    a_.round(Attention::kOutput, {out, dim}, out_element);
+    if constexpr (A::kEmulates) {
+      if (noise.output.empty()) size_output(v, out, noise.output);
+      a_.add_noise(Attention::kOutputSum, out, noise.output, out_element);
+    }
+    a_.round(Attention::kOutput, out, out_element);
   }
 
  private:
@@ -79,8 +97,7 @@ class Query {
       // The argument's own rounding and the exponential's: sqrt((x - max)^2 + 2) roundings; exp(0)
       // is exact.
       const double roundings = shifted == 0.0 ? 0.0 : std::sqrt(shifted * shifted + 2.0);
-      v = a_.relative(std::exp(shifted), roundings,
-                      element_ + static_cast<size_t>(&v - p_.data()));
+      v = a_.relative(std::exp(shifted), roundings, element_ + static_cast<size_t>(&v - p_.data()));
       sum += v;
     }
     sum = a_.relative(sum, std::sqrt(static_cast<double>(p_.size()) / 3.0), ~element_);
@@ -97,16 +114,27 @@ class Query {
     a_.round(Attention::kCapped, p_, element_);
   }
 
-  template <class Heads>
-  void add_noise(const Heads& v, size_t head, double* out, size_t out_element) const {
-    const auto dim = static_cast<size_t>(op_.value_dim);
-    std::vector<double> squares(dim, 0.0);
+  void size_scores(const double* q, const HeadRows& k, std::vector<double>& sizes) const {
+    const auto dim = static_cast<size_t>(op_.head_dim);
     for (size_t s = 0; s < p_.size(); ++s) {
-      const double* value = &v(begin_ + s, head, 0);
-      for (size_t i = 0; i < dim; ++i) squares[i] += p_[s] * p_[s] * value[i] * value[i];
+      const double* key = k[begin_ + s];
+      const double squares =
+          sum_of(dim, [&](size_t i) { return (q[i] * key[i]) * (q[i] * key[i]); });
+      sizes.push_back(a_.sum_noise(Attention::kScoreSum, p_[s], squares, dim));
     }
-    for (size_t i = 0; i < dim; ++i) {
-      out[i] = a_.sum(Attention::kOutputSum, out[i], squares[i], p_.size(), out_element + i);
+  }
+
+  void size_output(const HeadRows& v, std::span<const double> out,
+                   std::vector<double>& sizes) const {
+    sizes.assign(out.size(), 0.0);
+    for (size_t s = 0; s < p_.size(); ++s) {
+      const double* value = v[begin_ + s];
+      for (size_t i = 0; i < sizes.size(); ++i) {
+        sizes[i] += (p_[s] * value[i]) * (p_[s] * value[i]);
+      }
+    }
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      sizes[i] = a_.sum_noise(Attention::kOutputSum, out[i], sizes[i], p_.size());
     }
   }
 
@@ -131,20 +159,21 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
   const auto window = static_cast<size_t>(op.window);
   std::vector<double> sinks;
   if (context.has_weight(0)) sinks = context.weight(0).values();
-  for_sequences(context, [&](const Sequence& sequence, size_t first) {
-    const size_t rows = sequence.rows();
-    const auto q = as_heads(queries, first, rows, heads);
-    const auto k = as_heads(keys, first, rows, kv_heads);
-    const auto v = as_heads(values, first, rows, kv_heads);
-    auto o = as_heads(out[0], first, rows, heads);
+  for_replicas(context, [&](size_t group, size_t rows, size_t replicas) {
     context.threads.for_each(heads, [&](size_t h) {
       const size_t kv = h / (heads / kv_heads);
       for (size_t t = 0; t < rows; ++t) {
         const size_t begin = window > 0 && t + 1 > window ? t + 1 - window : 0;
-        Query<A> query(a, op, begin, t + 1, ((first + t) * heads + h) * (rows + 1));
-        query.score(&q(t, h, 0), k, kv);
-        query.softmax(sinks.empty() ? nullptr : &sinks[h]);
-        query.mix(v, kv, &o(t, h, 0), ((first + t) * heads + h) * value_dim);
+        NoiseSizes noise;
+        for (size_t first = group; first < group + replicas * rows; first += rows) {
+          const size_t element = (first + t) * heads + h;
+          Query<A> query(a, op, begin, t + 1, element * (rows + 1));
+          query.score(HeadRows(queries, first, heads, h)[t], {keys, first, kv_heads, kv}, noise);
+          query.softmax(sinks.empty() ? nullptr : &sinks[h]);
+          query.mix({values, first, kv_heads, kv},
+                    row(out[0], first + t).subspan(h * value_dim, value_dim), element * value_dim,
+                    noise);
+        }
       }
     });
   });

@@ -21,9 +21,9 @@ struct Sequence {
 
   size_t rows() const { return tokens.size(); }
   double length() const {
-    return static_cast<double>(
-        total_positions > 0 ? total_positions
-                            : first_position + static_cast<int64_t>(tokens.size()));
+    return static_cast<double>(total_positions > 0
+                                   ? total_positions
+                                   : first_position + static_cast<int64_t>(tokens.size()));
   }
 };
 
@@ -35,6 +35,7 @@ struct Context {
   // The first of how many equal sequences each one is: replicas of one prompt, whose noise has one
   // size and is sized on the first.
   size_t replicas = 1;
+  const Matrix* choices = nullptr;  // of experts, where they are given
 
   const model::WeightView& weight(size_t index) const { return weights.at(op.weights[index]); }
   bool has_weight(size_t index) const { return index < op.weights.size(); }
@@ -47,6 +48,18 @@ void for_sequences(const Context& context, Visit&& visit) {
   for (const Sequence& sequence : context.sequences) {
     visit(sequence, first);
     first += sequence.rows();
+  }
+}
+
+// Calls visit(first row, rows of a sequence, sequences) for each group of replicas, which stand one
+// under another; a sequence without replicas is a group by itself.
+template <class Visit>
+void for_replicas(const Context& context, Visit&& visit) {
+  size_t first = 0;
+  for (size_t i = 0; i < context.sequences.size(); i += context.replicas) {
+    const size_t rows = context.sequences[i].rows();
+    visit(first, rows, context.replicas);
+    first += context.replicas * rows;
   }
 }
 

@@ -58,8 +58,8 @@ void combine(const A& a, const Experts& op, Matrix& gate, const Matrix& up) {
     if (clamped) {
       const double x = clamp(y[i]);
       const double scaled = a.round(Experts::kActivated, x * op.glu_alpha, i);
-      const double sigmoid = a.round(
-          Experts::kActivated, activate(a, model::Activation::kSigmoid, scaled, i), i);
+      const double sigmoid =
+          a.round(Experts::kActivated, activate(a, model::Activation::kSigmoid, scaled, i), i);
       y[i] = x * sigmoid;
     } else {
       y[i] = activate(a, op.activation, y[i], i);
@@ -90,7 +90,7 @@ Matrix run_expert(const A& a, const Experts& op, const Context& context, size_t 
   const size_t outer = x.shape(1);
   const ProjectionSteps steps{Experts::kInput, Experts::kSum, Experts::kProjected};
   // The rows of an expert are no replicas of one another: each has its own size of noise.
-  const Context apart{context.op, context.sequences, context.weights, context.threads, 1};
+  const Context apart{context.op, context.sequences, context.weights, context.threads};
   Matrix gate = make_matrix(rows, inner);
   Matrix up = make_matrix(rows, inner);
   Matrix down = make_matrix(rows, outer);

@@ -45,13 +45,16 @@ void add_accumulation_noise(const Emulated& a, int step, const Matrix& x_squares
   const size_t inner = x_squares.shape(1);
   const size_t sized = x_squares.shape(0);
   for (double& v : w) v *= v;
-  Matrix sums = make_matrix(sized, columns);
-  multiply(x_squares.data(), sized, inner, w.data(), columns, sums.data(), columns);
-  for (size_t t = 0; t < y.shape(0); ++t) {
+  Matrix sizes = make_matrix(sized, columns);
+  multiply(x_squares.data(), sized, inner, w.data(), columns, sizes.data(), columns);
+  for (size_t t = 0; t < sized; ++t) {
     for (size_t j = 0; j < columns; ++j) {
-      double& value = y(t, begin + j);
-      value = a.sum(step, value, sums(t % sized, j), inner, t * y.shape(1) + begin + j);
+      sizes(t, j) = a.sum_noise(step, y(t, begin + j), sizes(t, j), inner);
     }
+  }
+  for (size_t t = 0; t < y.shape(0); ++t) {
+    a.add_noise(step, row(y, t).subspan(begin, columns), row(sizes, t % sized),
+                t * y.shape(1) + begin);
   }
 }
 

@@ -1,3 +1,5 @@
+#include "reference/route.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -73,7 +75,28 @@ std::vector<double> score(const A& a, const RouterSpec& router, std::span<const 
   return scores;
 }
 
+// Adds the correction and closes groups: what the choice is made on.
+template <class A>
+std::vector<size_t> choose(const A& a, const RouterSpec& router, std::vector<double> scores,
+                           std::span<const double> correction, size_t element) {
+  for (size_t e = 0; e < correction.size(); ++e) {
+    scores[e] = a.compute(scores[e] + correction[e], element + e);
+  }
+  if (router.num_groups > 1) close_groups(router, scores);
+  return top_k(scores, static_cast<size_t>(router.top_k));
+}
+
+std::vector<size_t> given(std::span<const double> ids) {
+  return {ids.begin(), ids.end()};
+}
+
 }  // namespace
+
+std::vector<size_t> choose_experts(const RouterSpec& router, std::span<const double> logits,
+                                   std::span<const double> correction) {
+  const Exact exact;
+  return choose(exact, router, score(exact, router, logits, 0), correction, 0);
+}
 
 template <class A>
 void compute(const A& a, const Route& op, const Context& context, Inputs in, Outputs out) {
@@ -82,19 +105,17 @@ void compute(const A& a, const Route& op, const Context& context, Inputs in, Out
   if (context.has_weight(0)) correction = context.weight(0).values();
   for_rows(context, out[0], [&](size_t t, size_t element) {
     const auto logits = row(*in[0], t);
-    const std::vector<double> scores = score(a, router, logits, t * logits.size());
-    std::vector<double> choice = scores;
-    for (size_t e = 0; e < correction.size(); ++e) {
-      choice[e] = a.compute(choice[e] + correction[e], t * logits.size() + e);
-    }
-    if (router.num_groups > 1) close_groups(router, choice);
-    const std::vector<size_t> chosen = top_k(choice, static_cast<size_t>(router.top_k));
+    const size_t first = t * logits.size();
+    const std::vector<double> scores = score(a, router, logits, first);
+    const std::vector<size_t> chosen =
+        context.choices != nullptr ? given(row(*context.choices, t % context.choices->shape(0)))
+                                   : choose(a, router, scores, correction, first);
     std::vector<double> weights;
     for (const size_t e : chosen) weights.push_back(scores[e]);
     if (router.scores == RouterSpec::Scores::kSoftmaxOfChosen) {
       weights = softmax(a, weights, element);
     } else if (router.normalize) {
-      const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+      const double sum = std::accumulate(weights.begin(), weights.end(), router.normalize_eps);
       for (double& w : weights) w = a.compute(w / sum, element);
     }
     for (size_t i = 0; i < chosen.size(); ++i) {

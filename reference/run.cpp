@@ -83,8 +83,12 @@ class Run {
     for (const ValueId id : op.outputs) {
       out.push_back(make_matrix(rows_, static_cast<size_t>(graph_.value(id).width())));
     }
-    const Context context{op, request_.sequences, weights_, threads_,
-                          request_.replicas ? request_.sequences.size() : 1};
+    const Context context{op,
+                          request_.sequences,
+                          weights_,
+                          threads_,
+                          request_.replicas ? request_.sequences.size() : 1,
+                          request_.choices ? request_.choices(op.layer) : nullptr};
     const auto dispatch = [&](const auto& a) {
       std::visit([&](const auto& kind) { compute(a, kind, context, in, out); }, op.kind);
     };

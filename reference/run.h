@@ -43,6 +43,9 @@ struct Request {
   std::function<std::optional<Matrix>(const trace::Tap&)> forced;
   // Which taps `forced` will give; needed to know which ops can be left out.
   std::function<bool(const trace::Tap&)> forces;
+  // The experts that each position of a sequence takes in a layer, instead of the best: [T, top_k],
+  // or null. Their weights follow from the scores that the run computes. May be empty.
+  std::function<const Matrix*(int layer)> choices;
 };
 
 class Reference {
@@ -51,6 +54,7 @@ class Reference {
       : graph_(graph), weights_(weights), threads_(threads) {}
 
   const graph::Graph& graph() const { return graph_; }
+  const model::Weights& weights() const { return weights_; }
 
   void run(const Request& request) const;
 

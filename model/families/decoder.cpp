@@ -10,11 +10,6 @@ constexpr int64_t kVocabLimit = int64_t{1} << 24;
 constexpr int64_t kLayerLimit = 4096;
 constexpr int64_t kHeadLimit = 65536;
 
-int read_size(ConfigReader& config, std::string_view key, int fallback, int64_t limit,
-              Null null = Null::kRefused) {
-  return static_cast<int>(config.integer(key, fallback, 1, limit, null));
-}
-
 void read_head_counts(ConfigReader& config, const ClassDefaults& defaults, AttentionSpec& a) {
   const std::string_view kv_key = defaults.kv_heads_key;
   a.num_attention_heads =
@@ -52,12 +47,32 @@ void read_head_dim(ConfigReader& config, const ClassDefaults& defaults, Dimensio
     config.refuse("head_dim", "is not hidden_size / num_attention_heads",
                   "this model type knows no other");
   }
-  if (int64_t{a.num_attention_heads} * a.head_dim > kWidthLimit) {
-    config.refuse("head_dim", "makes the heads together wider than 2^20", "no model is so wide");
-  }
+  checked_width(config, "head_dim", a.num_attention_heads, a.head_dim);
 }
 
 }  // namespace
+
+int read_size(ConfigReader& config, std::string_view key, int fallback, int64_t limit, Null null) {
+  return static_cast<int>(config.integer(key, fallback, 1, limit, null));
+}
+
+int64_t read_renamed(ConfigReader& config, std::string_view key, std::string_view other,
+                     int64_t fallback, int64_t least, int64_t most) {
+  const int64_t value = config.integer(key, fallback, least, most);
+  if (!config.present(other)) return value;
+  const int64_t renamed = config.integer(other, fallback, least, most);
+  if (config.present(key) && renamed != value) {
+    config.refuse(other, "differs from " + std::string(key), "the two are names of one number");
+  }
+  return renamed;
+}
+
+int checked_width(const ConfigReader& config, std::string_view key, int64_t count, int64_t size) {
+  if (count * size > kWidthLimit) {
+    config.refuse(key, "makes a layer wider than 2^20", "no model is so wide");
+  }
+  return static_cast<int>(count * size);
+}
 
 Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) {
   Dimensions d{};
@@ -139,10 +154,11 @@ std::vector<std::string> read_sliding_pattern(ConfigReader& config, int num_hidd
   });
 }
 
-int read_sliding_window(ConfigReader& config, int64_t fallback) {
+int read_sliding_window(ConfigReader& config, int64_t fallback, int64_t least) {
   constexpr const char* kKey = "sliding_window";
   if (config.present(kKey) && !config.has(kKey)) fallback = 0;
-  return static_cast<int>(config.integer(kKey, fallback, 1, int64_t{1} << 30, Null::kMeansAbsent));
+  return static_cast<int>(
+      config.integer(kKey, fallback, least, int64_t{1} << 30, Null::kMeansAbsent));
 }
 
 void require_window(const ConfigReader& config, const std::vector<std::string>& layer_types,

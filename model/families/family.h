@@ -66,5 +66,15 @@ extern const Family kInternLm2;
 extern const Family kInternLm3;
 extern const Family kBaichuanM1;
 extern const Family kRlformers;
+extern const Family kQwen2Moe;
+extern const Family kQwen3Moe;
+extern const Family kOlmoe;
+extern const Family kDeepseekV3;
+extern const Family kGlm4MoeLite;
+extern const Family kSolarOpen;
+extern const Family kGptOss;
+extern const Family kQwen3Next;
+extern const Family kQwen35Text;
+extern const Family kQwen35;
 
 }  // namespace plumb::model

@@ -1,5 +1,8 @@
 #include "tests/candidates/op_bench.h"
 
+#include <gtest/gtest.h>
+
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -63,6 +66,17 @@ Tensor random_tensor(std::vector<int64_t> shape, uint64_t seed, double scale, bo
     tensor.values.push_back(base::round_to(coarse ? DType::kBF16 : DType::kF32, v));
   }
   return tensor;
+}
+
+void expect_rounded(const Tensor& actual, double roundings,
+                    const std::function<double(size_t, size_t)>& f) {
+  for (size_t t = 0; t < actual.rows(); ++t) {
+    for (size_t i = 0; i < actual.width(); ++i) {
+      const double expected = f(t, i);
+      ASSERT_NEAR(actual.at(t, i), expected, roundings * 0x1p-24 * std::abs(expected))
+          << "row " << t << ", column " << i;
+    }
+  }
 }
 
 WeightFolder::WeightFolder(const std::vector<Entry>& entries) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ struct Tensor {
 // Normal values that float32 (or, `coarse`, bfloat16) holds.
 Tensor random_tensor(std::vector<int64_t> shape, uint64_t seed, double scale = 1.0,
                      bool coarse = false);
+
+// Every element of `actual` within `roundings` float32 roundings of f(row, column).
+void expect_rounded(const Tensor& actual, double roundings,
+                    const std::function<double(size_t, size_t)>& f);
 
 struct OpCase {
   graph::OpKind kind;

@@ -7,8 +7,10 @@
 
 #include "base/errors.h"
 #include "candidates/candidate.h"
+#include "candidates/cpu/targets.h"
 #include "reference/run.h"
 #include "tests/candidates/feature_models.h"
+#include "tests/candidates/forced_target.h"
 #include "trace/trace_file.h"
 
 namespace plumb::candidates::testing {
@@ -92,10 +94,13 @@ std::map<trace::Tap, double> floors(const reference::Reference& reference,
   return squares;
 }
 
-// With Highway's AVX3 and OpenBLAS's kernels the largest ratio was 0 floors.
-TEST(Parity, EveryTapOfEveryFeatureStandsWithinTheFloorOfFloat32) {
+// In every instruction set. The largest ratio was 2.2 floors (five rows, one of them with a softmax
+// that is more sensitive than the emulation's draws), the mean 0.8.
+TEST(Parity, EveryTapOfEveryFeatureStandsWithinFloorsOfFloat32) {
+  constexpr double kFloors = 3.0;
   const base::Threads threads(1);
   for (const Feature& feature : features()) {
+    SCOPED_TRACE(feature.name);
     const FeatureModel model(feature);
     const reference::Reference reference(model.graph(), model.weights(), threads);
     for (const size_t length : {37, 5}) {
@@ -103,13 +108,16 @@ TEST(Parity, EveryTapOfEveryFeatureStandsWithinTheFloorOfFloat32) {
       trace::MemoryRecording truth;
       reference.record(prompt.tokens, trace::TapFilter::all(), truth);
       const auto floor = floors(reference, prompt.tokens, truth);
-      for (const std::string_view name : engine_names()) {
-        const auto engine = make_engine(name, model.graph(), model.weights(), threads);
-        const auto recording = engine->record(prompt, trace::TapFilter::all(), 0);
-        ASSERT_EQ(recording->taps(), truth.taps());
-        for (const trace::Tap& tap : truth.taps()) {
-          EXPECT_LE(difference(recording->read(tap), truth.at(tap)).rms, 2.0 * floor.at(tap))
-              << name << ", " << feature.name << ", " << tap.name() << ", " << length;
+      for (const int64_t target : cpu::usable_targets()) {
+        const Forced forced(target);
+        for (const std::string_view name : engine_names()) {
+          const auto engine = make_engine(name, model.graph(), model.weights(), threads);
+          const auto recording = engine->record(prompt, trace::TapFilter::all(), 0);
+          ASSERT_EQ(recording->taps(), truth.taps());
+          for (const trace::Tap& tap : truth.taps()) {
+            EXPECT_LE(difference(recording->read(tap), truth.at(tap)).rms, kFloors * floor.at(tap))
+                << name << " " << hwy::TargetName(target) << ", " << tap.name() << " of " << length;
+          }
         }
       }
     }

@@ -3,22 +3,16 @@
 #include "candidates/cpu/targets.h"
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <cmath>
 
 #include "candidates/candidate.h"
 #include "reference/run.h"
+#include "tests/candidates/forced_target.h"
 #include "tests/candidates/synthetic.h"
 
 namespace plumb::candidates::testing {
 namespace {
-
-class Forced {
- public:
-  explicit Forced(int64_t target) { hwy::SetSupportedTargetsForTest(target); }
-  ~Forced() { hwy::SetSupportedTargetsForTest(0); }
-};
 
 TEST(Targets, SeveralAreUsable) {
   // The portable one, and on any x86-64 machine of the last decade AVX2.

@@ -95,6 +95,13 @@ class LayeringTest(unittest.TestCase):
         self.assertEqual(run.returncode, 1)
         self.assertIn("base/json.h:", run.stdout)
 
+    def test_own_header_comes_first(self):
+        path = self.copy / "base/json.cpp"
+        path.write_text("// what it is\n#include <vector>\n" + path.read_text())
+        found = list(layering.faults(self.copy))
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("base/json.cpp:2: includes its own header first", found[0])
+
     def test_forbidden_lines_are_found(self):
         for file, line, word in FORBIDDEN:
             with self.subTest(file=file, line=line):

@@ -174,7 +174,7 @@ constexpr Row kRows[] = {
     // Experts.
     {"mixtral", R"({"num_experts_per_tok": 9})", "num_experts_per_tok"},
     {"mixtral", R"({"num_local_experts": 1})", "num_experts_per_tok"},
-    {"mixtral", R"({"num_experts": 8})", "num_experts"},
+    {"mixtral", R"({"num_experts": 6})", "num_experts"},
     // Ropes.
     {"llama", R"({"rope_scaling": {"rope_type": "yarm", "factor": 2.0}})",
      "rope_scaling.rope_type"},

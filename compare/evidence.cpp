@@ -1,0 +1,223 @@
+#include "compare/evidence.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/random.h"
+#include "compare/gates.h"
+
+namespace plumb::compare {
+namespace {
+
+using trace::Tap;
+using trace::TapId;
+
+constexpr Tap kLogits{TapId::kLogits, -1};
+
+uint64_t seed_of(const trace::Prompt& prompt) {
+  uint64_t seed = 0;
+  for (const int64_t token : prompt.tokens) seed = base::mix64(seed + static_cast<uint64_t>(token));
+  return seed;
+}
+
+// The part of a continuation that the model can be asked for.
+std::vector<int64_t> known_tokens(const PromptSubject& subject, int vocab_size) {
+  std::vector<int64_t> known;
+  if (!subject.greedy) return known;
+  for (const int64_t token : subject.greedy->tokens) {
+    if (token < 0 || token >= vocab_size) break;
+    known.push_back(token);
+  }
+  return known;
+}
+
+double squared_distance(std::span<const double> a, std::span<const double> b) {
+  double sum = 0.0;
+  for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return sum;
+}
+
+void set_row(Matrix& matrix, size_t t, std::span<const double> values) {
+  std::copy(values.begin(), values.end(), reference::row(matrix, t).begin());
+}
+
+}  // namespace
+
+std::vector<Tap> taps_to_judge(const graph::Graph& graph, const Recorded& recorded) {
+  std::set<Tap> taps = {kLogits};
+  for (const auto& [tap, value] : recorded.values()) taps.insert(tap);
+  for (const Tap& tap : router_taps(graph)) taps.insert(tap);
+  return {taps.begin(), taps.end()};
+}
+
+Evidence::Evidence(Truth& truth, const PromptSubject& subject, int replicas)
+    : s_(subject),
+      truth_(truth),
+      noise_{&subject.contract, replicas, seed_of(subject.prompt)},
+      routing_(truth.reference()),
+      taps_(taps_to_judge(truth.graph(), subject.recorded)),
+      truth_values_(&truth.values(subject.prompt.tokens, taps_,
+                                  known_tokens(subject, truth.graph().vocab_size))) {
+  if (!s_.alone()) establish_local();
+  establish_global();
+  note_ties();
+}
+
+bool Evidence::is_recorded(int layer) const {
+  return s_.recorded.has({TapId::kRouterIds, layer});
+}
+
+Choices Evidence::recorded_choices() const {
+  Choices choices;
+  for (const auto& [tap, value] : s_.recorded.values()) {
+    if (tap.id == TapId::kRouterIds) choices[tap.layer] = value;
+  }
+  return choices;
+}
+
+void Evidence::establish_local() {
+  const reference::Reference& reference = truth_.reference();
+  const auto& tokens = s_.prompt.tokens;
+  const Choices recorded = recorded_choices();
+  local_values_ = replay(reference, tokens, taps_, {&s_.recorded, &recorded});
+  choices_ = routing_.choices(local_values_);
+  const auto measure = [&] {
+    local_floors_ =
+        measure_floors(reference, tokens, taps_, local_values_, noise_, {&s_.recorded, &choices_});
+  };
+  measure();
+  if (!resolve_local_ties(choices_)) return;
+  local_values_ = replay(reference, tokens, taps_, {&s_.recorded, &choices_});
+  measure();
+}
+
+// Where a layer's choices were not recorded, the next recorded tap tells which side of a tie the
+// candidate took. True when any choice changed.
+bool Evidence::resolve_local_ties(Choices& choices) const {
+  Choices others = choices;
+  bool any = false;
+  for (auto& [layer, ids] : others) {
+    if (is_recorded(layer)) continue;
+    const Tap scores{TapId::kRouterLogits, layer};
+    for (size_t t = 0; t < ids.shape(0); ++t) {
+      const auto next = routing_.runner_up(layer, reference::row(local_values_.at(scores), t),
+                                           local_floors_.at(scores).rows[t]);
+      if (next) set_row(ids, t, *next);
+      any |= next.has_value();
+    }
+  }
+  if (!any) return false;
+  const Values values =
+      replay(truth_.reference(), s_.prompt.tokens, taps_, {&s_.recorded, &others});
+  bool changed = false;
+  for (auto& [layer, ids] : choices) {
+    if (is_recorded(layer)) continue;
+    const auto seen = s_.recorded.values().upper_bound({TapId::kRouterIds, layer});
+    if (seen == s_.recorded.values().end()) continue;
+    const auto& [tap, value] = *seen;
+    for (size_t t = 0; t < ids.shape(0); ++t) {
+      const auto mine = reference::row(value, t);
+      if (squared_distance(mine, reference::row(values.at(tap), t)) <
+          squared_distance(mine, reference::row(local_values_.at(tap), t))) {
+        set_row(ids, t, reference::row(others.at(layer), t));
+        changed = true;
+      }
+    }
+  }
+  return changed;
+}
+
+void Evidence::establish_global() {
+  if (s_.alone()) choices_ = routing_.choices(*truth_values_);
+  measure_global(choices_);
+  if (drop_wrong_choices(choices_)) measure_global(choices_);
+  if (s_.alone() && !routing_.empty()) search_ties();
+}
+
+void Evidence::measure_global(const Choices& choices) {
+  own_values_.reset();
+  const Given given{nullptr, &choices};
+  if (choices != routing_.choices(*truth_values_)) {
+    own_values_ = replay(truth_.reference(), s_.prompt.tokens, taps_, given);
+  }
+  floors_ = measure_floors(truth_.reference(), s_.prompt.tokens, taps_, values(), noise_, given);
+}
+
+// A choice that the candidate did not record, and that is no tie in the whole forward, is not
+// taken for granted there. True when any was dropped.
+bool Evidence::drop_wrong_choices(Choices& choices) const {
+  bool dropped = false;
+  const Choices truth = routing_.choices(*truth_values_);
+  for (auto& [layer, ids] : choices) {
+    if (is_recorded(layer)) continue;
+    const Tap scores{TapId::kRouterLogits, layer};
+    for (size_t t = 0; t < ids.shape(0); ++t) {
+      if (routing_.judge(layer, reference::row(values().at(scores), t), floors_.at(scores).rows[t],
+                         reference::row(ids, t)) != Routing::Verdict::kWrong) {
+        continue;
+      }
+      set_row(ids, t, reference::row(truth.at(layer), t));
+      dropped = true;
+    }
+  }
+  return dropped;
+}
+
+// With one tap alone: takes the other side of one tie after the other, as long as that takes much
+// off the difference.
+void Evidence::search_ties() {
+  constexpr int kMostTies = 16;
+  constexpr double kMuch = 5.0;  // mean squares of one position's noise
+  const auto& [tap, value] = *s_.recorded.values().begin();
+  const auto distance = [&, &tap = tap, &value = value](const Values& values) {
+    const double rms = over_floor(value, values.at(tap), floors_.at(tap)).whitened;
+    return rms * rms * static_cast<double>(value.shape(0));
+  };
+  const auto clean = [&] {
+    return within(over_floor(value, values().at(tap), floors_.at(tap)),
+                  global_limits(s_.contract.storage, value.shape(0), value.shape(1)));
+  };
+  for (int i = 0; i < kMostTies && !clean(); ++i) {
+    double least = distance(values()) - kMuch;
+    std::optional<Choices> nearest;
+    for (const auto& [layer, ids] : choices_) {
+      const Tap scores{TapId::kRouterLogits, layer};
+      for (size_t t = 0; t < ids.shape(0); ++t) {
+        const auto logits = reference::row(values().at(scores), t);
+        const auto next = routing_.runner_up(layer, logits, floors_.at(scores).rows[t]);
+        if (!next || std::ranges::equal(*next, reference::row(ids, t))) continue;
+        Choices other = choices_;
+        set_row(other.at(layer), t, *next);
+        const double there =
+            distance(replay(truth_.reference(), s_.prompt.tokens, taps_, {nullptr, &other}));
+        if (!(there < least)) continue;
+        least = there;
+        nearest = std::move(other);
+      }
+    }
+    if (!nearest) return;
+    choices_ = std::move(*nearest);
+    measure_global(choices_);
+  }
+}
+
+void Evidence::note_ties() {
+  const Choices truth = routing_.choices(*truth_values_);
+  int ties = 0;
+  std::string first;
+  for (const auto& [layer, ids] : choices_) {
+    for (size_t t = 0; t < ids.shape(0); ++t) {
+      if (std::ranges::equal(reference::row(ids, t), reference::row(truth.at(layer), t))) continue;
+      if (ties++ == 0) first = fmt::format("at position {} in layer {}", t, layer);
+    }
+  }
+  if (ties == 0) return;
+  notes_.push_back(fmt::format(
+      "{}: compared under the candidate's own choice of experts where the truth's is another: {} "
+      "times, first {}",
+      s_.prompt.name, ties, first));
+}
+
+}  // namespace plumb::compare

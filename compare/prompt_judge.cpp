@@ -1,0 +1,263 @@
+#include "compare/prompt_judge.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "compare/gates.h"
+#include "compare/recognise.h"
+#include "compare/segment.h"
+#include "compare/tokens.h"
+
+namespace plumb::compare {
+namespace {
+
+using trace::Tap;
+using trace::TapId;
+
+constexpr Tap kLogits{TapId::kLogits, -1};
+
+// A tap this many floors off, whose forward nevertheless ends in clean logits, was misrecorded.
+constexpr double kFarOff = 50.0;
+
+bool is_choice(const Tap& tap) {
+  return tap.id == TapId::kRouterIds;
+}
+
+class PromptJudge {
+ public:
+  PromptJudge(Truth& truth, const PromptSubject& subject, int replicas)
+      : s_(subject), truth_(truth), evidence_(truth, subject, replicas) {}
+
+  PromptFindings run() {
+    findings_.notes = evidence_.notes();
+    judge_taps();
+    if (s_.recorded.has(kLogits)) judge_logits();
+    if (s_.greedy) judge_greedy();
+    return std::move(findings_);
+  }
+
+ private:
+  std::vector<int64_t> continuation() const {
+    std::vector<int64_t> known;
+    if (!s_.greedy) return known;
+    for (const int64_t token : s_.greedy->tokens) {
+      if (token < 0 || token >= truth_.graph().vocab_size) break;
+      known.push_back(token);
+    }
+    return known;
+  }
+
+  void fail(const std::string& gate, const std::string& tap, const std::string& message) {
+    findings_.failures.push_back({gate, tap, s_.prompt.name + ": " + message});
+  }
+
+  void judge_taps() {
+    const bool logits_clean = are_logits_clean();
+    for (const auto& [tap, value] : s_.recorded.values()) {
+      if (is_choice(tap)) {
+        judge_choices(tap, value);
+        continue;
+      }
+      const Side whole = global_side(tap, value);
+      const Side part = s_.alone() ? whole : local_side(tap, value);
+      TapFigures& figures = findings_.taps[tap];
+      figures.metrics = measure(value, whole.truth);
+      figures.global.add(whole.ratios.plain, whole.floor.rms, value.size());
+      figures.local.add(part.ratios.plain, part.floor.rms, value.size());
+      judge_local(tap, value, part, logits_clean);
+      judge_global(tap, value, whole, part);
+    }
+  }
+
+  // A tap beside one truth and its floor.
+  struct Side {
+    const Matrix& truth;
+    const Floor& floor;
+    Ratios ratios;
+  };
+
+  static Side measure_side(const Matrix& value, const Matrix& truth, const Floor& floor) {
+    return {truth, floor, over_floor(value, truth, floor)};
+  }
+  Side global_side(const Tap& tap, const Matrix& value) const {
+    return measure_side(value, evidence_.values().at(tap), evidence_.floors().at(tap));
+  }
+  Side local_side(const Tap& tap, const Matrix& value) const {
+    return measure_side(value, evidence_.local_values().at(tap), evidence_.local_floors().at(tap));
+  }
+
+  // Each choice on the candidate's own scores, then on those of the whole forward.
+  void judge_choices(const Tap& tap, const Matrix& ids) {
+    if (!local_failed_ && !s_.alone()) {
+      local_failed_ =
+          are_choices_wrong("local", tap, ids, evidence_.local_values(), evidence_.local_floors());
+    }
+    if (!local_failed_ && !global_failed_) {
+      global_failed_ =
+          are_choices_wrong("global", tap, ids, evidence_.values(), evidence_.floors());
+    }
+  }
+
+  bool are_choices_wrong(const char* gate, const Tap& tap, const Matrix& ids, const Values& values,
+                         const Floors& floors) {
+    const Tap scores{TapId::kRouterLogits, tap.layer};
+    for (size_t t = 0; t < ids.shape(0); ++t) {
+      const auto verdict =
+          evidence_.routing().judge(tap.layer, reference::row(values.at(scores), t),
+                                    floors.at(scores).rows[t], reference::row(ids, t));
+      if (verdict != Routing::Verdict::kWrong) continue;
+      fail(gate, tap.name(),
+           fmt::format("position {} takes experts {}, which its scores do not choose", t,
+                       fmt::join(reference::row(ids, t), ", ")));
+      diverge(tap, kUnknown);
+      return true;
+    }
+    return false;
+  }
+
+  void judge_local(const Tap& tap, const Matrix& value, const Side& part, bool logits_clean) {
+    if (local_failed_) return;
+    const GateLimits gate = local_limits(s_.contract.storage, value.shape(0), value.shape(1));
+    if (!s_.recorded.finite(tap)) {
+      fail("proof", tap.name(), describe(value, part, gate));
+    } else if (!s_.alone() && !within(part.ratios, gate)) {
+      const bool misrecorded = logits_clean && part.ratios.plain > kFarOff && tap != kLogits;
+      fail(misrecorded ? "recording" : "local", tap.name(),
+           describe(value, part, gate) +
+               (misrecorded ? "; the logits are clean, so the recording of this tap is wrong, not "
+                              "the forward"
+                            : ", on the candidate's own inputs"));
+    } else {
+      return;
+    }
+    local_failed_ = true;
+    diverge(tap, part.ratios.plain);
+  }
+
+  void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
+    if (local_failed_ || global_failed_) return;
+    const GateLimits gate = global_limits(s_.contract.storage, value.shape(0), value.shape(1));
+    if (within(whole.ratios, gate)) return;
+    global_failed_ = true;
+    diverge(tap, part.ratios.plain);
+    fail("global", tap.name(), describe(value, whole, gate));
+  }
+
+  static std::string describe(const Matrix& value, const Side& side, const GateLimits& limits) {
+    const auto plain = recognise(value, side.truth, side.floor);
+    return (plain ? *plain + "; " : "") + describe_excess(side.ratios, limits, value.shape(1));
+  }
+
+  bool are_logits_clean() const {
+    if (!s_.recorded.has(kLogits)) return false;
+    const Matrix& value = s_.recorded.at(kLogits);
+    return within(global_side(kLogits, value).ratios,
+                  global_limits(s_.contract.storage, value.shape(0), value.shape(1)));
+  }
+
+  void diverge(const Tap& tap, double ratio) {
+    if (findings_.first_divergence) return;
+    const auto recorded = [&](const Tap& t) { return s_.recorded.has(t); };
+    findings_.first_divergence = locate(truth_.graph(), tap, recorded, ratio);
+  }
+
+  void judge_logits() {
+    const Matrix& value = s_.recorded.at(kLogits);
+    const Matrix& truth = evidence_.values().at(kLogits);
+    findings_.kld = mean_kl_divergence(value, truth);
+    for (size_t t = 0; t < value.shape(0); ++t) {
+      const int64_t chosen = best_token(reference::row(value, t));
+      ++findings_.tokens.compared;
+      count_token(judge_token(truth, evidence_.floors().at(kLogits), t, chosen), chosen,
+                  fmt::format("position {}", t), findings_.tokens.exact);
+    }
+  }
+
+  void judge_greedy() {
+    const std::vector<int64_t> known = continuation();
+    if (known.size() < s_.greedy->tokens.size()) {
+      fail("tokens", "logits",
+           fmt::format("greedy token {} lies outside the vocabulary",
+                       s_.greedy->tokens[known.size()]));
+    }
+    if (known.empty()) return;
+    const Matrix& logits = truth_.continuation(s_.prompt.tokens, known);
+    const Floor floor = greedy_floor(known, logits);
+    for (size_t i = 0; i < known.size(); ++i) {
+      ++findings_.tokens.greedy_compared;
+      const TokenJudgement judgement = judge_token(logits, floor, i, known[i]);
+      if (judgement.verdict != TokenVerdict::kFlip) ++findings_.tokens.greedy_exact;
+      int uncounted = 0;
+      count_token(judgement, known[i], fmt::format("greedy step {}", i), uncounted);
+    }
+  }
+
+  // Only a token that is not the best needs a floor.
+  Floor greedy_floor(const std::vector<int64_t>& tokens, const Matrix& logits) const {
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i] == best_token(reference::row(logits, i))) continue;
+      return measure_floor(truth_.reference(), s_.prompt.tokens, tokens, logits, evidence_.noise());
+    }
+    return {};
+  }
+
+  void count_token(const TokenJudgement& judgement, int64_t chosen, const std::string& place,
+                   int& exact) {
+    switch (judgement.verdict) {
+      case TokenVerdict::kExact:
+        ++exact;
+        return;
+      case TokenVerdict::kCertifiedTie:
+        ++findings_.tokens.certified_ties;
+        return;
+      case TokenVerdict::kFlip:
+        if (findings_.tokens.flips++ > 0) return;  // the first says enough
+        fail(
+            "tokens", "logits",
+            fmt::format("{}: token {} where the truth has {}, {:.3g} ahead; a tie is within {:.3g}",
+                        place, chosen, judgement.best, judgement.regret, judgement.allowed));
+        return;
+    }
+  }
+
+  const PromptSubject& s_;
+  Truth& truth_;
+  const Evidence evidence_;
+  PromptFindings findings_;
+  bool local_failed_ = false;
+  bool global_failed_ = false;
+};
+
+}  // namespace
+
+void PooledRatio::add(double ratio, double floor_rms, size_t elements) {
+  const double square = floor_rms * floor_rms * static_cast<double>(elements);
+  noise_ += ratio * ratio * square;
+  floor_ += square;
+  count_ += static_cast<double>(elements);
+}
+
+void PooledRatio::add(const PooledRatio& other) {
+  noise_ += other.noise_;
+  floor_ += other.floor_;
+  count_ += other.count_;
+}
+
+double PooledRatio::ratio() const {
+  return noise_ == 0.0 ? 0.0 : std::sqrt(noise_ / floor_);
+}
+double PooledRatio::rms() const {
+  return std::sqrt(noise_ / count_);
+}
+double PooledRatio::floor_rms() const {
+  return std::sqrt(floor_ / count_);
+}
+
+PromptFindings judge_prompt(Truth& truth, const PromptSubject& subject, int replicas) {
+  return PromptJudge(truth, subject, replicas).run();
+}
+
+}  // namespace plumb::compare

@@ -1,0 +1,50 @@
+// Judges what a candidate recorded of one prompt: every tap by itself and against the whole
+// forward, the logits' tokens, the greedy continuation.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compare/evidence.h"
+#include "compare/result.h"
+#include "compare/truth.h"
+#include "trace/recording.h"
+
+namespace plumb::compare {
+
+// RMS over RMS of several tensors taken as one.
+class PooledRatio {
+ public:
+  void add(double ratio, double floor_rms, size_t elements);
+  void add(const PooledRatio& other);
+  double ratio() const;
+  double rms() const;
+  double floor_rms() const;
+
+ private:
+  double noise_ = 0.0;
+  double floor_ = 0.0;
+  double count_ = 0.0;
+};
+
+struct TapFigures {
+  Metrics metrics;
+  PooledRatio global;
+  PooledRatio local;
+};
+
+struct PromptFindings {
+  std::vector<Reason> failures;
+  std::map<trace::Tap, TapFigures> taps;
+  std::optional<double> kld;  // of the logits, where they were recorded
+  TokenSection tokens;
+  std::optional<FirstDivergence> first_divergence;
+  std::vector<std::string> notes;
+};
+
+// With floors measured on `replicas` emulations.
+PromptFindings judge_prompt(Truth& truth, const PromptSubject& subject, int replicas);
+
+}  // namespace plumb::compare

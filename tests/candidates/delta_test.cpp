@@ -1,0 +1,308 @@
+// The causal convolution and the gated delta rule against their formulas in float64: shapes, any
+// split into calls, both kernels of the rule, numbers at the ends of the range.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <ostream>
+
+#include "tests/candidates/op_bench.h"
+
+namespace plumb::candidates::testing {
+namespace {
+
+using cpu::Kernel;
+
+constexpr double kU = 0x1p-24;
+
+TEST(CausalConv, SumsTheLastInputsOfEveryChannel) {
+  struct Shape {
+    int channels;
+    int filters;
+    int kernel;
+  };
+  for (const Shape shape : {Shape{6, 6, 4}, Shape{37, 37, 3}, Shape{24, 3, 2}, Shape{5, 5, 1}}) {
+    const Tensor x = random_tensor({30, shape.channels}, 1);
+    const Tensor w = random_tensor({shape.filters, shape.kernel}, 2);
+    const auto expected = [&](size_t t, size_t c, bool silu) {
+      const auto kernel = static_cast<size_t>(shape.kernel);
+      const size_t filter = c / static_cast<size_t>(shape.channels / shape.filters);
+      double sum = 0.0;
+      for (size_t back = 0; back < kernel && back <= t; ++back) {
+        sum += w.at(filter, kernel - 1 - back) * x.at(t - back, c);
+      }
+      return silu ? sum / (1.0 + std::exp(-sum)) : sum;
+    };
+    for (const bool silu : {false, true}) {
+      for (const auto& calls : {std::vector<size_t>{}, std::vector<size_t>{1, 1, 2, 9, 1, 16},
+                                std::vector<size_t>(30, 1)}) {
+        const OpResult y = run_op(
+            {.kind =
+                 graph::CausalConv{.filters = shape.filters, .kernel = shape.kernel, .silu = silu},
+             .inputs = {x},
+             .weights = {w},
+             .out_width = {shape.channels},
+             .calls = calls});
+        for (size_t t = 0; t < x.rows(); ++t) {
+          for (size_t c = 0; c < x.width(); ++c) {
+            // Four products of numbers below 3.5 each.
+            ASSERT_NEAR(y.out[0].at(t, c), expected(t, c, silu), 20.0 * kU) << t << ", " << c;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(CausalConv, KeepsANaNAsLongAsItIsSeen) {
+  Tensor x = random_tensor({12, 8}, 3);
+  x.values[4 * 8 + 2] = std::numeric_limits<double>::quiet_NaN();
+  for (const auto& calls : {std::vector<size_t>{}, std::vector<size_t>(12, 1)}) {
+    const OpResult y = run_op({.kind = graph::CausalConv{.filters = 8, .kernel = 3, .silu = true},
+                               .inputs = {x},
+                               .weights = {random_tensor({8, 3}, 4)},
+                               .out_width = {8},
+                               .calls = calls});
+    for (size_t t = 0; t < 12; ++t) {
+      for (size_t c = 0; c < 8; ++c) {
+        EXPECT_EQ(std::isnan(y.out[0].at(t, c)), c == 2 && t >= 4 && t < 7);
+      }
+    }
+  }
+}
+
+TEST(DeltaDecay, IsMinusTheRateTimesASoftplus) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  Tensor a = random_tensor({9, 3}, 5, 12.0);  // beyond 20, where softplus is its argument
+  a.values[4] = nan;
+  const Tensor log_rate = random_tensor({3}, 6);
+  const Tensor bias = random_tensor({3}, 7);
+  const OpResult g = run_op(
+      {.kind = graph::DeltaDecay{}, .inputs = {a}, .weights = {log_rate, bias}, .out_width = {3}});
+  for (size_t t = 0; t < 9; ++t) {
+    for (size_t h = 0; h < 3; ++h) {
+      const double x = a.at(t, h) + bias.values[h];
+      const double expected =
+          -std::exp(log_rate.values[h]) * (std::log1p(std::exp(-std::abs(x))) + std::max(x, 0.0));
+      if (std::isnan(x)) {
+        EXPECT_TRUE(std::isnan(g.out[0].at(t, h)));
+      } else {
+        EXPECT_NEAR(g.out[0].at(t, h), expected, 3.0 * kU * std::abs(expected));
+      }
+    }
+  }
+}
+
+struct Shape {
+  int length;
+  int key_heads;
+  int value_heads;
+  int key_dim;
+  int value_dim;
+};
+
+// In the names of tests.
+std::ostream& operator<<(std::ostream& os, const Shape& s) {
+  return os << "T" << s.length << " heads" << s.key_heads << "/" << s.value_heads << " dims"
+            << s.key_dim << "x" << s.value_dim;
+}
+
+OpCase case_of(const Shape& s) {
+  const graph::GatedDeltaRule op{.key_heads = s.key_heads,
+                                 .value_heads = s.value_heads,
+                                 .key_dim = s.key_dim,
+                                 .value_dim = s.value_dim,
+                                 .query_scale = 1.0 / std::sqrt(s.key_dim)};
+  const int width = 2 * s.key_heads * s.key_dim + s.value_heads * s.value_dim;
+  Tensor beta = random_tensor({s.length, s.value_heads}, 2);
+  Tensor g = random_tensor({s.length, s.value_heads}, 3);
+  for (double& b : beta.values) b = static_cast<float>(1.0 / (1.0 + std::exp(-b)));
+  for (double& v : g.values) v = static_cast<float>(-0.1 * std::exp(v));
+  return {.kind = op,
+          .inputs = {random_tensor({s.length, width}, 1), beta, g},
+          .out_width = {s.value_heads * s.value_dim}};
+}
+
+// The loop of the paper, one operation after the other in T.
+template <class T>
+class Rule {
+ public:
+  explicit Rule(const OpCase& test)
+      : op_(std::get<graph::GatedDeltaRule>(test.kind)),
+        inputs_(test.inputs),
+        key_dim_(static_cast<size_t>(op_.key_dim)),
+        value_dim_(static_cast<size_t>(op_.value_dim)),
+        keys_(static_cast<size_t>(op_.key_heads) * key_dim_) {}
+
+  std::vector<double> operator()() const {
+    const auto heads = static_cast<size_t>(op_.value_heads);
+    std::vector<double> out(inputs_[0].rows() * heads * value_dim_);
+    for (size_t h = 0; h < heads; ++h) {
+      const size_t key = h / static_cast<size_t>(op_.value_heads / op_.key_heads) * key_dim_;
+      std::vector<T> state(key_dim_ * value_dim_);
+      for (size_t t = 0; t < inputs_[0].rows(); ++t) {
+        write(state, unit(t, keys_ + key), t, h);
+        const std::vector<T> y = read(state, unit(t, key));
+        for (size_t j = 0; j < value_dim_; ++j) {
+          out[(t * heads + h) * value_dim_ + j] = y[j] * static_cast<T>(op_.query_scale);
+        }
+      }
+    }
+    return out;
+  }
+
+ private:
+  std::vector<T> unit(size_t t, size_t at) const {
+    std::vector<T> x;
+    T squares = 0;
+    for (size_t i = 0; i < key_dim_; ++i) {
+      x.push_back(static_cast<T>(inputs_[0].at(t, at + i)));
+      squares += x[i] * x[i];
+    }
+    for (T& v : x) v /= std::sqrt(squares + static_cast<T>(op_.unit_eps));
+    return x;
+  }
+
+  std::vector<T> read(const std::vector<T>& state, const std::vector<T>& x) const {
+    std::vector<T> y(value_dim_);
+    for (size_t i = 0; i < key_dim_; ++i) {
+      for (size_t j = 0; j < value_dim_; ++j) y[j] += state[i * value_dim_ + j] * x[i];
+    }
+    return y;
+  }
+
+  void write(std::vector<T>& state, const std::vector<T>& k, size_t t, size_t h) const {
+    for (T& s : state) s *= std::exp(static_cast<T>(inputs_[2].at(t, h)));
+    const std::vector<T> held = read(state, k);
+    for (size_t j = 0; j < value_dim_; ++j) {
+      const T v = static_cast<T>(inputs_[0].at(t, 2 * keys_ + h * value_dim_ + j));
+      const T delta = static_cast<T>(inputs_[1].at(t, h)) * (v - held[j]);
+      for (size_t i = 0; i < key_dim_; ++i) state[i * value_dim_ + j] += k[i] * delta;
+    }
+  }
+
+  const graph::GatedDeltaRule& op_;
+  const std::vector<Tensor>& inputs_;
+  size_t key_dim_;
+  size_t value_dim_;
+  size_t keys_;
+};
+
+double rms_difference(const std::vector<double>& a, const std::vector<double>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  double squares = 0.0;
+  for (size_t i = 0; i < a.size(); ++i) squares += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::sqrt(squares / static_cast<double>(a.size()));
+}
+
+class GatedDeltaRule : public ::testing::TestWithParam<Shape> {};
+
+INSTANTIATE_TEST_SUITE_P(Shapes, GatedDeltaRule,
+                         ::testing::Values(Shape{1, 4, 16, 32, 32}, Shape{40, 2, 4, 12, 20},
+                                           Shape{33, 1, 3, 7, 5}, Shape{70, 2, 2, 16, 33},
+                                           Shape{25, 3, 3, 1, 1}, Shape{150, 2, 4, 64, 64},
+                                           Shape{130, 1, 2, 128, 128}));
+
+// In any split, either kernel is at most as far from float64 as the loop in sequential float32.
+TEST_P(GatedDeltaRule, IsNoFurtherFromFloat64ThanTheLoopInFloat32) {
+  OpCase test = case_of(GetParam());
+  const std::vector<double> expected = Rule<double>(test)();
+  const double floor = rms_difference(Rule<float>(test)(), expected);
+  const size_t length = test.inputs[0].rows();
+  const std::vector<size_t> splits[] = {
+      {length}, std::vector<size_t>(length, 1), {length - length / 3, length / 3}};
+  for (const auto& split : splits) {
+    test.calls = split;
+    if (test.calls.back() == 0) test.calls.pop_back();
+    for (const Kernel kernel : {Kernel::kNaive, Kernel::kFused}) {
+      test.kernel = kernel;
+      const OpResult y = run_op(test);
+      EXPECT_LE(rms_difference(y.out[0].values, expected), floor)
+          << y.explained << "in " << test.calls.size() << " calls";
+    }
+  }
+}
+
+TEST_P(GatedDeltaRule, IsTheSameBitsInAnySplitAndAtAnyNumberOfThreads) {
+  OpCase test = case_of(GetParam());
+  const size_t length = test.inputs[0].rows();
+  for (const Kernel kernel : {Kernel::kNaive, Kernel::kFused}) {
+    test.kernel = kernel;
+    test.threads = 1;
+    test.calls.clear();
+    const std::vector<double> whole = run_op(test).out[0].values;
+    test.threads = 2;
+    EXPECT_EQ(run_op(test).out[0].values, whole);
+    test.calls.assign(length, 1);
+    EXPECT_EQ(run_op(test).out[0].values, whole);
+  }
+}
+
+TEST(GatedDeltaRuleKernel, IsTheOneOfThePlan) {
+  OpCase test = case_of({3, 1, 1, 4, 4});
+  EXPECT_NE(run_op(test).explained.find("gated_delta_rule: fused ("), std::string::npos);
+  test.kernel = Kernel::kNaive;
+  EXPECT_NE(run_op(test).explained.find("gated_delta_rule: naive ("), std::string::npos);
+}
+
+// A NaN in a value stays in its column; one in a key, a gate or a decay takes the head.
+TEST(GatedDeltaRuleNaN, StaysWhereTheFormulaHasIt) {
+  const Shape shape{20, 1, 2, 8, 40};
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const Kernel kernel : {Kernel::kNaive, Kernel::kFused}) {
+    OpCase test = case_of(shape);
+    test.kernel = kernel;
+    const size_t width = test.inputs[0].width();
+    test.inputs[0].values[5 * width + 2 * 8 + 40 + 33] = nan;  // v of head 1, column 33, token 5
+    OpResult y = run_op(test);
+    for (size_t t = 0; t < 20; ++t) {
+      for (size_t i = 0; i < 80; ++i) {
+        ASSERT_EQ(std::isnan(y.out[0].at(t, i)), t >= 5 && i == 40 + 33) << t << ", " << i;
+      }
+    }
+    for (const size_t input : {1, 2}) {
+      test = case_of(shape);
+      test.kernel = kernel;
+      test.inputs[input].values[7 * 2] = nan;  // head 0, token 7
+      y = run_op(test);
+      for (size_t t = 0; t < 20; ++t) {
+        for (size_t i = 0; i < 80; ++i) {
+          ASSERT_EQ(std::isnan(y.out[0].at(t, i)), t >= 7 && i < 40) << t << ", " << i;
+        }
+      }
+    }
+  }
+}
+
+// Subnormal inputs: keys of length near 0 become short, not NaN; values keep their digits.
+TEST(GatedDeltaRuleSubnormals, AreNumbers) {
+  for (const Kernel kernel : {Kernel::kNaive, Kernel::kFused}) {
+    OpCase test = case_of({12, 1, 1, 8, 8});
+    test.kernel = kernel;
+    for (double& x : test.inputs[0].values) x = static_cast<float>(x * 0x1p-128);
+    const std::vector<double> expected = Rule<double>(test)();
+    const OpResult y = run_op(test);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      // Unit vectors of 2^-118, values of 2^-128: all answers are below the least float32.
+      EXPECT_EQ(y.out[0].values[i], 0.0);
+      EXPECT_LT(std::abs(expected[i]), 0x1p-149);
+    }
+    test = case_of({12, 1, 1, 8, 8});
+    test.kernel = kernel;
+    const size_t width = test.inputs[0].width();
+    for (size_t t = 0; t < 12; ++t) {
+      for (size_t i = 16; i < width; ++i) {
+        double& v = test.inputs[0].values[t * width + i];
+        v = static_cast<float>(v * 0x1p-128);
+      }
+    }
+    const std::vector<double> small = Rule<double>(test)();
+    const OpResult answers = run_op(test);
+    for (size_t i = 0; i < small.size(); ++i) {
+      EXPECT_NEAR(answers.out[0].values[i], small[i], 40 * 0x1p-149);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace plumb::candidates::testing
