@@ -55,12 +55,22 @@ void list_keys(const Json& object, const std::string& path, std::vector<std::str
   }
 }
 
-bool is_listed(const model::Family& family, const std::string& key) {
-  const auto lists = [&](std::span<const model::InertKey> rows) {
-    return std::any_of(rows.begin(), rows.end(),
-                       [&](const model::InertKey& row) { return row.key == key; });
-  };
-  return lists(model::generic_inert_keys()) || lists(family.inert);
+// True where a key on the way stands on a list: that of the family, or of a wrapper's text part.
+bool is_listed(const tests::Case& one, Json::json_pointer pointer) {
+  std::vector<std::span<const model::InertKey>> lists = {
+      model::generic_inert_keys(), model::find_family(one.family, one.name).inert};
+  if (one.config.contains("text_config")) {
+    const std::string text = one.config["text_config"]["model_type"];
+    lists.push_back(model::find_family(text, one.name).inert);
+  }
+  for (; !pointer.empty(); pointer = pointer.parent_pointer()) {
+    for (const auto& rows : lists) {
+      for (const model::InertKey& row : rows) {
+        if (row.key == pointer.back()) return true;
+      }
+    }
+  }
+  return false;
 }
 
 class Logits {
@@ -95,7 +105,6 @@ class Logits {
 void sort_keys(const tests::Case& one, std::set<std::string>& silent,
                std::set<std::string>& counted) {
   const tests::SyntheticModel model(one.config, one.seed);
-  const model::Family& family = model::find_family(one.family, one.name);
   const Logits logits(model.folder.path(), trace::TraceFile(one.oracle()).prompts().front().tokens);
   const std::string file = model.checkpoint.config_file();
   const Json written = model.checkpoint.config();
@@ -106,7 +115,7 @@ void sort_keys(const tests::Case& one, std::set<std::string>& silent,
   for (const std::string& key : keys) {
     const Json::json_pointer pointer(key);
     const std::string id = one.family + key;
-    bool counts = is_listed(family, pointer.back());
+    bool counts = is_listed(one, pointer);
     for (const Json& other : others(written.at(pointer))) {
       if (counts) break;
       Json config = written;
