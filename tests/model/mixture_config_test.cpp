@@ -133,7 +133,8 @@ std::vector<std::string> ignored(std::string_view family, const char* changes) {
   Json config = fixtures::preset_config(family, "tiny");
   config.merge_patch(Json::parse(changes));
   std::vector<std::string> patterns;
-  for (const IgnoreRule& rule : read_config(config, "config.json").names.ignored()) {
+  const ModelConfig model = read_config(config, "config.json");
+  for (const IgnoreRule& rule : model.names.ignored()) {
     if (!rule.pattern.starts_with('*')) patterns.push_back(rule.pattern);
   }
   return patterns;
