@@ -62,6 +62,10 @@ void list_keys(const Json& object, const std::string& path, std::vector<std::str
 
 // True where a key on the way stands on a list: that of the family, or of a wrapper's text part.
 bool is_listed(const tests::Case& one, Json::json_pointer pointer) {
+  if (std::find(std::begin(kOfImages), std::end(kOfImages), pointer.back()) !=
+      std::end(kOfImages)) {
+    return true;
+  }
   std::vector<std::span<const model::InertKey>> lists = {
       model::generic_inert_keys(), model::find_family(one.family, one.name).inert};
   if (one.config.contains("text_config")) {
