@@ -66,11 +66,12 @@ constexpr InertKey kTextInert[] = {
     {"mlp_only_layers"},
     {"mtp_num_hidden_layers"},
     {"mtp_use_dedicated_embeddings"},
+    {"output_gate_type", "\"swish\"|\"silu\""},
 };
 
 constexpr InertKey kWrapperInert[] = {
-    {"image_token_id"},      {"video_token_id"},        {"vision_config"},
-    {"vision_end_token_id"}, {"vision_start_token_id"},
+    {"image_token_id"}, {"language_model_only"}, {"video_token_id"},
+    {"vision_config"},  {"vision_end_token_id"}, {"vision_start_token_id"},
 };
 
 }  // namespace
