@@ -54,12 +54,12 @@ struct ClassDefaults {
 
 // The keys that nearly every decoder has, read and checked.
 struct Dimensions {
-  int vocab_size;
-  int hidden_size;
-  int intermediate_size;
-  int num_hidden_layers;
-  int64_t max_position_embeddings;
-  bool tie_word_embeddings;
+  int vocab_size = 0;
+  int hidden_size = 0;
+  int intermediate_size = 0;
+  int num_hidden_layers = 0;
+  int64_t max_position_embeddings = 0;
+  bool tie_word_embeddings = false;
   NormSpec norm;            // eps set
   AttentionSpec attention;  // heads, head_dim, scale = head_dim^-0.5
 };

@@ -16,7 +16,8 @@ namespace {
 int read_hidden_dim(ConfigReader& config, int dim) {
   const double multiplier = config.positive("ffn_dim_multiplier", 1.0, Null::kMeansAbsent);
   const int64_t multiple = config.integer("multiple_of", 256, 1, kWidthLimit);
-  const auto whole = static_cast<int64_t>(multiplier * static_cast<double>(int64_t{8} * dim / 3));
+  const int64_t two_thirds = int64_t{8} * dim / 3;
+  const auto whole = static_cast<int64_t>(multiplier * static_cast<double>(two_thirds));
   const int64_t derived = (whole + multiple - 1) / multiple * multiple;
   const int64_t hidden = config.integer("hidden_dim", derived, 1, kWidthLimit, Null::kMeansAbsent);
   if (hidden < 1 || hidden > kWidthLimit) {
