@@ -183,13 +183,15 @@ int read_rotary_dim(const ConfigReader& config, ConfigReader& dict, const RopeDe
   const int rotary_dim = static_cast<int>(static_cast<double>(head_dim) * partial);
   if (rotary_dim <= head_dim && rotary_dim >= 2 && rotary_dim % 2 == 0) return rotary_dim;
   if (partial == 1.0) {
-    config.refuse("head_dim", "is " + std::to_string(head_dim) + ", which cannot rotate in pairs",
-                  "set head_dim, or hidden_size / num_attention_heads, to an even number");
+    config.refuse(defaults.head_dim_key,
+                  "is " + std::to_string(head_dim) + ", which cannot rotate in pairs",
+                  "make it, or hidden_size / num_attention_heads where it is derived, even");
   }
-  dict.refuse("partial_rotary_factor",
-              "gives " + std::to_string(rotary_dim) + " rotated dimensions of a head of " +
-                  std::to_string(head_dim),
-              "they must be even, at least 2 and at most the head");
+  const ConfigReader& holder = dict.has("partial_rotary_factor") ? dict : config;
+  holder.refuse("partial_rotary_factor",
+                "gives " + std::to_string(rotary_dim) + " rotated dimensions of a head of " +
+                    std::to_string(head_dim),
+                "they must be even, at least 2 and at most the head");
 }
 
 RopeSpec read_dict(const ConfigReader& config, ConfigReader dict, const RopeDefaults& defaults,

@@ -46,7 +46,8 @@ LatentAttentionSpec read_latent_attention(ConfigReader& config, const Dimensions
   a.latent_norm = NormSpec{.eps = kLatentNormEps};
   const bool interleaved = config.flag("rope_interleave", true);
   a.rope = read_rope(config,
-                     {.pairs = interleaved ? RopePairs::kInterleavedToHalves : RopePairs::kHalves},
+                     {.pairs = interleaved ? RopePairs::kInterleavedToHalves : RopePairs::kHalves,
+                      .head_dim_key = "qk_rope_head_dim"},
                      a.rope_dim, dimensions.max_position_embeddings);
   a.scale = 1.0 / std::sqrt(static_cast<double>(a.nope_dim + a.rope_dim));
   if (a.rope.scaling.kind != RopeScaling::Kind::kDefault) {

@@ -41,12 +41,14 @@ Spec read(ConfigReader& config) {
   return spec;
 }
 
-// Keys of the published remote code. Another router, or experts in some layers only, would be
-// another model.
+// Keys of the published remote code: another router, or experts in some layers only, would be
+// another model. Layers that predict further tokens change which tensors there are, and no logit.
 constexpr InertKey kInert[] = {
     {"aux_loss_alpha"},
     {"ep_size"},
     {"moe_layer_freq", "1"},
+    {"num_mtp_layers"},
+    {"num_nextn_predict_layers"},
     {"scoring_func", "\"sigmoid\""},
     {"seq_aux"},
     {"topk_method", "\"noaux_tc\""},

@@ -45,8 +45,12 @@ Spec read(ConfigReader& config) {
   return spec;
 }
 
-// Not read by the class, which goes by mlp_layer_types alone.
-constexpr InertKey kInert[] = {{"first_k_dense_replace"}, {"topk_method", "\"noaux_tc\""}};
+// Dense layers go by mlp_layer_types alone, whatever first_k_dense_replace says; layers that
+// predict further tokens change which tensors there are, and no logit.
+constexpr InertKey kInert[] = {
+    {"first_k_dense_replace"},       {"moe_layer_freq", "1"},         {"num_nextn_predict_layers"},
+    {"scoring_func", "\"sigmoid\""}, {"topk_method", "\"noaux_tc\""},
+};
 
 }  // namespace
 

@@ -30,8 +30,13 @@ NameTable names(const Spec&) {
   return expert_names();
 }
 
-// Qwen3's key, which this class does not have.
-constexpr InertKey kInert[] = {{"max_window_layers"}};
+// Keys of Qwen3 and of Qwen2-MoE that published files hold and this class does not have.
+constexpr InertKey kInert[] = {
+    {"max_window_layers"},
+    {"qkv_bias", "false"},
+    {"shared_expert_intermediate_size", "0"},
+    {"use_qk_norm", "true"},
+};
 
 }  // namespace
 

@@ -33,9 +33,8 @@ NameTable names(const Spec&) {
 
 // Not read by the class: no layer of it is dense.
 constexpr InertKey kInert[] = {
-    {"first_k_dense_replace"},
-    {"intermediate_size"},
-    {"use_qk_norm", "false"},
+    {"first_k_dense_replace"},       {"intermediate_size"},    {"scoring_func", "\"sigmoid\""},
+    {"topk_method", "\"noaux_tc\""}, {"use_qk_norm", "false"},
 };
 
 }  // namespace

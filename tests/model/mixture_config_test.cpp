@@ -129,6 +129,31 @@ TEST(MixtureConfig, LatentNormsHaveTheirOwnEps) {
   EXPECT_EQ(spec.final_norm.eps, 1e-3);
 }
 
+std::vector<std::string> ignored(std::string_view family, const char* changes) {
+  Json config = fixtures::preset_config(family, "tiny");
+  config.merge_patch(Json::parse(changes));
+  std::vector<std::string> patterns;
+  const ModelConfig model = read_config(config, "config.json");
+  for (const IgnoreRule& rule : model.names.ignored()) {
+    if (!rule.pattern.starts_with('*')) patterns.push_back(rule.pattern);
+  }
+  return patterns;
+}
+
+// Of tensors that take no part, those that are named are ignored, and no others.
+TEST(MixtureConfig, TensorsAreIgnoredByName) {
+  using Patterns = std::vector<std::string>;
+  EXPECT_EQ(ignored("deepseek_v3", R"({"num_nextn_predict_layers": 2})"),
+            (Patterns{"model.layers.4.*", "model.layers.5.*"}));
+  EXPECT_EQ(ignored("deepseek_v3", R"({"num_nextn_predict_layers": 0})"), Patterns{});
+  EXPECT_EQ(ignored("glm4_moe_lite", R"({"num_nextn_predict_layers": 1})"),
+            Patterns{"model.layers.4.*"});
+  EXPECT_EQ(ignored("solar_open", "{}"), Patterns{});
+  EXPECT_EQ(ignored("qwen3_next", "{}"), Patterns{"mtp.*"});
+  EXPECT_EQ(ignored("qwen3_5_text", "{}"), (Patterns{"mtp.*", "model.visual.*"}));
+  EXPECT_EQ(ignored("qwen3_5", "{}"), (Patterns{"mtp.*", "model.visual.*"}));
+}
+
 struct Refusal {
   const char* family;
   const char* changes;
@@ -165,7 +190,7 @@ constexpr Refusal kRefusals[] = {
     {"deepseek_v3", R"({"partial_rotary_factor": 0.5})", "partial_rotary_factor"},
     {"glm4_moe_lite", R"({"mlp_layer_types": ["dense"]})", "mlp_layer_types"},
     {"glm4_moe_lite", R"({"mlp_layer_types": ["dense", "moe", "moe", "moe"]})", "mlp_layer_types"},
-    {"glm4_moe_lite", R"({"scoring_func": "sigmoid"})", "scoring_func"},
+    {"glm4_moe_lite", R"({"scoring_func": "softmax"})", "scoring_func"},
     {"solar_open", R"({"use_qk_norm": true})", "use_qk_norm"},
     {"gpt_oss", R"({"swiglu_limit": 0})", "swiglu_limit"},
     {"gpt_oss", R"({"rope_scaling": {"rope_type": "ntk"}})", "rope_scaling.rope_type"},
@@ -185,7 +210,6 @@ constexpr Refusal kRefusals[] = {
     {"qwen3_5", R"({"text_config": {"model_type": "qwen3"}})", "text_config.model_type"},
     {"qwen3_5", R"({"text_config": {"quantization_config": {}}})",
      "text_config.quantization_config"},
-    {"qwen3_5", R"({"tie_word_embeddings": true})", "tie_word_embeddings"},
     {"qwen3_5", R"({"hidden_size": 5})", "hidden_size"},
 };
 
