@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "fixtures/presets.h"
+#include "graph/builder.h"
 #include "tests/support/checkpoint_builder.h"
 #include "tests/support/files.h"
 #include "tests/support/model.h"

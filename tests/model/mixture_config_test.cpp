@@ -132,8 +132,9 @@ TEST(MixtureConfig, LatentNormsHaveTheirOwnEps) {
 std::vector<std::string> ignored(std::string_view family, const char* changes) {
   Json config = fixtures::preset_config(family, "tiny");
   config.merge_patch(Json::parse(changes));
+  const NameTable names = read_config(config, "config.json").names;
   std::vector<std::string> patterns;
-  for (const IgnoreRule& rule : read_config(config, "config.json").names.ignored()) {
+  for (const IgnoreRule& rule : names.ignored()) {
     if (!rule.pattern.starts_with('*')) patterns.push_back(rule.pattern);
   }
   return patterns;
