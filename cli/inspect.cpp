@@ -78,8 +78,8 @@ std::string json_text(const LoadedModel& model) {
   base::OrderedJson tensors = base::OrderedJson::array();
   for (const auto& use : model.weights.uses()) {
     const auto& entry = *model.checkpoint.tensors().at(use.tensor).entry;
-    base::OrderedJson row = {{"tensor", use.tensor}, {"dtype", entry.dtype},
-                             {"shape", entry.shape}};
+    base::OrderedJson row = {
+        {"tensor", use.tensor}, {"dtype", entry.dtype}, {"shape", entry.shape}};
     row["status"] = use.weights.empty() ? "ignored" : "used";
     row["weights"] = use.weights;
     if (use.weights.empty()) row["rule"] = use.ignored_by;

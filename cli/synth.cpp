@@ -1,3 +1,5 @@
+#include "fixtures/synth.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -7,7 +9,6 @@
 #include "cli/common.h"
 #include "cli/verbs.h"
 #include "fixtures/presets.h"
-#include "fixtures/synth.h"
 
 namespace plumb::cli {
 namespace {
@@ -34,7 +35,8 @@ void apply_setting(base::Json& config, const std::string& setting) {
   }
   const std::string key = setting.substr(0, equals);
   const std::string text = setting.substr(equals + 1);
-  config[key] = base::Json::accept(text) ? base::parse_json(text, "--set " + key) : base::Json(text);
+  config[key] =
+      base::Json::accept(text) ? base::parse_json(text, "--set " + key) : base::Json(text);
 }
 
 base::Json make_config(const Options& options) {

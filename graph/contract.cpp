@@ -10,16 +10,26 @@ using base::DType;
 constexpr Contract kContracts[] = {
     {"float64", "every operation in float64", DType::kF64, DType::kF64, DType::kF64, {}},
     {"float32", "every operation in float32", DType::kF32, DType::kF32, DType::kF32, {}},
-    {"bfloat16", "transformers' eager modules in bfloat16: results stored in bfloat16, norms, "
+    {"bfloat16",
+     "transformers' eager modules in bfloat16: results stored in bfloat16, norms, "
      "softmax and sums in float32",
-     DType::kBF16, DType::kF32, DType::kF32, {}},
-    {"float16", "transformers' eager modules in float16", DType::kF16, DType::kF32, DType::kF32,
+     DType::kBF16,
+     DType::kF32,
+     DType::kF32,
+     {}},
+    {"float16",
+     "transformers' eager modules in float16",
+     DType::kF16,
+     DType::kF32,
+     DType::kF32,
      {}},
 };
 
 }  // namespace
 
-std::span<const Contract> contracts() { return kContracts; }
+std::span<const Contract> contracts() {
+  return kContracts;
+}
 
 const Contract& default_contract(DType dtype) {
   for (const Contract& contract : kContracts) {

@@ -30,8 +30,8 @@ QueryKeyValue project(Draft& draft, const AttentionSpec& spec, ValueId in) {
     constexpr int kKernel = 2;
     const int heads = spec.num_key_value_heads;
     const auto conv = [&](ValueId value, const char* role) {
-      return draft.add(CausalConv{.filters = heads, .kernel = kKernel}, {value}, draft.shape(value),
-                       {draft.weight(role, {heads, kKernel})});
+      return draft.add(CausalConv{.filters = heads, .kernel = kKernel, .products_stored = true},
+                       {value}, draft.shape(value), {draft.weight(role, {heads, kKernel})});
     };
     x.k = conv(x.k, "k_conv");
     x.v = conv(x.v, "v_conv");

@@ -187,10 +187,11 @@ int read_rotary_dim(const ConfigReader& config, ConfigReader& dict, const RopeDe
                   "is " + std::to_string(head_dim) + ", which cannot rotate in pairs",
                   "make it, or hidden_size / num_attention_heads where it is derived, even");
   }
-  dict.refuse("partial_rotary_factor",
-              "gives " + std::to_string(rotary_dim) + " rotated dimensions of a head of " +
-                  std::to_string(head_dim),
-              "they must be even, at least 2 and at most the head");
+  const ConfigReader& holder = dict.has("partial_rotary_factor") ? dict : config;
+  holder.refuse("partial_rotary_factor",
+                "gives " + std::to_string(rotary_dim) + " rotated dimensions of a head of " +
+                    std::to_string(head_dim),
+                "they must be even, at least 2 and at most the head");
 }
 
 RopeSpec read_dict(const ConfigReader& config, ConfigReader dict, const RopeDefaults& defaults,

@@ -2,7 +2,7 @@
 
 ExecuTorch declares normalize_tok_embeddings and output_soft_cap_temp and never applies them. Their
 maths is stated here as its examples/models/muse_glimmer/model/model.py has it: a weightless RMSNorm
-with norm_eps after the embedding, and cap * tanh(logits / cap) in float32 at the end.
+with norm_eps after the embedding, and cap * tanh(logits / cap) at the end (there in float32).
 """
 
 import importlib.metadata
@@ -43,11 +43,6 @@ class Recorder(ModuleRecorder):
             self._after(layer.add_attn, prefix + "mid")
 
 
-def soft_cap(logits, cap):
-    wide = logits.float()
-    return torch.tanh(wide / cap) * cap
-
-
 class Oracle(oracle.Oracle):
     PRODUCER = (f"ExecuTorch {importlib.metadata.version('executorch')} examples/models/llama, "
                 f"torch {torch.__version__}, CPU")
@@ -83,4 +78,4 @@ class Oracle(oracle.Oracle):
             stream = self.embedding_norm(stream)
         logits = self.model(h=stream)[0]
         cap = self.args.output_soft_cap_temp
-        return logits if cap is None else soft_cap(logits, cap)
+        return logits if cap is None else torch.tanh(logits / cap) * cap

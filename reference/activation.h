@@ -12,7 +12,9 @@
 namespace plumb::reference {
 
 // torch's softplus is x itself above 20.
-inline double softplus(double x) { return x > 20.0 ? x : std::log1p(std::exp(x)); }
+inline double softplus(double x) {
+  return x > 20.0 ? x : std::log1p(std::exp(x));
+}
 
 template <class A>
 double activate(const A& a, model::Activation activation, double x, size_t element) {
@@ -30,8 +32,8 @@ double activate(const A& a, model::Activation activation, double x, size_t eleme
     case Activation::kGelu: {
       // Vectorised erf is a polynomial with an absolute error up to 1.5e-7 (Abramowitz & Stegun
       // 7.1.26; PyTorch's, measured: 1.3e-7 RMS for |x| > 2), which is 5 roundings of 1.
-      const double erf = rounded(
-          a.absolute(std::erf(rounded(x / std::numbers::sqrt2)), kErfRoundings, element));
+      const double erf =
+          rounded(a.absolute(std::erf(rounded(x / std::numbers::sqrt2)), kErfRoundings, element));
       return rounded(0.5 * x) * rounded(1.0 + erf);
     }
     case Activation::kGeluTanh: {

@@ -17,7 +17,9 @@ void compute(const A& a, const graph::CausalConv& op, const Context& context, In
     double squares = 0.0;
     for (size_t k = 0; k < kernel; ++k) {
       if (t + k + 1 < start + kernel) continue;  // before the first position: zero
-      const double product = w[c / per_filter * kernel + k] * (*in[0])(t + k + 1 - kernel, c);
+      const double product =
+          a.round(Step::kProduct, w[c / per_filter * kernel + k] * (*in[0])(t + k + 1 - kernel, c),
+                  (t * channels + c) * kernel + k);
       sum += product;
       squares += product * product;
     }

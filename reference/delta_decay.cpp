@@ -7,8 +7,7 @@
 namespace plumb::reference {
 
 template <class A>
-void compute(const A& a, const graph::DeltaDecay&, const Context& context, Inputs in,
-             Outputs out) {
+void compute(const A& a, const graph::DeltaDecay&, const Context& context, Inputs in, Outputs out) {
   const std::vector<double> log_rate = context.weight(0).values();
   const std::vector<double> bias = context.weight(1).values();
   for_rows(context, out[0], [&](size_t t, size_t element) {

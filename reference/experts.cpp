@@ -58,8 +58,8 @@ void combine(const A& a, const Experts& op, Matrix& gate, const Matrix& up) {
     if (clamped) {
       const double x = clamp(y[i]);
       const double scaled = a.round(Experts::kActivated, x * op.glu_alpha, i);
-      const double sigmoid = a.round(
-          Experts::kActivated, activate(a, model::Activation::kSigmoid, scaled, i), i);
+      const double sigmoid =
+          a.round(Experts::kActivated, activate(a, model::Activation::kSigmoid, scaled, i), i);
       y[i] = x * sigmoid;
     } else {
       y[i] = activate(a, op.activation, y[i], i);

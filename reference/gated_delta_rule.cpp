@@ -70,8 +70,7 @@ void update(const A& a, Matrix& s, const std::vector<double>& k, const double* v
 }  // namespace
 
 template <class A>
-void compute(const A& a, const GatedDeltaRule& op, const Context& context, Inputs in,
-             Outputs out) {
+void compute(const A& a, const GatedDeltaRule& op, const Context& context, Inputs in, Outputs out) {
   const auto key_heads = static_cast<size_t>(op.key_heads);
   const auto heads = static_cast<size_t>(op.value_heads);
   const auto key_dim = static_cast<size_t>(op.key_dim);

@@ -10,7 +10,9 @@ namespace {
 constexpr double kTemperature = 0.3;
 constexpr double kLeastSquare = 1e-3;
 
-double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
+double sigmoid(double x) {
+  return 1.0 / (1.0 + std::exp(-x));
+}
 
 }  // namespace
 
@@ -22,7 +24,8 @@ void compute(const A& a, const graph::GatedResidual&, const Context& context, In
   std::vector<double> beta;
   for (const double v : w) {
     const double b = a.compute(a.function(sigmoid(v / kTemperature), beta.size()), beta.size());
-    const double rest = a.compute(a.function(sigmoid(-v / kTemperature), ~beta.size()), beta.size());
+    const double rest =
+        a.compute(a.function(sigmoid(-v / kTemperature), ~beta.size()), beta.size());
     beta.push_back(b);
     alpha.push_back(a.compute(std::sqrt(std::max(rest * (1.0 + b), kLeastSquare)), alpha.size()));
   }
@@ -31,7 +34,8 @@ void compute(const A& a, const graph::GatedResidual&, const Context& context, In
     const auto branch = row(*in[1], t);
     const auto y = row(out[0], t);
     for (size_t i = 0; i < y.size(); ++i) {
-      y[i] = a.compute(alpha[i] * stream[i], element + i) + a.compute(beta[i] * branch[i], element + i);
+      y[i] = a.compute(alpha[i] * stream[i], element + i) +
+             a.compute(beta[i] * branch[i], element + i);
     }
     a.round(graph::GatedResidual::kOutput, y, element);
   });

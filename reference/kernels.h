@@ -46,7 +46,7 @@ PLUMB_DECLARE_KERNEL(GatedDeltaRule)
 #undef PLUMB_DECLARE_KERNEL
 
 // At the end of a kernel's file: the two arithmetics it is compiled for.
-#define PLUMB_INSTANTIATE_KERNEL(Op)                                                       \
+#define PLUMB_INSTANTIATE_KERNEL(Op)                                                      \
   template void compute(const Exact&, const graph::Op&, const Context&, Inputs, Outputs); \
   template void compute(const Emulated&, const graph::Op&, const Context&, Inputs, Outputs);
 

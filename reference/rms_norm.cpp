@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "reference/elementwise.h"
 #include "reference/kernels.h"
 
@@ -25,7 +23,7 @@ void normalize(const A& a, const RmsNorm& op, std::span<const double> x, std::sp
   }
   squares = a.sum(RmsNorm::kMeanSquare, squares, fourths, y.size(), element);
   const double mean = squares / static_cast<double>(y.size());
-  const double inverse = a.function(1.0 / std::sqrt(mean + op.eps), element);
+  const double inverse = inverse_root(a, mean, op.eps, element);
   for (double& v : y) v *= inverse;
   if (w.empty() || op.input_scaled) {
     a.round(RmsNorm::kOutput, y, element);

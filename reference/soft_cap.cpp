@@ -6,8 +6,7 @@
 namespace plumb::reference {
 
 template <class A>
-void compute(const A& a, const graph::SoftCap& op, const Context& context, Inputs in,
-             Outputs out) {
+void compute(const A& a, const graph::SoftCap& op, const Context& context, Inputs in, Outputs out) {
   using Step = graph::SoftCap;
   for_rows(context, out[0], [&](size_t t, size_t element) {
     const auto x = row(*in[0], t);

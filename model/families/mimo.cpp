@@ -21,8 +21,9 @@ NameTable names(const Spec&) {
 
 constexpr InertKey kInert[] = {
     {"attention_bias", "true"},  // on q, k, v whatever it says
-    {"mtp_loss_step_weights"},    {"mtp_loss_weight"},       {"ntp_loss_weight"},
-    {"num_nextn_predict_layers"}, {"num_speculative_steps"}, {"use_mrope", "false"},
+    {"max_window_layers"},      {"mtp_loss_step_weights"},    {"mtp_loss_weight"},
+    {"ntp_loss_weight"},        {"num_nextn_predict_layers"}, {"num_speculative_steps"},
+    {"use_mrope", "false"},
 };
 
 }  // namespace

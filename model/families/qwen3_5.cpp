@@ -38,17 +38,10 @@ NameTable text_names(const Spec& spec) {
       .ignore("model.visual.*", "sees images");
 }
 
-// transformers' text model goes by the text part's tie_word_embeddings, its multimodal model by the
-// wrapper's. A wrapper alone that is not tied has a head in the file, which then counts for both.
+// The wrapper's tie_word_embeddings goes before the text part's, as in the multimodal class.
 Spec read_wrapper(ConfigReader& config) {
   Spec spec = read_text_config(config, kQwen35Text);
-  const bool tied = config.flag("tie_word_embeddings", spec.tie_word_embeddings);
-  if (!config.object("text_config").present("tie_word_embeddings")) {
-    spec.tie_word_embeddings = tied;
-  } else if (tied && !spec.tie_word_embeddings) {
-    config.refuse("tie_word_embeddings", "is true, and text_config.tie_word_embeddings is not",
-                  "the head is tied or it is not");
-  }
+  spec.tie_word_embeddings = config.flag("tie_word_embeddings", spec.tie_word_embeddings);
   return spec;
 }
 

@@ -57,7 +57,7 @@ std::optional<QkNormSpec> read_qk_norm(ConfigReader& config, const NormSpec& nor
   QkNormSpec qk{.norm = norm};
   qk.norm.weight = config.flag("qk_norm_affine", true);
   qk.after_rope = !config.flag("qk_norm_before_rope", false);
-  qk.query_multiplier = config.number("scale_query_by", 1.0);
+  qk.query_multiplier = config.positive("scale_query_by", 1.0);
   return config.flag("use_qk_norm", false) ? std::optional(qk) : std::nullopt;
 }
 

@@ -91,14 +91,21 @@ TEST(LayOut, SpreadsAStackOverTensors) {
 
 TEST(LayOut, ChoosesTheRuleWhoseTensorExists) {
   NameTable names;
-  names.name("q", "usual.q").name("k", "usual.k").pack("packed.qk", {"q", "k"});
+  names.pack("packed.qk", {"q", "k"}).name("q", "single.q").name("k", "single.k");
   const std::vector<WeightDeclaration> weights = {{{0, "q.weight"}, {1, 1}},
                                                   {{0, "k.weight"}, {1, 1}}};
-  EXPECT_EQ(lay_out(weights, names, kNone).at(0).name, "usual.q.weight");
-  const auto packed = [](const std::string& name) { return name == "packed.qk.weight"; };
-  const auto tensors = lay_out(weights, names, packed);
-  ASSERT_EQ(tensors.size(), 1U);
-  EXPECT_EQ(tensors[0].name, "packed.qk.weight");
+  EXPECT_EQ(lay_out(weights, names, kNone).at(0).name, "packed.qk.weight");
+  const auto single = [](const std::string& name) { return name.starts_with("single."); };
+  const auto tensors = lay_out(weights, names, single);
+  ASSERT_EQ(tensors.size(), 2U);
+  EXPECT_EQ(tensors[0].name, "single.q.weight");
+}
+
+TEST(NameTable, PacksInPlaceOfSingleTensors) {
+  NameTable names;
+  names.name("q", "single.q").name("k", "single.k").pack("packed.qk", {"q", "k"});
+  ASSERT_EQ(names.rules().size(), 1U);
+  EXPECT_EQ(names.rules()[0].tensor, "packed.qk");
 }
 
 TEST(NameTable, ReplacesASingleRuleOfTheSameRole) {
