@@ -110,8 +110,13 @@ class LayOut {
   template <class OwnShape>
   Placement in_rows(const WeightDeclaration& weight, const Match& found, OwnShape&& own_shape,
                     std::vector<int64_t>& shape) const {
-    const int64_t groups = found.rule->groups;
-    const int64_t row = product(shape) / shape.front();
+    // In a stack of matrices each is a group.
+    const bool stack = shape.size() > 2;
+    const auto rows_of = [&](const std::vector<int64_t>& s) {
+      return stack ? s[0] * s[1] : s.front();
+    };
+    const int64_t groups = stack ? shape.front() : found.rule->groups;
+    const int64_t row = product(shape) / rows_of(shape);
     int64_t rows = 0;    // of all roles in the tensor
     int64_t before = 0;  // of those ahead of this one, in one group
     for (const std::string& stem : found.rule->roles) {
@@ -119,10 +124,10 @@ class LayOut {
       if (role == weight.id.role) before = rows / groups;
       const auto mate = by_id_.find({weight.id.layer, role});
       base::ensure(mate != by_id_.end(), "all roles of a packed tensor are in the graph");
-      rows += own_shape(*mate->second).front();
+      rows += rows_of(own_shape(*mate->second));
     }
-    const int64_t own = shape.front();
-    shape.front() = rows;
+    const int64_t own = rows_of(shape);
+    shape[stack ? 1 : 0] = stack ? rows / groups : rows;
     return {.weight = weight.id,
             .offset = before * row,
             .extents = {groups, own / groups, row},

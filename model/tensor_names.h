@@ -37,7 +37,8 @@ struct TensorRule {
   std::string tensor;
   // Full roles ("sinks"), or stems ("q_proj") that carry their suffix over: ".weight", ".bias".
   std::vector<std::string> roles;
-  // The rows of the roles repeat this many times: [group][role][rows / groups].
+  // The rows of the roles repeat this many times: [group][role][rows / groups]. In a stack of
+  // experts they repeat for each.
   int groups = 1;
   // Stored transposed: the outputs are the last axis, on which the roles take turns.
   bool columns = false;

@@ -26,11 +26,13 @@ Spec read(ConfigReader& config) {
 }
 
 NameTable names(const Spec&) {
-  return transformers_names()
-      .name("router", "model.layers.{i}.block_sparse_moe.gate")
+  NameTable names = transformers_names();
+  names.name("router", "model.layers.{i}.block_sparse_moe.gate")
       .name("experts.gate_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w1")
       .name("experts.up_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w3")
-      .name("experts.down_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w2");
+      .name("experts.down_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w2")
+      .or_pack("model.layers.{i}.mlp.gate", {"router"});
+  return name_stacks(names);
 }
 
 }  // namespace

@@ -108,7 +108,15 @@ NameTable expert_names(std::string_view shared) {
     names.name("experts." + projection, mlp + "experts.{e}." + projection)
         .name("shared." + projection, mlp + std::string(shared) + "." + projection);
   }
-  return names;
+  // Files written straight from transformers 5's modules, which hold the experts as stacks.
+  return name_stacks(names);
+}
+
+NameTable& name_stacks(NameTable& names) {
+  const std::string experts = "model.layers.{i}.mlp.experts.";
+  return names
+      .or_pack(experts + "gate_up_proj", {"experts.gate_proj.weight", "experts.up_proj.weight"})
+      .or_pack(experts + "down_proj", {"experts.down_proj.weight"});
 }
 
 }  // namespace plumb::model

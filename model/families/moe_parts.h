@@ -43,4 +43,7 @@ void set_dense_layers(Spec& spec, const std::vector<bool>& sparse, const MlpSpec
 // shared_expert or shared_experts.
 NameTable expert_names(std::string_view shared = "shared_expert");
 
+// Adds mlp.experts.gate_up_proj and down_proj, which hold all experts, as other names of theirs.
+NameTable& name_stacks(NameTable& names);
+
 }  // namespace plumb::model

@@ -38,7 +38,7 @@ NameTable text_names(const Spec& spec) {
       .ignore("model.visual.*", "sees images");
 }
 
-// The wrapper's tie_word_embeddings goes before the text part's, which transformers does not ask.
+// The wrapper's tie_word_embeddings goes before the text part's, as in the multimodal class.
 Spec read_wrapper(ConfigReader& config) {
   Spec spec = read_text_config(config, kQwen35Text);
   spec.tie_word_embeddings = config.flag("tie_word_embeddings", spec.tie_word_embeddings);

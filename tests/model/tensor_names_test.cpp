@@ -89,6 +89,17 @@ TEST(LayOut, SpreadsAStackOverTensors) {
       (std::vector<std::string>{"layers.1.experts.0.w3.weight", "layers.1.experts.2.w3.weight"}));
 }
 
+TEST(LayOut, PacksTheMatricesOfAStackOneByOne) {
+  NameTable names;
+  names.pack("gate_up", {"gate.weight", "up.weight"});
+  const auto tensors =
+      lay_out({{{0, "gate.weight"}, {2, 1, 2}}, {{0, "up.weight"}, {2, 1, 2}}}, names, kNone);
+  ASSERT_EQ(tensors.size(), 1U);
+  EXPECT_EQ(tensors[0].shape, (std::vector<int64_t>{2, 2, 2}));
+  EXPECT_EQ(contents(tensors[0]),
+            (std::vector<std::string>{"g0", "g1", "u0", "u1", "g2", "g3", "u2", "u3"}));
+}
+
 TEST(LayOut, ChoosesTheRuleWhoseTensorExists) {
   NameTable names;
   names.pack("packed.qk", {"q", "k"}).name("q", "single.q").name("k", "single.k");
