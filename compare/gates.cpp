@@ -41,9 +41,16 @@ GateLimits global_limits(base::DType storage, size_t rows, size_t columns) {
   return limits_for(storage, rows, columns, 1.35, 3.0, 16.0);
 }
 
+GateLimits logit_limits(base::DType storage, size_t rows, size_t columns) {
+  GateLimits limits = global_limits(storage, rows, columns);
+  limits.peak = kLogitPeakLimit;
+  return limits;
+}
+
 bool within(const Ratios& ratios, const GateLimits& limits) {
   return within(ratios.whitened, limits.whitened) && within(ratios.row, limits.row) &&
-         within(ratios.column, limits.column) && within(ratios.element, limits.element);
+         within(ratios.column, limits.column) && within(ratios.element, limits.element) &&
+         within(ratios.peak, limits.peak);
 }
 
 std::string describe_excess(const Ratios& ratios, const GateLimits& limits, size_t columns) {
@@ -51,6 +58,7 @@ std::string describe_excess(const Ratios& ratios, const GateLimits& limits, size
     double value;
     double limit;
     std::string where;
+    std::string_view unit = "the floor";
   };
   const Part parts[] = {
       {ratios.whitened, limits.whitened, "the tensor"},
@@ -59,13 +67,17 @@ std::string describe_excess(const Ratios& ratios, const GateLimits& limits, size
       {ratios.element, limits.element,
        fmt::format("position {} channel {}", ratios.worst_element / columns,
                    ratios.worst_element % columns)},
+      {ratios.peak, limits.peak,
+       fmt::format("position {} channel {}", ratios.worst_peak / columns,
+                   ratios.worst_peak % columns),
+       "its position's other errors"},
   };
   const Part* worst = parts;
   for (const Part& part : parts) {
     if (part.value / part.limit > worst->value / worst->limit) worst = &part;
   }
-  return fmt::format("{} is {:.3g} times the floor (limit {:.3g})", worst->where, worst->value,
-                     worst->limit);
+  return fmt::format("{} is {:.3g} times {} (limit {:.3g})", worst->where, worst->value,
+                     worst->unit, worst->limit);
 }
 
 }  // namespace plumb::compare

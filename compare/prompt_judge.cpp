@@ -139,7 +139,8 @@ class PromptJudge {
 
   void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
     if (local_failed_ || global_failed_) return;
-    const GateLimits gate = global_limits(s_.contract.storage, value.shape(0), value.shape(1));
+    const auto limits = tap == kLogits ? logit_limits : global_limits;
+    const GateLimits gate = limits(s_.contract.storage, value.shape(0), value.shape(1));
     if (within(whole.ratios, gate)) return;
     global_failed_ = true;
     diverge(tap, part.ratios.plain);
@@ -155,7 +156,7 @@ class PromptJudge {
     if (!s_.recorded.has(kLogits)) return false;
     const Matrix& value = s_.recorded.at(kLogits);
     return within(global_side(kLogits, value).ratios,
-                  global_limits(s_.contract.storage, value.shape(0), value.shape(1)));
+                  logit_limits(s_.contract.storage, value.shape(0), value.shape(1)));
   }
 
   void diverge(const Tap& tap, double ratio) {

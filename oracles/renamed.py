@@ -89,6 +89,16 @@ def internlm3(config, tensors):
     return llama | {"model_type": "llama", "attention_bias": True, "mlp_bias": bias}, filled
 
 
+def mistral3(config, tensors):
+    """The text part alone; the wrapper's tie_word_embeddings holds."""
+    text = config["text_config"] | {"tie_word_embeddings": config.get("tie_word_embeddings", True)}
+    table = [(r"(language_model\.model|model\.language_model)\.", "model."),
+             (r"(language_model\.)?lm_head\.", "lm_head.")]
+    kept = {name: tensor for name, tensor in tensors.items()
+            if "vision_tower." not in name and "multi_modal_projector." not in name}
+    return text, renamed(kept, table)
+
+
 class Renamed(huggingface.Oracle):
     """transformers on the rewritten checkpoint; `rewrite` is one of the functions above."""
 
@@ -114,4 +124,4 @@ def oracle_of(function):
         "PRODUCER": f"{huggingface.Oracle.PRODUCER}, {function.__name__} rewritten"})
 
 
-ORACLES = {function.__name__: oracle_of(function) for function in (mimo, exaone, internlm2, internlm3)}
+ORACLES = {function.__name__: oracle_of(function) for function in (mimo, exaone, internlm2, internlm3, mistral3)}

@@ -49,6 +49,7 @@ extern const Family kSeedOss;
 extern const Family kMistral;
 extern const Family kMinistral;
 extern const Family kMinistral3;
+extern const Family kMistral3;
 extern const Family kExaone4;
 extern const Family kGlm4;
 extern const Family kGranite;

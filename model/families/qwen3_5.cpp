@@ -38,17 +38,10 @@ NameTable text_names(const Spec& spec) {
       .ignore("model.visual.*", "sees images");
 }
 
-// The text model goes by its own tie_word_embeddings, the multimodal one by the wrapper's: where
-// only one is stated it holds for both.
+// The wrapper's tie_word_embeddings goes before the text part's, which transformers does not ask.
 Spec read_wrapper(ConfigReader& config) {
   Spec spec = read_text_config(config, kQwen35Text);
-  const bool stated = config.object("text_config").present("tie_word_embeddings");
-  const bool tied = config.flag("tie_word_embeddings", spec.tie_word_embeddings);
-  if (stated && tied != spec.tie_word_embeddings) {
-    config.refuse("tie_word_embeddings", "differs from text_config.tie_word_embeddings",
-                  "the head is tied or it is not");
-  }
-  spec.tie_word_embeddings = tied;
+  spec.tie_word_embeddings = config.flag("tie_word_embeddings", spec.tie_word_embeddings);
   return spec;
 }
 

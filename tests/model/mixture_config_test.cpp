@@ -210,7 +210,6 @@ constexpr Refusal kRefusals[] = {
     {"qwen3_5", R"({"text_config": {"model_type": "qwen3"}})", "text_config.model_type"},
     {"qwen3_5", R"({"text_config": {"quantization_config": {}}})",
      "text_config.quantization_config"},
-    {"qwen3_5", R"({"tie_word_embeddings": true})", "tie_word_embeddings"},
     {"qwen3_5", R"({"hidden_size": 5})", "hidden_size"},
 };
 
