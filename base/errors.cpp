@@ -7,6 +7,7 @@ namespace {
 
 constexpr size_t kPathLimit = 4096;
 constexpr size_t kTextLimit = 300;
+constexpr size_t kMendLimit = 1000;  // a mend may list all that is known
 
 // The length of the UTF-8 sequence that starts at text[at] and may stand in a line of text; 0 for
 // a control character, a line separator, or bytes that are no UTF-8.
@@ -32,7 +33,7 @@ std::string compose(const std::string& where, const std::string& item, const std
   std::string line = one_line(where, kPathLimit);
   if (!item.empty()) line += (line.empty() ? "" : ": ") + one_line(item, kTextLimit);
   line += (line.empty() ? "" : ": ") + one_line(problem, kTextLimit);
-  if (!mend.empty()) line += "; " + one_line(mend, kTextLimit);
+  if (!mend.empty()) line += "; " + one_line(mend, kMendLimit);
   return line;
 }
 

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <latch>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -36,10 +37,16 @@ bool look(Condition&& holds) {
 // late can neither hold a job up nor take a piece of a job that is over.
 class Threads::Pool {
  public:
-  explicit Pool(size_t workers) {
+  // Returns when all workers are there: one that is still starting may hold a lock of the allocator
+  // (AddressSanitizer's does), and a process forked then (rehearsal.h) would wait for it for ever.
+  explicit Pool(size_t workers) : arrivals_(static_cast<ptrdiff_t>(workers)) {
     for (size_t i = 1; i <= workers; ++i) {
-      threads_.emplace_back([this, i] { work(i); });
+      threads_.emplace_back([this, i] {
+        arrivals_.count_down();
+        work(i);
+      });
     }
+    arrivals_.wait();
   }
 
   ~Pool() {
@@ -126,6 +133,7 @@ class Threads::Pool {
     }
   }
 
+  std::latch arrivals_;
   std::vector<std::thread> threads_;
   std::atomic<uint64_t> ticket_ = word(0, kClosed);
   std::atomic<size_t> pieces_ = 0;

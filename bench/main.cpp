@@ -46,6 +46,7 @@ int run(int argc, char** argv) {
   add_context(threads);
   register_checkpoint(settings, threads);
   register_forwards(settings, threads);
+  register_delta_rule(threads);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

@@ -4,6 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 ci/setup.sh
-export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1  # one cache serves every clone
 cmake --preset "$1" --log-level=WARNING
 cmake --build --preset "$1" --parallel "$(nproc)" ${2:+--target "${@:2}"}

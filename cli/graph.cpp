@@ -15,10 +15,9 @@ struct Options {
 
 int run(const Options& options) {
   // The config alone makes the graph: no weights are needed to look at one.
-  const std::filesystem::path folder = options.common.checkpoint;
-  const std::string file = (folder / "config.json").string();
+  const std::filesystem::path file = model::find_config_file(options.common.checkpoint);
   const model::ModelConfig config =
-      model::read_config(base::read_json_file(file), file, options.common.allowed());
+      model::read_config_file(file, base::read_json_file(file), options.common.allowed());
   const graph::Graph graph = graph::build(config.spec);
   std::string text;
   if (options.format == "dot") {

@@ -12,8 +12,10 @@ target_compile_options(plumb_options INTERFACE
   -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict
   -Werror)
 target_include_directories(plumb_options INTERFACE ${PROJECT_SOURCE_DIR})
+# A target with the property COLD does no work to speak of: it is built for a quick build.
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  target_compile_options(plumb_options INTERFACE -O3 -UNDEBUG)
+  target_compile_options(plumb_options INTERFACE
+    $<IF:$<BOOL:$<TARGET_PROPERTY:COLD>>,-O1,-O3> -UNDEBUG)
 endif()
 if(PLUMB_SANITIZE)
   target_compile_options(plumb_options INTERFACE

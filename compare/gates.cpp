@@ -59,9 +59,16 @@ CauseLimits cause_limits(base::DType storage, bool segment) {
              : CauseLimits{.residual = 1.3, .share = 0.8, .correlation = 0.5, .beta_error = 0.15};
 }
 
+GateLimits logit_limits(base::DType storage, const Floor& floor) {
+  GateLimits limits = global_limits(storage, floor);
+  limits.peak = kLogitPeakLimit;
+  return limits;
+}
+
 bool within(const Ratios& ratios, const GateLimits& limits) {
   return within(ratios.whitened, limits.whitened) && within(ratios.row, limits.row) &&
-         within(ratios.column, limits.column) && within(ratios.element, limits.element);
+         within(ratios.column, limits.column) && within(ratios.element, limits.element) &&
+         within(ratios.peak, limits.peak);
 }
 
 std::string describe_excess(const Ratios& ratios, const GateLimits& limits, size_t columns) {
@@ -69,6 +76,7 @@ std::string describe_excess(const Ratios& ratios, const GateLimits& limits, size
     double value;
     double limit;
     std::string where;
+    std::string_view unit = "the floor";
   };
   const Part parts[] = {
       {ratios.whitened, limits.whitened, "the tensor"},
@@ -77,13 +85,17 @@ std::string describe_excess(const Ratios& ratios, const GateLimits& limits, size
       {ratios.element, limits.element,
        fmt::format("position {} channel {}", ratios.worst_element / columns,
                    ratios.worst_element % columns)},
+      {ratios.peak, limits.peak,
+       fmt::format("position {} channel {}", ratios.worst_peak / columns,
+                   ratios.worst_peak % columns),
+       "its position's other errors"},
   };
   const Part* worst = parts;
   for (const Part& part : parts) {
     if (part.value / part.limit > worst->value / worst->limit) worst = &part;
   }
-  return fmt::format("{} is {:.3g} times the floor (limit {:.3g})", worst->where, worst->value,
-                     worst->limit);
+  return fmt::format("{} is {:.3g} times {} (limit {:.3g})", worst->where, worst->value,
+                     worst->unit, worst->limit);
 }
 
 }  // namespace plumb::compare

@@ -5,6 +5,7 @@
 // Evidence: docs/judgement.md.
 #pragma once
 
+#include <limits>
 #include <string>
 
 #include "base/dtype.h"
@@ -17,6 +18,7 @@ struct GateLimits {
   double row;
   double column;
   double element;
+  double peak = std::numeric_limits<double>::infinity();
 };
 
 // Limits for a tensor with this floor from an engine that stores in `storage`. Few numbers average
@@ -24,6 +26,8 @@ struct GateLimits {
 // Local: one op or segment, on the candidate's own inputs. Global: against the whole forward.
 GateLimits local_limits(base::DType storage, const Floor& floor);
 GateLimits global_limits(base::DType storage, const Floor& floor);
+// The same for logits, whose single elements are held to their position's others besides.
+GateLimits logit_limits(base::DType storage, const Floor& floor);
 
 // The reference against an oracle in pure float64: relative to the tensor's largest value.
 inline constexpr double kOracleLimit = 1e-12;
@@ -56,6 +60,10 @@ inline constexpr double kLeastCoherence = 0.5;
 inline constexpr double kRoundingCorrelation = 0.95;
 // Another cause must be worse by this factor.
 inline constexpr double kNextBest = 1.1;
+// Of the logits: their noise is a random vector through the head, and has no tails. An element that
+// stands out so far among those of its own position was touched by itself, however loud the
+// position is.
+inline constexpr double kLogitPeakLimit = 12.0;
 
 inline bool within(double value, double limit) {
   return value <= limit;

@@ -140,7 +140,8 @@ class PromptJudge {
 
   void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
     if (local_failed_ || global_failed_) return;
-    const GateLimits gate = global_limits(s_.contract->storage, whole.floor);
+    const auto limits = tap == kLogits ? logit_limits : global_limits;
+    const GateLimits gate = limits(s_.contract->storage, whole.floor);
     if (within(whole.ratios, gate)) return;
     global_failed_ = true;
     diverge(tap, part.ratios.plain, whereabouts(tap, value, whole));
@@ -155,7 +156,7 @@ class PromptJudge {
   bool are_logits_clean() const {
     if (!s_.recorded->has(kLogits)) return false;
     const Side whole = global_side(kLogits, s_.recorded->at(kLogits));
-    return within(whole.ratios, global_limits(s_.contract->storage, whole.floor));
+    return within(whole.ratios, logit_limits(s_.contract->storage, whole.floor));
   }
 
   std::string whereabouts(const Tap& tap, const Matrix& value, const Side& side) const {

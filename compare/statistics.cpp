@@ -20,6 +20,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kExactTap = 0.02;
 constexpr double kSharedNoise = 0.8;
 
+// A position's own noise is taken for no less than this share of its floor.
+constexpr double kQuiet = 0.3;
+
 // A channel is off when it is off at many positions: one loud element, which the gates on positions
 // and elements see, counts no more than this in its channel.
 constexpr double kOneElement = 6.0;
@@ -190,6 +193,13 @@ Ratios over_floor(const Matrix& value, const Matrix& truth, const Floor& floor) 
       by_column[j] += std::min(z * z, kOneElement * kOneElement);
       keep(z / std::max(1.0, floor.columns[j]), t * columns + j, ratios.element,
            ratios.worst_element);
+    }
+    for (size_t j = 0; j < columns && columns > 1; ++j) {
+      const double d = finite_or_infinity(value(t, j) - truth(t, j));
+      const double z = std::abs(ratio(d, floor.rows[t]));
+      const double others = (by_row - z * z) / static_cast<double>(columns - 1);
+      keep(z / std::sqrt(std::max(others, kQuiet * kQuiet)), t * columns + j, ratios.peak,
+           ratios.worst_peak);
     }
     whitened += by_row;
     keep(std::sqrt(by_row / static_cast<double>(columns)), t, ratios.row, ratios.worst_row);

@@ -57,6 +57,8 @@ struct Ratios {
   double element =
       0.0;  // the worst whitened element, over its channel's floor where that is above 1
   size_t worst_element = 0;
+  double peak = 0.0;  // the worst element over the RMS of the others at its position
+  size_t worst_peak = 0;
 };
 Ratios over_floor(const Matrix& value, const Matrix& truth, const Floor& floor);
 

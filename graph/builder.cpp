@@ -24,9 +24,9 @@ ValueId embed(Draft& draft, const Spec& spec) {
 
 ValueId head(Draft& draft, const Spec& spec, ValueId x) {
   const char* role = spec.tie_word_embeddings ? "embed.weight" : "lm_head.weight";
-  ValueId logits = draft.add(Linear{.normalized_rows = spec.normalized_head}, {x},
-                             {spec.vocab_size},
-                             {draft.shared_weight(role, {spec.vocab_size, spec.hidden_size})});
+  ValueId logits =
+      draft.add(Linear{.normalized_rows = spec.normalized_head}, {x}, {spec.vocab_size},
+                {draft.shared_weight(role, {spec.vocab_size, spec.hidden_size})});
   if (spec.logit_multiplier != 1.0) {
     logits = draft.add(Scale{.factor = spec.logit_multiplier}, {logits});
   }
@@ -51,8 +51,8 @@ ValueId block(Draft& draft, const LayerSpec& layer, ValueId x) {
   ValueId in = x;
   if (layer.mixer_norm) in = draft.norm(*layer.mixer_norm, x, "mixer_norm");
   draft.tap(in, TapId::kMixerIn);
-  ValueId branch = std::visit(
-      [&](const auto& spec) { return mixer(draft, spec, in, hidden_size); }, layer.mixer);
+  ValueId branch = std::visit([&](const auto& spec) { return mixer(draft, spec, in, hidden_size); },
+                              layer.mixer);
   draft.tap(branch, TapId::kMixerOut);
   x = join(draft, layer, x, branch, layer.mixer_post_norm, "mixer");
   if (!layer.parallel) {
@@ -61,8 +61,8 @@ ValueId block(Draft& draft, const LayerSpec& layer, ValueId x) {
     if (layer.ffn_norm) in = draft.norm(*layer.ffn_norm, x, "ffn_norm");
   }
   draft.tap(in, TapId::kFfnIn);
-  branch = std::visit(
-      [&](const auto& spec) { return feed_forward(draft, spec, in, hidden_size); }, layer.ffn);
+  branch = std::visit([&](const auto& spec) { return feed_forward(draft, spec, in, hidden_size); },
+                      layer.ffn);
   draft.tap(branch, TapId::kFfnOut);
   x = join(draft, layer, x, branch, layer.ffn_post_norm, "ffn");
   draft.tap(x, TapId::kOut);

@@ -69,20 +69,20 @@ ValueId feed_forward(Draft& draft, const MoeSpec& spec, ValueId in, int hidden_s
   draft.tap(logits, TapId::kRouterLogits);
   std::vector<model::WeightId> correction;
   if (router.correction_bias) {
-    correction.push_back(draft.weight("router.correction", {router.num_experts}));
+    correction.push_back(draft.weight("router_correction", {router.num_experts}));
   }
   const ValueId ids = draft.add(Route{router}, {logits}, {router.top_k}, std::move(correction));
   const ValueId weights = draft.another_output({router.top_k});
   draft.tap(ids, TapId::kRouterIds);
   draft.tap(weights, TapId::kRouterWeights);
-  ValueId y = draft.add(Experts{.experts = router.num_experts,
-                                .intermediate_size = spec.intermediate_size,
-                                .activation = spec.activation,
-                                .bias = spec.bias,
-                                .glu_limit = spec.glu_limit,
-                                .glu_alpha = spec.glu_alpha},
-                        {in, ids, weights}, {hidden_size},
-                        expert_weights(draft, spec, hidden_size));
+  ValueId y =
+      draft.add(Experts{.experts = router.num_experts,
+                        .intermediate_size = spec.intermediate_size,
+                        .activation = spec.activation,
+                        .bias = spec.bias,
+                        .glu_limit = spec.glu_limit,
+                        .glu_alpha = spec.glu_alpha},
+                {in, ids, weights}, {hidden_size}, expert_weights(draft, spec, hidden_size));
   if (spec.shared) {
     ValueId shared = gated_mlp(draft, "shared.", spec.activation, spec.shared->intermediate_size,
                                false, in, hidden_size, false);

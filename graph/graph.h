@@ -53,8 +53,8 @@ struct Graph {
   std::vector<size_t> tap_shape(const trace::Tap& tap, size_t positions) const;
 };
 
-// True where a position's result depends on how long the whole sequence is (a dynamic rope or a longrope), so
-// that a prefix of a run is not the run of the prefix.
+// True where a position's result depends on how long the whole sequence is (a dynamic rope or a
+// longrope), so that a prefix of a run is not the run of the prefix.
 bool depends_on_length(const Graph& graph);
 
 }  // namespace plumb::graph

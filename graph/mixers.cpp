@@ -30,8 +30,8 @@ QueryKeyValue project(Draft& draft, const AttentionSpec& spec, ValueId in) {
     constexpr int kKernel = 2;
     const int heads = spec.num_key_value_heads;
     const auto conv = [&](ValueId value, const char* role) {
-      return draft.add(CausalConv{.filters = heads, .kernel = kKernel}, {value},
-                       draft.shape(value), {draft.weight(role, {heads, kKernel})});
+      return draft.add(CausalConv{.filters = heads, .kernel = kKernel, .products_stored = true},
+                       {value}, draft.shape(value), {draft.weight(role, {heads, kKernel})});
     };
     x.k = conv(x.k, "k_conv");
     x.v = conv(x.v, "v_conv");
@@ -97,7 +97,8 @@ ValueId mixer(Draft& draft, const AttentionSpec& spec, ValueId in, int hidden_si
   draft.tap(context, TapId::kAttn);
   if (spec.output_norm) context = draft.norm(*spec.output_norm, context, "attn_norm", heads);
   if (spec.output_gate) {
-    const ValueId gate = draft.linear(in, "attn_gate_proj", heads * spec.head_dim, spec.qkv_bias);
+    const ValueId gate =
+        draft.linear(in, "attn_gate_proj", heads * spec.head_dim, spec.output_gate_bias);
     context = draft.add(Gate{}, {context, gate});
   }
   if (spec.output_norm || spec.output_gate) draft.tap(context, TapId::kAttnGated);
@@ -151,22 +152,22 @@ ValueId mixer(Draft& draft, const GatedDeltaNetSpec& spec, ValueId in, int hidde
   const int keys = spec.num_key_heads * spec.key_dim;
   const int values = spec.num_value_heads * spec.value_dim;
   const int channels = 2 * keys + values;
-  const ValueId q = draft.linear(in, "q_proj", keys, false);
-  const ValueId k = draft.linear(in, "k_proj", keys, false);
-  const ValueId v = draft.linear(in, "v_proj", values, false);
-  const ValueId z = draft.linear(in, "z_proj", values, false);
-  const ValueId b = draft.linear(in, "b_proj", spec.num_value_heads, false);
-  const ValueId a = draft.linear(in, "a_proj", spec.num_value_heads, false);
+  const ValueId q = draft.linear(in, "gdn.q_proj", keys, false);
+  const ValueId k = draft.linear(in, "gdn.k_proj", keys, false);
+  const ValueId v = draft.linear(in, "gdn.v_proj", values, false);
+  const ValueId z = draft.linear(in, "gdn.z_proj", values, false);
+  const ValueId b = draft.linear(in, "gdn.b_proj", spec.num_value_heads, false);
+  const ValueId a = draft.linear(in, "gdn.a_proj", spec.num_value_heads, false);
   const ValueId qkv = draft.add(Concat{}, {q, k, v}, {channels});
   const ValueId mixed =
       draft.add(CausalConv{.filters = channels, .kernel = spec.conv_kernel, .silu = true}, {qkv},
-                {channels}, {draft.weight("conv.weight", {channels, spec.conv_kernel})});
+                {channels}, {draft.weight("gdn.conv.weight", {channels, spec.conv_kernel})});
   draft.tap(mixed, TapId::kGdnConv);
   const ValueId beta = draft.add(Activate{model::Activation::kSigmoid}, {b});
   draft.tap(beta, TapId::kGdnBeta);
   const ValueId decay = draft.add(DeltaDecay{}, {a}, draft.shape(a),
-                                  {draft.weight("A_log", {spec.num_value_heads}),
-                                   draft.weight("dt_bias", {spec.num_value_heads})});
+                                  {draft.weight("gdn.A_log", {spec.num_value_heads}),
+                                   draft.weight("gdn.dt_bias", {spec.num_value_heads})});
   draft.tap(decay, TapId::kGdnDecay);
   ValueId y = draft.add(GatedDeltaRule{.key_heads = spec.num_key_heads,
                                        .value_heads = spec.num_value_heads,
@@ -175,11 +176,10 @@ ValueId mixer(Draft& draft, const GatedDeltaNetSpec& spec, ValueId in, int hidde
                                        .query_scale = spec.query_scale},
                         {mixed, beta, decay}, {spec.num_value_heads, spec.value_dim});
   draft.tap(y, TapId::kGdnCore);
-  y = draft.norm(spec.output_norm, y, "gdn_norm", spec.num_value_heads);
-  y = draft.add(Gate{.activation = model::Activation::kSilu, .in_float32 = true}, {y, z},
-                {values});
+  y = draft.norm(spec.output_norm, y, "gdn.norm", spec.num_value_heads);
+  y = draft.add(Gate{.activation = model::Activation::kSilu, .in_float32 = true}, {y, z}, {values});
   draft.tap(y, TapId::kGdnNorm);
-  return draft.linear(y, "o_proj", hidden_size, false);
+  return draft.linear(y, "gdn.o_proj", hidden_size, false);
 }
 
 }  // namespace plumb::graph

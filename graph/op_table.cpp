@@ -9,45 +9,61 @@ namespace {
 using Mistakes = std::string_view[];
 
 constexpr Mistakes kEmbeddingMistakes = {"another token's row", "table rounded on loading"};
-constexpr Mistakes kLinearMistakes = {"bias left out", "weight not transposed", "one element off",
-                                      "accumulated in 16 bits", "fused parts in another order",
-                                      "rows of the head not normalised"};
-constexpr Mistakes kRmsNormMistakes = {"left out", "another eps", "weight instead of 1 + weight",
-                                       "1 + weight instead of weight", "mean taken off",
-                                       "computed in 16 bits", "flat instead of per head",
+constexpr Mistakes kLinearMistakes = {
+    "bias left out",          "weight not transposed",        "one element off",
+    "accumulated in 16 bits", "fused parts in another order", "rows of the head not normalised"};
+constexpr Mistakes kRmsNormMistakes = {"left out",
+                                       "another eps",
+                                       "weight instead of 1 + weight",
+                                       "1 + weight instead of weight",
+                                       "mean taken off",
+                                       "computed in 16 bits",
+                                       "flat instead of per head",
                                        "weight after instead of before"};
 constexpr Mistakes kLayerNormMistakes = {"left out", "another eps", "mean not taken off",
                                          "bias left out", "weight instead of 1 + weight"};
-constexpr Mistakes kRopeMistakes = {"left out", "another theta", "interleaved pairs for halves",
-                                    "positions shifted", "scaling left out",
-                                    "global and local theta swapped", "table in 16 bits",
-                                    "attention factor left out", "whole head instead of a part"};
+constexpr Mistakes kRopeMistakes = {"left out",
+                                    "another theta",
+                                    "interleaved pairs for halves",
+                                    "positions shifted",
+                                    "scaling left out",
+                                    "global and local theta swapped",
+                                    "table in 16 bits",
+                                    "attention factor left out",
+                                    "whole head instead of a part"};
 constexpr Mistakes kPositionScaleMistakes = {"left out", "before the rope with another position"};
-constexpr Mistakes kAttentionMistakes = {
-    "another scale",           "soft cap left out", "mask left out", "mask off by one",
-    "window off by one",       "window ignored",    "heads tiled instead of repeated",
-    "soft cap after the mask", "softmax in 16 bits", "sinks dropped"};
+constexpr Mistakes kAttentionMistakes = {"another scale",
+                                         "soft cap left out",
+                                         "mask left out",
+                                         "mask off by one",
+                                         "window off by one",
+                                         "window ignored",
+                                         "heads tiled instead of repeated",
+                                         "soft cap after the mask",
+                                         "softmax in 16 bits",
+                                         "sinks dropped"};
 constexpr Mistakes kScaleMistakes = {"left out", "applied twice", "factor not rounded as trained"};
 constexpr Mistakes kAddMistakes = {"residual left out", "added to the wrong stream",
                                    "multiplier left out"};
-constexpr Mistakes kGatedResidualMistakes = {"plain sum", "alpha = 1 - beta", "temperature left out"};
+constexpr Mistakes kGatedResidualMistakes = {"plain sum", "alpha = 1 - beta",
+                                             "temperature left out"};
 constexpr Mistakes kClampMistakes = {"left out", "on queries alone"};
 constexpr Mistakes kSoftCapMistakes = {"left out", "another cap"};
 constexpr Mistakes kActivationMistakes = {"another activation", "gate and up swapped",
                                           "tanh form for the exact one"};
 constexpr Mistakes kGateMistakes = {"left out", "before the output norm", "not activated"};
 constexpr Mistakes kConcatMistakes = {"parts in another order"};
-constexpr Mistakes kRouteMistakes = {"weights not renormalised", "softmax after the choice",
-                                     "another k", "biased scores as weights", "scaling left out",
-                                     "groups ignored"};
+constexpr Mistakes kRouteMistakes = {
+    "weights not renormalised", "softmax after the choice", "another k",
+    "biased scores as weights", "scaling left out",         "groups ignored"};
 constexpr Mistakes kExpertsMistakes = {"two experts swapped", "gate and up swapped",
                                        "weights ignored", "shared expert left out"};
 constexpr Mistakes kConvMistakes = {"shifted by one", "kernel reversed", "activation left out",
                                     "state not updated"};
 constexpr Mistakes kDecayMistakes = {"sign lost", "bias left out", "exponential left out"};
-constexpr Mistakes kDeltaMistakes = {"q and k not at unit length", "query scale left out",
-                                     "beta out of range", "decay applied twice",
-                                     "output read before the update", "heads tiled"};
+constexpr Mistakes kDeltaMistakes = {
+    "q and k not at unit length", "query scale left out",          "beta out of range",
+    "decay applied twice",        "output read before the update", "heads tiled"};
 
 constexpr OpRow kRows[] = {
     {"embedding", "y[t] = table[token[t]]", "transformers: nn.Embedding", "tokens [T]",
@@ -126,7 +142,9 @@ static_assert(std::size(kRows) == std::variant_size_v<OpKind>, "every op kind ha
 
 }  // namespace
 
-std::span<const OpRow> op_table() { return kRows; }
+std::span<const OpRow> op_table() {
+  return kRows;
+}
 
 const OpRow& op_row(std::string_view name) {
   for (const OpRow& row : kRows) {

@@ -33,9 +33,8 @@ std::vector<Attribute> attributes(const OpKind& kind) {
         using Kind = std::decay_t<decltype(op)>;
         std::vector<std::string> defaults;
         const Kind plain{};
-        Kind::attributes(plain, [&](const char*, const auto& v) {
-          defaults.push_back(value_text(v));
-        });
+        Kind::attributes(plain,
+                         [&](const char*, const auto& v) { defaults.push_back(value_text(v)); });
         size_t i = 0;
         Kind::attributes(op, [&](const char* name, const auto& v) {
           std::string text = value_text(v);
@@ -120,10 +119,11 @@ std::string to_json(const Graph& graph) {
                             {"layers", graph.num_layers}};
   json["ops"] = base::OrderedJson::array();
   for (const Op& op : graph.ops) {
-    base::OrderedJson row = {{"op", op.name()},
-                             {"layer", op.layer < 0 ? base::OrderedJson() : base::OrderedJson(op.layer)},
-                             {"inputs", op.inputs},
-                             {"outputs", op.outputs}};
+    base::OrderedJson row = {
+        {"op", op.name()},
+        {"layer", op.layer < 0 ? base::OrderedJson() : base::OrderedJson(op.layer)},
+        {"inputs", op.inputs},
+        {"outputs", op.outputs}};
     row["attributes"] = base::OrderedJson::object();
     for (const auto& [name, value] : attributes(op.kind)) row["attributes"][name] = value;
     row["weights"] = base::OrderedJson::array();

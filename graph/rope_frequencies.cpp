@@ -39,8 +39,9 @@ double yarn_dimension(const RopeSpec& rope, double rotations) {
          (2.0 * std::log(rope.theta));
 }
 
-// YaRN: fast dimensions keep their frequency, slow ones are stretched, a ramp joins them. The bounds
-// of the ramp are clamped to the rotary dimension although it runs over half as many frequencies.
+// YaRN: fast dimensions keep their frequency, slow ones are stretched, a ramp joins them. The
+// bounds of the ramp are clamped to the rotary dimension although it runs over half as many
+// frequencies.
 class YarnRamp {
  public:
   explicit YarnRamp(const RopeSpec& rope) : factor_(rope.scaling.factor) {
@@ -56,8 +57,7 @@ class YarnRamp {
   }
 
   double frequency(double plain, size_t i) const {
-    const double ramp =
-        std::clamp((static_cast<double>(i) - low_) / (high_ - low_), 0.0, 1.0);
+    const double ramp = std::clamp((static_cast<double>(i) - low_) / (high_ - low_), 0.0, 1.0);
     const double kept = 1.0 - ramp;
     return plain / factor_ * (1.0 - kept) + plain * kept;
   }

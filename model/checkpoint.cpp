@@ -42,12 +42,23 @@ std::string file_sha256(const std::filesystem::path& file) {
 
 }  // namespace
 
-Checkpoint::Checkpoint(const std::filesystem::path& folder) : folder_(folder) {
+std::filesystem::path find_config_file(const std::filesystem::path& folder) {
   if (!std::filesystem::is_directory(folder)) {
     throw InputError(folder.string(), "", "is no folder",
                      "name a checkpoint folder with config.json and *.safetensors");
   }
-  config_ = base::read_json_file(config_file());
+  if (!std::filesystem::exists(folder / kParamsJson)) return folder / kConfigJson;
+  if (std::filesystem::exists(folder / kConfigJson)) {
+    throw InputError(folder.string(), kParamsJson, "stands beside config.json",
+                     "keep the one that describes the tensors");
+  }
+  return folder / kParamsJson;
+}
+
+Checkpoint::Checkpoint(const std::filesystem::path& folder)
+    : folder_(folder),
+      config_file_(find_config_file(folder)),
+      config_(base::read_json_file(config_file_)) {
   const std::filesystem::path index = folder / kIndex;
   const bool whole = std::filesystem::exists(folder / kWhole);
   if (std::filesystem::exists(index)) {
@@ -56,6 +67,8 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder) : folder_(folder) {
       throw InputError((folder / kWhole).string(), "", "stands beside an index that leaves it out",
                        "keep the one file or the shards");
     }
+  } else if (config_file_.filename() == kParamsJson) {
+    add_all();
   } else if (whole) {
     add_file(kWhole);
   } else {
@@ -67,6 +80,19 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder) : folder_(folder) {
 bool Checkpoint::holds(const std::string& name) const {
   return std::any_of(files_.begin(), files_.end(),
                      [&](const auto& file) { return file->path().filename() == name; });
+}
+
+void Checkpoint::add_all() {
+  std::set<std::string> names;
+  for (const auto& item : std::filesystem::directory_iterator(folder_)) {
+    const std::string name = item.path().filename().string();
+    if (name.ends_with(".safetensors")) names.insert(name);
+  }
+  if (names.empty()) {
+    throw InputError(folder_.string(), "*.safetensors", "is missing",
+                     "a checkpoint holds its tensors in such files");
+  }
+  for (const std::string& name : names) add_file(name);
 }
 
 void Checkpoint::add_file(const std::string& name) {
@@ -122,7 +148,7 @@ void Checkpoint::add_shards(const Json& index, const std::string& where) {
 
 const std::string& Checkpoint::sha256() const {
   if (!sha256_.empty()) return sha256_;
-  std::vector<std::string> names = {std::filesystem::path(config_file()).filename().string()};
+  std::vector<std::string> names = {config_file_.filename().string()};
   for (const auto& item : std::filesystem::directory_iterator(folder_)) {
     const std::string name = item.path().filename().string();
     if (item.is_regular_file() && ends_with_any(name)) names.push_back(name);

@@ -13,6 +13,13 @@
 
 namespace plumb::model {
 
+// The file that states a checkpoint's config, and with it how the checkpoint is laid out.
+inline constexpr const char* kConfigJson = "config.json";  // as transformers writes it
+inline constexpr const char* kParamsJson = "params.json";  // as Meta does: it names no model_type
+
+// Throws InputError when the folder holds neither file, or both.
+std::filesystem::path find_config_file(const std::filesystem::path& folder);
+
 // One tensor of the files: where its bytes are.
 struct StoredTensor {
   const base::SafetensorsFile* file = nullptr;
@@ -21,28 +28,31 @@ struct StoredTensor {
   const std::byte* data() const { return file->bytes(*entry).data(); }
 };
 
-// Maps `model.safetensors`, or the shards that `model.safetensors.index.json` names. Throws
-// InputError when a file is missing or damaged, a shard lies outside the folder, a tensor stands
-// twice, the index and the shards disagree, or both forms stand side by side.
+// Maps `model.safetensors`, or the shards that `model.safetensors.index.json` names; beside a
+// params.json without an index, every *.safetensors. Throws InputError when a file is missing or
+// damaged, a shard lies outside the folder, a tensor stands twice, the index and the shards
+// disagree, or both forms stand side by side.
 class Checkpoint {
  public:
   explicit Checkpoint(const std::filesystem::path& folder);
 
   const std::filesystem::path& folder() const { return folder_; }
-  std::string config_file() const { return (folder_ / "config.json").string(); }
+  const std::filesystem::path& config_file() const { return config_file_; }
   const base::Json& config() const { return config_; }
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
 
-  // sha256 over, for each of config.json, *.safetensors, *.safetensors.index.json in byte order of
-  // the names: name, NUL, the file's sha256 in hex, newline. Reads every byte; computed once.
+  // sha256 over, for each of the config file, *.safetensors, *.safetensors.index.json in byte order
+  // of the names: name, NUL, the file's sha256 in hex, newline. Reads every byte; computed once.
   const std::string& sha256() const;
 
  private:
+  void add_all();
   void add_file(const std::string& name);
   void add_shards(const base::Json& index, const std::string& where);
   bool holds(const std::string& name) const;
 
   std::filesystem::path folder_;
+  std::filesystem::path config_file_;
   base::Json config_;
   std::vector<std::unique_ptr<base::SafetensorsFile>> files_;
   std::map<std::string, StoredTensor> tensors_;

@@ -17,7 +17,7 @@ namespace plumb::model {
 struct InertKey {
   std::string_view key;
   // The values under which it has no effect, as JSON texts with '|' between; empty: any value.
-  std::string_view harmless = {};
+  std::string_view harmless;
 };
 
 // The types of layers, as `layer_types` and nested `rope_parameters` name them.

@@ -8,12 +8,17 @@
 namespace plumb::model {
 namespace {
 
-// The tensor that holds `role` by its first rule.
-std::string tensor_of(const NameTable& names, const std::string& role) {
+using StoredTensors = std::map<std::string, StoredTensor>;
+
+// The tensor that holds `role`, where there is one.
+StoredTensors::const_iterator tensor_of(const StoredTensors& tensors, const NameTable& names,
+                                        const std::string& role) {
   for (const TensorRule& rule : names.rules()) {
-    if (rule.roles.size() == 1 && rule.roles.front() == role) return rule.tensor + ".weight";
+    if (rule.roles.size() != 1 || rule.roles.front() != role) continue;
+    const auto found = tensors.find(rule.tensor + ".weight");
+    if (found != tensors.end()) return found;
   }
-  return "";
+  return tensors.end();
 }
 
 bool same_bytes(const StoredTensor& a, const StoredTensor& b) {
@@ -26,23 +31,18 @@ bool same_bytes(const StoredTensor& a, const StoredTensor& b) {
 // Source: transformers 5.23, modeling_utils.py, tie_weights: tensors that the file holds under
 // both names stay tied only where they are equal.
 void resolve_tied_head(const Checkpoint& checkpoint, ModelConfig& model) {
-  const std::string head = tensor_of(model.names, "lm_head");
-  const auto stored = checkpoint.tensors().find(head);
-  if (!model.spec.tie_word_embeddings || stored == checkpoint.tensors().end()) return;
-  const auto table = checkpoint.tensors().find(tensor_of(model.names, "embed"));
-  if (table != checkpoint.tensors().end() && same_bytes(stored->second, table->second)) {
-    model.names.ignore(head, "the tied head, equal to the embedding");
+  const StoredTensors& tensors = checkpoint.tensors();
+  const auto head = tensor_of(tensors, model.names, "lm_head");
+  if (!model.spec.tie_word_embeddings || head == tensors.end()) return;
+  const auto table = tensor_of(tensors, model.names, "embed");
+  if (table != tensors.end() && same_bytes(head->second, table->second)) {
+    model.names.ignore(head->first, "the tied head, equal to the embedding");
   } else {
     model.spec.tie_word_embeddings = false;
   }
 }
 
-}  // namespace
-
-ModelConfig read_config(const base::Json& config, const std::string& where,
-                        const std::set<std::string>& allowed_keys) {
-  Allowance allowance{.keys = allowed_keys};
-  ConfigReader reader(config, where, &allowance);
+const Family& find_family_of(ConfigReader& reader, const std::string& where) {
   if (reader.has("quantization_config")) {
     reader.refuse("quantization_config", "quantised checkpoints are not supported",
                   "use one with plain weights");
@@ -51,18 +51,44 @@ ModelConfig read_config(const base::Json& config, const std::string& where,
   if (!reader.has("model_type")) {
     reader.refuse("model_type", "is missing", "say which family the model is of");
   }
-  const Family& family = find_family(reader.text("model_type", ""), where);
+  return find_family(reader.text("model_type", ""), where);
+}
+
+ModelConfig read_as(const Family& family, ConfigReader& reader, Allowance& allowance) {
   ModelConfig model;
   model.spec = family.read(reader);
   model.spec.model_type = family.model_type;
-  reader.finish(generic_inert_keys(), family.inert);
+  const bool generic = family.config_file == kConfigJson;
+  reader.finish(generic ? generic_inert_keys() : std::span<const InertKey>(), family.inert);
   model.allowed_keys = std::move(allowance.used);
   model.names = family.names(model.spec);
   return model;
 }
 
+}  // namespace
+
+ModelConfig read_config(const base::Json& config, const std::string& where,
+                        const std::set<std::string>& allowed_keys) {
+  Allowance allowance{.keys = allowed_keys};
+  ConfigReader reader(config, where, &allowance);
+  return read_as(find_family_of(reader, where), reader, allowance);
+}
+
+ModelConfig read_config_file(const std::filesystem::path& file, const base::Json& config,
+                             const std::set<std::string>& allowed_keys) {
+  Allowance allowance{.keys = allowed_keys};
+  ConfigReader reader(config, file.string(), &allowance);
+  if (file.filename() == kParamsJson) return read_as(meta_family(), reader, allowance);
+  const Family& family = find_family_of(reader, file.string());
+  if (family.config_file != kConfigJson) {
+    reader.refuse("model_type", "is '" + std::string(family.model_type) + "'",
+                  "such a model is stated by a " + std::string(family.config_file));
+  }
+  return read_as(family, reader, allowance);
+}
+
 ModelConfig read_config(const Checkpoint& checkpoint, const std::set<std::string>& allowed_keys) {
-  ModelConfig model = read_config(checkpoint.config(), checkpoint.config_file(), allowed_keys);
+  ModelConfig model = read_config_file(checkpoint.config_file(), checkpoint.config(), allowed_keys);
   resolve_tied_head(checkpoint, model);
   return model;
 }

@@ -21,9 +21,13 @@ struct ModelConfig {
   std::vector<std::string> allowed_keys;
 };
 
-// Reads a config.json that stands at `where`. Throws InputError naming the key.
+// Reads a config that names its model_type and stands at `where`. Throws InputError naming the key.
 ModelConfig read_config(const base::Json& config, const std::string& where,
                         const std::set<std::string>& allowed_keys = {});
+
+// The same for a checkpoint's config.json, or its params.json, whose family its name tells.
+ModelConfig read_config_file(const std::filesystem::path& file, const base::Json& config,
+                             const std::set<std::string>& allowed_keys = {});
 
 // The same for a checkpoint, with what only its tensors tell: a tied config whose file holds
 // another lm_head uses that head, as transformers does.

@@ -75,11 +75,6 @@ void read_llama3(ConfigReader& dict, const Context& context, RopeScaling& scalin
   }
 }
 
-// The factor by which a context's stretch sharpens attention (YaRN, arXiv 2309.00071, eq. 22).
-double yarn_mscale(double factor, double mscale) {
-  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
-}
-
 // 0, null and absent all mean the usual value, as Python's `or` has it.
 double read_or(ConfigReader& dict, std::string_view key, double usual) {
   const double stated = dict.number(key, 0.0, Null::kMeansAbsent);
@@ -188,13 +183,15 @@ int read_rotary_dim(const ConfigReader& config, ConfigReader& dict, const RopeDe
   const int rotary_dim = static_cast<int>(static_cast<double>(head_dim) * partial);
   if (rotary_dim <= head_dim && rotary_dim >= 2 && rotary_dim % 2 == 0) return rotary_dim;
   if (partial == 1.0) {
-    config.refuse("head_dim", "is " + std::to_string(head_dim) + ", which cannot rotate in pairs",
-                  "set head_dim, or hidden_size / num_attention_heads, to an even number");
+    config.refuse(defaults.head_dim_key,
+                  "is " + std::to_string(head_dim) + ", which cannot rotate in pairs",
+                  "make it, or hidden_size / num_attention_heads where it is derived, even");
   }
-  dict.refuse("partial_rotary_factor",
-              "gives " + std::to_string(rotary_dim) + " rotated dimensions of a head of " +
-                  std::to_string(head_dim),
-              "they must be even, at least 2 and at most the head");
+  const ConfigReader& holder = dict.has("partial_rotary_factor") ? dict : config;
+  holder.refuse("partial_rotary_factor",
+                "gives " + std::to_string(rotary_dim) + " rotated dimensions of a head of " +
+                    std::to_string(head_dim),
+                "they must be even, at least 2 and at most the head");
 }
 
 RopeSpec read_dict(const ConfigReader& config, ConfigReader dict, const RopeDefaults& defaults,
@@ -217,7 +214,13 @@ base::Json rope_dict(ConfigReader& config, const RopeDefaults& defaults) {
     // An empty dict counts as absent, as it does in Python.
     if (config.has(key) && !config.object(key).json().empty()) return config.object(key).json();
   }
-  return base::Json::parse(defaults.absent_dict != nullptr ? defaults.absent_dict : "{}");
+  // But an empty rope_parameters is not None, by which a class knows that it is to fill one in.
+  const bool absent = defaults.absent_dict != nullptr && !config.has("rope_parameters");
+  return base::Json::parse(absent ? defaults.absent_dict : "{}");
+}
+
+double yarn_mscale(double factor, double mscale) {
+  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
 }
 
 RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_dim,

@@ -27,6 +27,7 @@ struct RopeDefaults {
   double original_max_position_embeddings = 0.0;
   bool yarn_is_longrope = false;  // "su" and "yarn" are older names of longrope (phi3)
   bool static_ntk = false;        // a dynamic rope with `alpha` stretches theta once (hunyuan)
+  std::string_view head_dim_key = "head_dim";  // what to blame for heads that cannot rotate
   // Class default; none: the family rotates whole heads, and another factor is refused.
   std::optional<double> partial_rotary_factor;
 };
@@ -38,6 +39,9 @@ RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_
 // The dict that read_rope reads: `rope_scaling`, `rope_parameters`, or what stands for an absent
 // one.
 base::Json rope_dict(ConfigReader& config, const RopeDefaults& defaults);
+
+// The factor by which a context's stretch sharpens attention (YaRN, arXiv 2309.00071, eq. 22).
+double yarn_mscale(double factor, double mscale);
 
 // The rope of one layer type where types have their own: `rope_parameters` nested by type, else the
 // older flat keys, of which `rope_scaling` concerns the types with `scaled` alone.

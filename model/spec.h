@@ -105,6 +105,7 @@ struct AttentionSpec {
   std::optional<QueryTemperature> query_temperature;
   std::optional<NormSpec> output_norm;  // per head, on the context
   bool output_gate = false;             // context * sigmoid(gate_proj(input))
+  bool output_gate_bias = false;
 };
 
 // Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434).
@@ -167,6 +168,7 @@ struct RouterSpec {
   int num_groups = 1;            // the choice is among the experts of the best groups
   int top_groups = 1;
   bool normalize = true;         // divide the chosen weights by their sum
+  double normalize_eps = 0.0;    // added to the sum
   double scaling = 1.0;          // on the weights
   bool weights_rounded = false;  // to the model's dtype, before they multiply
   bool in_float32 = false;       // the projection too
@@ -218,6 +220,8 @@ struct Spec {
   double final_soft_cap = 0.0;
   // Positions beyond which the model was not made to run; 0: unknown.
   int64_t max_position_embeddings = 0;
+  // Layers after the last that predict further tokens and have no part in this forward.
+  int num_nextn_predict_layers = 0;
 };
 
 // The names that configs, graphs and reports use.

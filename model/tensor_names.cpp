@@ -110,8 +110,13 @@ class LayOut {
   template <class OwnShape>
   Placement in_rows(const WeightDeclaration& weight, const Match& found, OwnShape&& own_shape,
                     std::vector<int64_t>& shape) const {
-    const int64_t groups = found.rule->groups;
-    const int64_t row = product(shape) / shape.front();
+    // In a stack of matrices each is a group.
+    const bool stack = shape.size() > 2;
+    const auto rows_of = [&](const std::vector<int64_t>& s) {
+      return stack ? s[0] * s[1] : s.front();
+    };
+    const int64_t groups = stack ? shape.front() : found.rule->groups;
+    const int64_t row = product(shape) / rows_of(shape);
     int64_t rows = 0;    // of all roles in the tensor
     int64_t before = 0;  // of those ahead of this one, in one group
     for (const std::string& stem : found.rule->roles) {
@@ -119,10 +124,10 @@ class LayOut {
       if (role == weight.id.role) before = rows / groups;
       const auto mate = by_id_.find({weight.id.layer, role});
       base::ensure(mate != by_id_.end(), "all roles of a packed tensor are in the graph");
-      rows += own_shape(*mate->second).front();
+      rows += rows_of(own_shape(*mate->second));
     }
-    const int64_t own = shape.front();
-    shape.front() = rows;
+    const int64_t own = rows_of(shape);
+    shape[stack ? 1 : 0] = stack ? rows / groups : rows;
     return {.weight = weight.id,
             .offset = before * row,
             .extents = {groups, own / groups, row},
@@ -195,6 +200,10 @@ NameTable& NameTable::pack(std::string_view tensor, std::vector<std::string> rol
   if (roles.size() > 1) {
     for (const std::string& role : roles) drop(role);
   }
+  return or_pack(tensor, std::move(roles), groups);
+}
+
+NameTable& NameTable::or_pack(std::string_view tensor, std::vector<std::string> roles, int groups) {
   rules_.push_back({.tensor = std::string(tensor), .roles = std::move(roles), .groups = groups});
   return *this;
 }
@@ -211,6 +220,20 @@ NameTable& NameTable::replace_prefix(std::string_view from, std::string_view to)
   };
   for (TensorRule& rule : rules_) replace(rule.tensor);
   for (IgnoreRule& rule : ignored_) replace(rule.pattern);
+  return *this;
+}
+
+NameTable& NameTable::or_prefix(std::string_view from, std::string_view to) {
+  NameTable other;
+  for (const TensorRule& rule : rules_) {
+    if (rule.tensor.starts_with(from)) other.rules_.push_back(rule);
+  }
+  for (const IgnoreRule& rule : ignored_) {
+    if (rule.pattern.starts_with(from)) other.ignored_.push_back(rule);
+  }
+  other.replace_prefix(from, to);
+  rules_.insert(rules_.end(), other.rules_.begin(), other.rules_.end());
+  ignored_.insert(ignored_.end(), other.ignored_.begin(), other.ignored_.end());
   return *this;
 }
 

@@ -37,7 +37,8 @@ struct TensorRule {
   std::string tensor;
   // Full roles ("sinks"), or stems ("q_proj") that carry their suffix over: ".weight", ".bias".
   std::vector<std::string> roles;
-  // The rows of the roles repeat this many times: [group][role][rows / groups].
+  // The rows of the roles repeat this many times: [group][role][rows / groups]. In a stack of
+  // experts they repeat for each.
   int groups = 1;
   // Stored transposed: the outputs are the last axis, on which the roles take turns.
   bool columns = false;
@@ -58,11 +59,15 @@ class NameTable {
   NameTable& name(std::string_view role, std::string_view tensor, std::vector<int> axes);
   // One tensor for several roles, in place of tensors that were named for one of them before.
   NameTable& pack(std::string_view tensor, std::vector<std::string> roles, int groups = 1);
+  // The same beside them: their tensors, where they exist, go before it.
+  NameTable& or_pack(std::string_view tensor, std::vector<std::string> roles, int groups = 1);
   // One tensor, transposed, on whose last axis the roles take turns.
   NameTable& pack_columns(std::string_view tensor, std::vector<std::string> roles);
   NameTable& ignore(std::string_view pattern, std::string_view reason);
   // Tensors and patterns that begin with `from` begin with `to` instead, as inside a wrapper.
   NameTable& replace_prefix(std::string_view from, std::string_view to);
+  // Tensors and patterns that begin with `from` may begin with `to` instead.
+  NameTable& or_prefix(std::string_view from, std::string_view to);
 
   // Takes out the tensor that was named for a role alone.
   NameTable& drop(std::string_view role);

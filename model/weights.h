@@ -43,7 +43,7 @@ class WeightView {
   friend class Weights;
   struct Piece {
     StoredTensor stored;
-    base::DType dtype;
+    base::DType dtype = base::DType::kF64;
     Placement placement;
   };
   template <typename Out>

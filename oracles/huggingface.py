@@ -6,13 +6,12 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM
 
+import oracle
 from pure_float64 import PureFloat64
 from taps import Recorder
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
-
-PRODUCER = f"transformers {transformers.__version__}, torch {torch.__version__}, CPU, eager"
 
 
 def load(folder, dtype):
@@ -26,9 +25,11 @@ def load(folder, dtype):
     return model.eval()
 
 
-class Oracle:
-    """One checkpoint in one dtype. Every forward runs on a fresh copy of the model, because dynamic
-    rope remembers the longest sequence that it has seen."""
+class Oracle(oracle.Oracle):
+    """Every forward runs on a fresh copy of the model, because dynamic rope remembers the longest
+    sequence that it has seen."""
+
+    PRODUCER = f"transformers {transformers.__version__}, torch {torch.__version__}, CPU, eager"
 
     def __init__(self, folder, dtype):
         self.dtype = dtype
@@ -43,7 +44,6 @@ class Oracle:
 
     @torch.no_grad()
     def logits(self, tokens, taps=None, fine=False):
-        """[positions, vocabulary]; fills the dict `taps` where one is given."""
         model = copy.deepcopy(self._model)
         ids = torch.tensor([tokens])
         if self.dtype is not torch.float64:
@@ -53,13 +53,3 @@ class Oracle:
         if taps is not None:
             taps.update({name: value.double().numpy() for name, value in recorder.taps.items()})
         return logits.numpy()
-
-    def greedy(self, tokens, steps):
-        """Greedy tokens and their margins, each step a forward of the whole sequence."""
-        sequence, chosen, margins = list(tokens), [], []
-        for _ in range(steps):
-            top = torch.tensor(self.logits(sequence)[-1]).topk(2)
-            chosen.append(int(top.indices[0]))
-            margins.append(float(top.values[0] - top.values[1]))
-            sequence.append(chosen[-1])
-        return chosen, margins

@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 import torch
 
-import huggingface
+import families
 
 ROOT = pathlib.Path(__file__).resolve().parent
 CASES = ROOT.parent / "fixtures" / "cases"
@@ -32,7 +32,8 @@ FLOAT64_TOLERANCE = 1e-13
 def checkpoint_sha256(folder):
     total = hashlib.sha256()
     for file in sorted(folder.iterdir()):
-        if file.name == "config.json" or file.name.endswith((".safetensors", ".safetensors.index.json")):
+        if file.name in ("config.json", "params.json") or file.name.endswith(
+                (".safetensors", ".safetensors.index.json")):
             total.update(file.name.encode() + b"\0")
             total.update(hashlib.sha256(file.read_bytes()).hexdigest().encode() + b"\n")
     return total.hexdigest()
@@ -50,25 +51,26 @@ def synthesize(plumb, case, folder):
 def make_prompts(case):
     """Token ids from the case's seed; a recorded trace holds them, so this is the only user."""
     draw = random.Random(case["seed"])
-    vocabulary = case["config"]["vocab_size"]
+    vocabulary = case["config"].get("text_config", case["config"])["vocab_size"]
     return {name: [draw.randrange(vocabulary) for _ in range(length)]
             for name, length in case["prompts"].items()}
 
 
 def record(plumb, name, target):
     case = json.loads((CASES / f"{name}.json").read_text())
+    Oracle = families.oracle_of(case["family"])
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = synthesize(plumb, case, pathlib.Path(folder))
         with h5py.File(target, "w", libver="earliest") as file:
             file.attrs["schema"] = "plumbline.trace/1"
-            file.attrs["producer"] = huggingface.PRODUCER
+            file.attrs["producer"] = Oracle.PRODUCER
             file.attrs["model_type"] = case["family"]
             file.attrs["checkpoint_sha256"] = checkpoint_sha256(checkpoint)
             prompts = make_prompts(case)
             for prompt, tokens in prompts.items():
                 put(file, f"prompts/{prompt}", np.array(tokens, np.int64))
             for dtype in DTYPES:
-                oracle = huggingface.Oracle(checkpoint, DTYPES[dtype])
+                oracle = Oracle(checkpoint, DTYPES[dtype])
                 for prompt, tokens in prompts.items():
                     record_prompt(file, oracle, dtype, prompt, tokens, case)
 
@@ -89,7 +91,9 @@ def record_prompt(file, oracle, dtype, prompt, tokens, case):
 
 
 def put(file, name, array):
-    file.create_dataset(name, data=array, compression="gzip", compression_opts=9, shuffle=True)
+    # What a chunk's index costs, compression does not save on small arrays.
+    packed = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if array.nbytes > 8192 else {}
+    file.create_dataset(name, data=array, **packed)
 
 
 def datasets(file):

@@ -3,6 +3,8 @@
 The names are those of FORMATS (trace/tap.h); every tensor is [positions, ...] with no batch axis.
 """
 
+import sys
+
 import torch
 
 MIXERS = ("self_attn", "linear_attn", "attention")
@@ -27,7 +29,8 @@ class Recorder:
         self.model = model
         self.fine = fine
         self.taps = {}
-        self._handles = []
+        self._undo = []
+        self._mixer = ""  # prefix of the layer whose mixer runs
 
     def _keep(self, name, tensor, shape=None):
         tensor = tensor.detach()[0] if tensor.dim() > 2 else tensor.detach()
@@ -37,15 +40,15 @@ class Recorder:
 
     def _after(self, module, name, shape=None):
         hook = lambda _m, _args, output: self._keep(name, first_tensor(output), shape)
-        self._handles.append(module.register_forward_hook(hook))
+        self._undo.append(module.register_forward_hook(hook).remove)
 
-    def _before(self, module, name):
+    def _before(self, module, name, shape=None):
         hook = lambda _m, args, kwargs: self._keep(
-            name, args[0] if args else kwargs["hidden_states"])
-        self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
+            name, args[0] if args else kwargs["hidden_states"], shape)
+        self._undo.append(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
 
     def __enter__(self):
-        decoder = self.model.model
+        decoder = getattr(self.model, "model", self.model)
         self._before(decoder.layers[0], "embed")
         self._after(decoder.norm, "final_norm")
         for i, layer in enumerate(decoder.layers):
@@ -55,26 +58,93 @@ class Recorder:
             self._after(layer, prefix + "out")
             if self.fine:
                 self._hook_inside(layer, prefix)
+        if self.fine:
+            self._wrap_functions(sys.modules[type(decoder).__module__])
         return self
 
+    def __exit__(self, *error):
+        for undo in self._undo:
+            undo()
+
     def _hook_inside(self, layer, prefix):
-        """What plain modules show: rotated q and k have no module of their own."""
-        attention = child(layer, MIXERS)
-        head_dim = getattr(attention, "head_dim", None)
-        self._before(attention, prefix + "mixer_in")
-        for name in ("q", "k", "v"):
-            if hasattr(attention, name + "_proj"):
-                self._after(getattr(attention, name + "_proj"), prefix + name, (-1, head_dim))
-        if hasattr(attention, "o_proj"):
-            self._before(attention.o_proj, prefix + "attn")
-        feed_forward = child(layer, FEED_FORWARDS)
+        self._hook_mixer(child(layer, MIXERS), prefix)
+        self._hook_feed_forward(child(layer, FEED_FORWARDS), prefix)
+
+    def _hook_mixer(self, mixer, prefix):
+        self._before(mixer, prefix + "mixer_in")
+        enter = lambda *_: setattr(self, "_mixer", prefix)
+        self._undo.append(mixer.register_forward_pre_hook(enter).remove)
+        if hasattr(mixer, "conv1d"):
+            self._before(mixer.out_proj, prefix + "gdn_norm")
+        elif hasattr(mixer, "kv_b_proj"):
+            self._hook_latent(mixer, prefix)
+        else:
+            self._hook_projections(mixer, prefix)
+
+    def _hook_projections(self, mixer, prefix):
+        width = mixer.head_dim
+        for name in ("k_proj", "v_proj"):
+            self._after(getattr(mixer, name), prefix + name[0], (-1, width))
+        gated = mixer.q_proj.out_features == 2 * mixer.o_proj.in_features
+        split = lambda _m, _args, output: self._keep(
+            prefix + "q", output.reshape(1, output.shape[1], -1, 2 * width if gated else width)[..., :width])
+        self._undo.append(mixer.q_proj.register_forward_hook(split).remove)
+        self._before(mixer.o_proj, prefix + ("attn_gated" if gated else "attn"))
+        for name in ("q_norm", "k_norm"):
+            if hasattr(mixer, name):
+                self._after(getattr(mixer, name), prefix + name, (-1, width))
+
+    def _hook_latent(self, mixer, prefix):
+        queries = mixer.q_proj if mixer.q_lora_rank is None else mixer.q_b_proj
+        self._after(queries, prefix + "q", (-1, mixer.qk_head_dim))
+        width = mixer.qk_nope_head_dim + mixer.v_head_dim
+        values = lambda _m, _args, output: self._keep(
+            prefix + "v", output.reshape(1, -1, mixer.num_heads, width)[..., mixer.qk_nope_head_dim:])
+        self._undo.append(mixer.kv_b_proj.register_forward_hook(values).remove)
+        self._before(mixer.o_proj, prefix + "attn")
+
+    def _hook_feed_forward(self, feed_forward, prefix):
         self._before(feed_forward, prefix + "ffn_in")
         for module, tap in (("gate_proj", "ffn_gate"), ("up_proj", "ffn_up")):
             if hasattr(feed_forward, module):
                 self._after(getattr(feed_forward, module), prefix + tap)
         if hasattr(feed_forward, "down_proj"):
             self._before(feed_forward.down_proj, prefix + "ffn_act")
+        if hasattr(feed_forward, "experts"):
+            router = child(feed_forward, ("gate", "router"))
+            self._undo.append(router.register_forward_hook(
+                lambda _m, _args, output: self._keep_routing(prefix, *output)).remove)
 
-    def __exit__(self, *error):
-        for handle in self._handles:
-            handle.remove()
+    def _keep_routing(self, prefix, logits, weights, ids):
+        self._keep(prefix + "router_logits", logits)
+        self._keep(prefix + "router_weights", weights)
+        self._keep(prefix + "router_ids", ids)
+
+    def _wrap_functions(self, module):
+        """What no module of its own computes: the functions that the mixers call."""
+        for name, keep in (("eager_attention_forward", self._keep_attention),
+                           ("torch_chunk_gated_delta_rule", self._keep_delta_rule)):
+            if not hasattr(module, name):
+                continue
+            plain = getattr(module, name)
+            self._undo.append(lambda name=name, plain=plain: setattr(module, name, plain))
+            setattr(module, name, self._recording(plain, keep))
+
+    @staticmethod
+    def _recording(plain, keep):
+        def run(*args, **kwargs):
+            output = plain(*args, **kwargs)
+            keep(output[0], *args, **kwargs)
+            return output
+        return run
+
+    def _keep_attention(self, context, _module, query, key, _value, *_args, **_kwargs):
+        self._keep(self._mixer + "q_rope", query.transpose(1, 2))
+        self._keep(self._mixer + "k_rope", key.transpose(1, 2))
+        self._keep(self._mixer + "attn", context.flatten(2))
+
+    def _keep_delta_rule(self, core, query, key, value, g, beta, **_kwargs):
+        self._keep(self._mixer + "gdn_conv", torch.cat([x.flatten(2) for x in (query, key, value)], -1))
+        self._keep(self._mixer + "gdn_decay", g)
+        self._keep(self._mixer + "gdn_beta", beta)
+        self._keep(self._mixer + "gdn_core", core)

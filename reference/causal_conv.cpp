@@ -20,7 +20,9 @@ void compute(const A& a, const graph::CausalConv& op, const Context& context, In
       const size_t after = t + k + 1 + shift;
       // Before the first position, and after the last: zero.
       if (after < start + kernel || after - kernel >= end) continue;
-      const double product = w[c / per_filter * kernel + k] * (*in[0])(after - kernel, c);
+      const double product =
+          a.round(Step::kProduct, w[c / per_filter * kernel + k] * (*in[0])(after - kernel, c),
+                  (t * channels + c) * kernel + k);
       sum += product;
       squares += product * product;
     }

@@ -1,6 +1,7 @@
 // Ops that treat every element alike: the loop over rows, shared out over threads.
 #pragma once
 
+#include <cmath>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,14 @@ void for_rows(const Context& context, const Matrix& y, Body&& body) {
 inline std::span<const double> part_of(const std::vector<double>& weight, size_t g, size_t width) {
   if (weight.size() <= width) return weight;
   return std::span(weight).subspan(g * width, width);
+}
+
+// 1 / sqrt(mean + eps) as engines form it. The division into the mean and the sum with eps count
+// half under the root; the root and the reciprocal round once each.
+template <class A>
+double inverse_root(const A& a, double mean, double eps, size_t element) {
+  constexpr double kRoundings = 1.58;  // sqrt(1/4 + 1/4 + 1 + 1)
+  return a.relative(1.0 / std::sqrt(mean + eps), kRoundings, element);
 }
 
 }  // namespace plumb::reference

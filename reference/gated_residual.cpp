@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "reference/elementwise.h"
@@ -10,8 +11,20 @@ namespace {
 constexpr double kTemperature = 0.3;
 constexpr double kLeastSquare = 1e-3;
 
-double sigmoid(double x) {
-  return 1.0 / (1.0 + std::exp(-x));
+// sigmoid(x) of a quotient x. The divisor and the quotient round, which the exponential magnifies;
+// the exponential and the reciprocal round too.
+template <class A>
+double gate(const A& a, double x, size_t element) {
+  const double value = 1.0 / (1.0 + std::exp(-x));
+  const double magnified = x * (1.0 - value);
+  return a.relative(value, std::sqrt(2.0 * magnified * magnified + 2.0), element);
+}
+
+// sqrt(1 - beta^2) without its cancellation. What a root is of counts half.
+template <class A>
+double stream_weight(const A& a, double shut, double beta, size_t element) {
+  constexpr double kRoundings = 1.22;  // sqrt(1/4 + 1/4 + 1)
+  return a.relative(std::sqrt(std::max(shut * (1.0 + beta), kLeastSquare)), kRoundings, element);
 }
 
 }  // namespace
@@ -22,12 +35,10 @@ void compute(const A& a, const graph::GatedResidual&, const Context& context, In
   const std::vector<double> w = context.weight(0).values();
   std::vector<double> alpha;
   std::vector<double> beta;
-  for (const double v : w) {
-    const double b = a.compute(a.function(sigmoid(v / kTemperature), beta.size()), beta.size());
-    const double rest =
-        a.compute(a.function(sigmoid(-v / kTemperature), ~beta.size()), beta.size());
-    beta.push_back(b);
-    alpha.push_back(a.compute(std::sqrt(std::max(rest * (1.0 + b), kLeastSquare)), alpha.size()));
+  for (size_t i = 0; i < w.size(); ++i) {
+    beta.push_back(gate(a, w[i] / kTemperature, 3 * i));
+    const double shut = gate(a, -w[i] / kTemperature, 3 * i + 1);
+    alpha.push_back(stream_weight(a, shut, beta[i], 3 * i + 2));
   }
   for_rows(context, out[0], [&](size_t t, size_t element) {
     const auto stream = row(*in[0], t);

@@ -1,4 +1,3 @@
-#include <cmath>
 #include <numeric>
 
 #include "reference/elementwise.h"
@@ -29,7 +28,7 @@ void normalize(const A& a, const LayerNorm& op, std::span<const double> x,
     fourths += y[i] * y[i] * y[i] * y[i];
   }
   variance = a.sum(LayerNorm::kVariance, variance, fourths, x.size(), element) / n;
-  const double inverse = a.function(1.0 / std::sqrt(variance + op.eps), element);
+  const double inverse = inverse_root(a, variance, op.eps, element);
   for (double& v : y) v *= inverse;
   a.round(LayerNorm::kNormalized, y, element);
   for (size_t i = 0; i < y.size(); ++i) y[i] = a.compute(y[i] * w[i], element + i);

@@ -24,14 +24,18 @@ Matrix squares(const Matrix& x, size_t rows) {
   return result;
 }
 
-void normalize_rows(std::vector<double>& w, size_t inner) {
+// Brings the rows of w to unit length; `first` is the number of the first.
+template <class A>
+void normalize_rows(const A& a, const ProjectionSteps& steps, std::vector<double>& w, size_t inner,
+                    size_t first) {
   constexpr double kLeastLength = 1e-12;
   for (size_t row = 0; row < w.size(); row += inner) {
     double squares = 0.0;
     for (size_t k = 0; k < inner; ++k) squares += w[row + k] * w[row + k];
-    const double length = std::max(std::sqrt(squares), kLeastLength);
-    for (size_t k = 0; k < inner; ++k) w[row + k] /= length;
+    const double length = a.round(steps.length, std::sqrt(squares), first + row / inner);
+    for (size_t k = 0; k < inner; ++k) w[row + k] /= std::max(length, kLeastLength);
   }
+  a.round(steps.row, w, first * inner);
 }
 
 // Adds the noise of accumulation to the columns [begin, begin + columns) of y, sized on the rows of
@@ -81,7 +85,7 @@ void project(const A& a, const ProjectionSteps& steps, const Context& context, c
     const size_t columns = end - begin;
     std::vector<double> w(columns * inner);
     rows.weight.widen(rows.first + begin, columns, w);
-    if (rows.normalized) normalize_rows(w, inner);
+    if (rows.normalized) normalize_rows(a, steps, w, inner, begin);
     size_t at = 0;
     for (const size_t count : segments) {
       multiply(x.data() + at * inner, count, inner, w.data(), columns,

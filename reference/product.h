@@ -20,6 +20,8 @@ struct ProjectionSteps {
   int input;
   int sum;
   int output;
+  int length = 0;  // of normalized rows
+  int row = 0;     // of normalized rows
 };
 
 // Rows [first, first + width of the result) of a weight.

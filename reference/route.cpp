@@ -117,7 +117,7 @@ void compute(const A& a, const Route& op, const Context& context, Inputs in, Out
     if (router.scores == RouterSpec::Scores::kSoftmaxOfChosen) {
       weights = softmax(a, weights, element);
     } else if (router.normalize) {
-      const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+      const double sum = std::accumulate(weights.begin(), weights.end(), router.normalize_eps);
       for (double& w : weights) w = a.compute(w / sum, element);
     }
     for (size_t i = 0; i < chosen.size(); ++i) {

@@ -48,8 +48,7 @@ Ran compute(const graph::CausalConv& op, const Context& context) {
   const Rows& x = context.in[0];
   for_sequences(context, [&](const Sequence& sequence, size_t first_row) {
     ConvState& state = std::get<ConvState>(sequence.session->state(*context.step.slot));
-    const size_t grain = std::max<size_t>(1, kFloatsOfAPiece / x.width);
-    context.threads.for_ranges(sequence.rows(), grain, [&](size_t begin, size_t end) {
+    for_rows_of(context, sequence, [&](size_t begin, size_t end) {
       for (size_t t = first_row + begin; t < first_row + end; ++t) {
         HWY_DYNAMIC_DISPATCH(convolve_row)
         (op, x, t, first_row, state, context.step.constants.data(), context.out[0].row(t));

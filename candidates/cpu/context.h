@@ -64,11 +64,21 @@ inline std::span<const float> part_of(std::span<const float> values, size_t g, s
 // Floats of a piece of work on rows or elements: enough to be worth a thread's while.
 inline constexpr size_t kFloatsOfAPiece = size_t{1} << 14;
 
+// Rows of the output that make a piece of work.
+inline size_t rows_of_a_piece(const Context& context) {
+  return std::max<size_t>(1, kFloatsOfAPiece / context.out[0].width);
+}
+
 // Calls body(first row, end) for pieces of the rows.
 template <class Body>
 void for_rows(const Context& context, Body&& body) {
-  const size_t grain = std::max<size_t>(1, kFloatsOfAPiece / context.out[0].width);
-  context.threads.for_ranges(context.rows(), grain, body);
+  context.threads.for_ranges(context.rows(), rows_of_a_piece(context), body);
+}
+
+// The same for the rows of one sequence, counted from its first.
+template <class Body>
+void for_rows_of(const Context& context, const Sequence& sequence, Body&& body) {
+  context.threads.for_ranges(sequence.rows(), rows_of_a_piece(context), body);
 }
 
 // Calls body(first element, count) for pieces of the values, of ops that treat all elements alike.

@@ -34,14 +34,16 @@ HWY_EXPORT(position_scale_target);
 Ran compute(const graph::PositionScale& op, const Context& context) {
   for_sequences(context, [&](const Sequence& sequence, size_t first_row) {
     const auto position = static_cast<double>(sequence.session->position());
-    for (size_t t = 0; t < sequence.rows(); ++t) {
-      const double turns =
-          std::floor((position + static_cast<double>(t)) / op.original_max_position_embeddings);
-      const double factor = 1.0 + op.beta * std::log(1.0 + turns);
-      HWY_DYNAMIC_DISPATCH(scale_row)
-      (factor, context.in[0].row(first_row + t), context.out[0].row(first_row + t),
-       context.out[0].width);
-    }
+    for_rows_of(context, sequence, [&](size_t begin, size_t end) {
+      for (size_t t = begin; t < end; ++t) {
+        const double turns =
+            std::floor((position + static_cast<double>(t)) / op.original_max_position_embeddings);
+        const double factor = 1.0 + op.beta * std::log(1.0 + turns);
+        HWY_DYNAMIC_DISPATCH(scale_row)
+        (factor, context.in[0].row(first_row + t), context.out[0].row(first_row + t),
+         context.out[0].width);
+      }
+    });
   });
   return {"rows", HWY_DYNAMIC_DISPATCH(position_scale_target)()};
 }

@@ -55,26 +55,19 @@ Weight::Weight(const model::WeightView& view, WeightForm form, DType precision,
     : rows_(view.rows()), columns_(view.columns()) {
   base::ensure(precision == DType::kF32 || precision == DType::kBF16,
                "an engine's precision is float32 or bfloat16");
-  const bool narrow = precision == DType::kBF16;
-  if (form == WeightForm::kValues) {
-    store_f32(view, narrow, threads);
-  } else if (narrow) {
+  if (form == WeightForm::kMatrix && precision == DType::kBF16) {
     bf16_ = in_place<uint16_t>(view, DType::kBF16);
     if (bf16_ == nullptr) store_bf16(view, threads);
   } else {
     f32_ = in_place<float>(view, DType::kF32);
-    if (f32_ == nullptr) store_f32(view, false, threads);
+    if (f32_ == nullptr) store_f32(view, threads);
   }
 }
 
-void Weight::store_f32(const model::WeightView& view, bool rounded, const base::Threads& threads) {
+void Weight::store_f32(const model::WeightView& view, const base::Threads& threads) {
   auto& values = owned_.emplace<Buffer<float>>(rows_ * columns_);
   for_pieces(view, threads, [&](size_t first, size_t count) {
-    float* const out = &values[first * columns_];
-    if (!rounded) return view.to_float(first, count, {out, count * columns_});
-    std::vector<uint16_t> narrow(count * columns_);
-    read_bf16(view, first, count, narrow.data());
-    std::transform(narrow.begin(), narrow.end(), out, base::bf16_to_float);
+    view.to_float(first, count, {&values[first * columns_], count * columns_});
   });
   f32_ = values.data();
 }

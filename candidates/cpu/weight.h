@@ -15,12 +15,12 @@ namespace plumb::candidates::cpu {
 // What a weight is to the op that reads it.
 enum class WeightForm : uint8_t {
   kMatrix,  // rows that are multiplied or looked up: in the engine's precision
-  kValues,  // scales, biases, filters: in float32, its values rounded to that precision first
+  kValues,  // scales, biases, filters: in float32, as models keep them that store them so
 };
 
 // The checkpoint's own bytes are used in place where they are of the right type and lie plainly;
-// else they are converted once, here. Values that the precision (float32 or bfloat16) cannot hold
-// are rounded to nearest: what an engine of that precision does on loading.
+// else they are converted once, here. What the type (float32 or bfloat16) cannot hold is rounded to
+// nearest: what an engine of that precision does on loading.
 class Weight {
  public:
   Weight(const model::WeightView& view, WeightForm form, base::DType precision,
@@ -38,7 +38,7 @@ class Weight {
   void widen(size_t first, size_t count, float* out) const;
 
  private:
-  void store_f32(const model::WeightView& view, bool rounded, const base::Threads& threads);
+  void store_f32(const model::WeightView& view, const base::Threads& threads);
   void store_bf16(const model::WeightView& view, const base::Threads& threads);
 
   size_t rows_;

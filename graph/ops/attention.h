@@ -25,11 +25,11 @@ struct Attention {
     kOutput
   };
   static constexpr Step kSteps[] = {
-      {"query", StepKind::kOperand},       {"key", StepKind::kOperand},
-      {"value", StepKind::kOperand},       {"score_sum", StepKind::kSum},
-      {"scores", StepKind::kStorage},      {"scaled", StepKind::kStorage},
-      {"divided", StepKind::kStorage},     {"tanh", StepKind::kStorage},
-      {"capped", StepKind::kStorage},      {"shifted", StepKind::kStorage},
+      {"query", StepKind::kOperand},         {"key", StepKind::kOperand},
+      {"value", StepKind::kOperand},         {"score_sum", StepKind::kSum},
+      {"scores", StepKind::kStorage},        {"scaled", StepKind::kStorage},
+      {"divided", StepKind::kStorage},       {"tanh", StepKind::kStorage},
+      {"capped", StepKind::kStorage},        {"shifted", StepKind::kStorage},
       {"probabilities", StepKind::kStorage}, {"output_sum", StepKind::kSum},
       {"output", StepKind::kStorage}};
 

@@ -10,20 +10,26 @@ namespace plumb::graph {
 // the first position.
 struct CausalConv {
   static constexpr std::string_view kName = "causal_conv";
-  enum : int { kSum, kConvolved, kOutput };
-  static constexpr Step kSteps[] = {{"sum", StepKind::kSum},
+  enum : int { kProduct, kSum, kConvolved, kOutput };
+  static constexpr Step kSteps[] = {{"product", StepKind::kStorage},
+                                    {"sum", StepKind::kSum},
                                     {"convolved", StepKind::kStorage},
                                     {"output", StepKind::kStorage}};
+  StepKind step_kind(int step) const {
+    return step == kProduct && !products_stored ? StepKind::kOperand : kSteps[step].kind;
+  }
 
   int filters = 0;
   int kernel = 0;
   bool silu = false;
+  bool products_stored = false;  // each in the model's dtype, before the sum
 
   template <class Self, class Visit>
   static void attributes(Self& self, Visit&& visit) {
     visit("filters", self.filters);
     visit("kernel", self.kernel);
     visit("silu", self.silu);
+    visit("products_stored", self.products_stored);
   }
   bool operator==(const CausalConv&) const = default;
 };

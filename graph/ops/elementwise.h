@@ -10,8 +10,7 @@ namespace plumb::graph {
 struct Scale {
   static constexpr std::string_view kName = "scale";
   enum : int { kFactor, kOutput };
-  static constexpr Step kSteps[] = {{"factor", StepKind::kStorage},
-                                    {"output", StepKind::kStorage}};
+  static constexpr Step kSteps[] = {{"factor", StepKind::kStorage}, {"output", StepKind::kStorage}};
   StepKind step_kind(int step) const {
     return step == kFactor && !factor_rounded ? StepKind::kOperand : kSteps[step].kind;
   }
@@ -91,8 +90,7 @@ struct SoftCap {
 struct Activate {
   static constexpr std::string_view kName = "activation";
   enum : int { kScalar, kOutput };  // kScalar: xielu, whose every operation is stored
-  static constexpr Step kSteps[] = {{"scalar", StepKind::kStorage},
-                                    {"output", StepKind::kStorage}};
+  static constexpr Step kSteps[] = {{"scalar", StepKind::kStorage}, {"output", StepKind::kStorage}};
 
   model::Activation activation = model::Activation::kSilu;
 

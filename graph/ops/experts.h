@@ -11,8 +11,7 @@ namespace plumb::graph {
 struct Route {
   static constexpr std::string_view kName = "route";
   enum : int { kScores, kOutput };
-  static constexpr Step kSteps[] = {{"scores", StepKind::kCompute},
-                                    {"output", StepKind::kCompute}};
+  static constexpr Step kSteps[] = {{"scores", StepKind::kCompute}, {"output", StepKind::kCompute}};
   StepKind step_kind(int step) const {
     return step == kOutput && router.weights_rounded ? StepKind::kStorage : kSteps[step].kind;
   }
@@ -29,6 +28,7 @@ struct Route {
     visit("num_groups", r.num_groups);
     visit("top_groups", r.top_groups);
     visit("normalize", r.normalize);
+    visit("normalize_eps", r.normalize_eps);
     visit("scaling", r.scaling);
     visit("weights_rounded", r.weights_rounded);
   }

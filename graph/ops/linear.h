@@ -19,9 +19,12 @@ struct Embedding {
 // y = x W^T (+ b)
 struct Linear {
   static constexpr std::string_view kName = "linear";
-  enum : int { kInput, kSum, kOutput };
-  static constexpr Step kSteps[] = {
-      {"input", StepKind::kOperand}, {"sum", StepKind::kSum}, {"output", StepKind::kStorage}};
+  enum : int { kInput, kSum, kOutput, kLength, kRow };  // the last two: of normalized rows
+  static constexpr Step kSteps[] = {{"input", StepKind::kOperand},
+                                    {"sum", StepKind::kSum},
+                                    {"output", StepKind::kStorage},
+                                    {"length", StepKind::kStorage},
+                                    {"row", StepKind::kStorage}};
   StepKind step_kind(int step) const {
     return step == kOutput && in_float32 ? StepKind::kCompute : kSteps[step].kind;
   }

@@ -18,9 +18,8 @@ struct RmsNorm {
                                     {"normalized", StepKind::kStorage},
                                     {"output", StepKind::kStorage}};
   StepKind step_kind(int step) const {
-    return step == kNormalized && rounding == model::NormRounding::kAfterWeight
-               ? StepKind::kCompute
-               : kSteps[step].kind;
+    return step == kNormalized && rounding == model::NormRounding::kAfterWeight ? StepKind::kCompute
+                                                                                : kSteps[step].kind;
   }
 
   double eps = 0.0;

@@ -16,9 +16,8 @@ struct Rope {
                                     {"output", StepKind::kStorage}};
   StepKind step_kind(int step) const {
     using model::RopeRounding;
-    const bool in_float32 =
-        (step == kTable && rope.rounding == RopeRounding::kOutput) ||
-        (step == kProduct && rope.rounding != RopeRounding::kEveryStep);
+    const bool in_float32 = (step == kTable && rope.rounding == RopeRounding::kOutput) ||
+                            (step == kProduct && rope.rounding != RopeRounding::kEveryStep);
     return in_float32 ? StepKind::kCompute : kSteps[step].kind;
   }
 
@@ -56,8 +55,7 @@ struct Rope {
 struct PositionScale {
   static constexpr std::string_view kName = "position_scale";
   enum : int { kFactor, kOutput };
-  static constexpr Step kSteps[] = {{"factor", StepKind::kStorage},
-                                    {"output", StepKind::kStorage}};
+  static constexpr Step kSteps[] = {{"factor", StepKind::kStorage}, {"output", StepKind::kStorage}};
 
   double beta = 0.0;
   double original_max_position_embeddings = 1.0;

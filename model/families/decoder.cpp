@@ -6,30 +6,20 @@
 namespace plumb::model {
 namespace {
 
-// Wide enough for any published model; a config beyond it is damaged, and must not be believed far
-// enough to allocate for it.
-constexpr int64_t kWidthLimit = int64_t{1} << 20;
 constexpr int64_t kVocabLimit = int64_t{1} << 24;
 constexpr int64_t kLayerLimit = 4096;
 constexpr int64_t kHeadLimit = 65536;
 
-int read_size(ConfigReader& config, std::string_view key, int fallback, int64_t limit,
-              Null null = Null::kRefused) {
-  return static_cast<int>(config.integer(key, fallback, 1, limit, null));
-}
-
 void read_head_counts(ConfigReader& config, const ClassDefaults& defaults, AttentionSpec& a) {
+  const std::string_view kv_key = defaults.kv_heads_key;
   a.num_attention_heads =
-      read_size(config, "num_attention_heads", defaults.num_attention_heads, kHeadLimit);
-  const int kv_fallback =
-      !config.has("num_key_value_heads") &&
-              (config.present("num_key_value_heads") || defaults.num_key_value_heads == 0)
-          ? a.num_attention_heads
-          : defaults.num_key_value_heads;
-  a.num_key_value_heads =
-      read_size(config, "num_key_value_heads", kv_fallback, kHeadLimit, Null::kMeansAbsent);
+      read_size(config, defaults.heads_key, defaults.num_attention_heads, kHeadLimit);
+  const bool as_many =
+      !config.has(kv_key) && (config.present(kv_key) || defaults.num_key_value_heads == 0);
+  const int kv_fallback = as_many ? a.num_attention_heads : defaults.num_key_value_heads;
+  a.num_key_value_heads = read_size(config, kv_key, kv_fallback, kHeadLimit, Null::kMeansAbsent);
   if (a.num_attention_heads % a.num_key_value_heads != 0) {
-    config.refuse("num_key_value_heads",
+    config.refuse(kv_key,
                   "is " + std::to_string(a.num_key_value_heads) + ", which does not divide " +
                       std::to_string(a.num_attention_heads) + " attention heads",
                   "each key head serves as many query heads");
@@ -46,9 +36,9 @@ void read_head_dim(ConfigReader& config, const ClassDefaults& defaults, Dimensio
   const int share = d.hidden_size / a.num_attention_heads;
   const bool uneven = d.hidden_size % a.num_attention_heads != 0;
   if (derived && (share == 0 || (uneven && defaults.heads_divide_hidden_size))) {
-    config.refuse("num_attention_heads",
+    config.refuse(defaults.heads_key,
                   "is " + std::to_string(a.num_attention_heads) + ", which does not divide " +
-                      "hidden_size " + std::to_string(d.hidden_size),
+                      std::string(defaults.hidden_key) + " " + std::to_string(d.hidden_size),
                   "mend one of the two, or state head_dim");
   }
   a.head_dim = read_size(config, "head_dim", derived ? share : defaults.head_dim, kWidthLimit,
@@ -57,17 +47,37 @@ void read_head_dim(ConfigReader& config, const ClassDefaults& defaults, Dimensio
     config.refuse("head_dim", "is not hidden_size / num_attention_heads",
                   "this model type knows no other");
   }
-  if (int64_t{a.num_attention_heads} * a.head_dim > kWidthLimit) {
-    config.refuse("head_dim", "makes the heads together wider than 2^20", "no model is so wide");
-  }
+  checked_width(config, "head_dim", a.num_attention_heads, a.head_dim);
 }
 
 }  // namespace
 
+int read_size(ConfigReader& config, std::string_view key, int fallback, int64_t limit, Null null) {
+  return static_cast<int>(config.integer(key, fallback, 1, limit, null));
+}
+
+int64_t read_renamed(ConfigReader& config, std::string_view key, std::string_view other,
+                     int64_t fallback, int64_t least, int64_t most) {
+  const int64_t value = config.integer(key, fallback, least, most);
+  if (!config.present(other)) return value;
+  const int64_t renamed = config.integer(other, fallback, least, most);
+  if (config.present(key) && renamed != value) {
+    config.refuse(other, "differs from " + std::string(key), "the two are names of one number");
+  }
+  return renamed;
+}
+
+int checked_width(const ConfigReader& config, std::string_view key, int64_t count, int64_t size) {
+  if (count * size > kWidthLimit) {
+    config.refuse(key, "makes a layer wider than 2^20", "no model is so wide");
+  }
+  return static_cast<int>(count * size);
+}
+
 Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) {
   Dimensions d{};
   d.vocab_size = read_size(config, "vocab_size", defaults.vocab_size, kVocabLimit);
-  d.hidden_size = read_size(config, "hidden_size", defaults.hidden_size, kWidthLimit);
+  d.hidden_size = read_size(config, defaults.hidden_key, defaults.hidden_size, kWidthLimit);
   if (defaults.intermediate_size > 0) {
     d.intermediate_size =
         read_size(config, "intermediate_size", defaults.intermediate_size, kWidthLimit);
@@ -144,10 +154,11 @@ std::vector<std::string> read_sliding_pattern(ConfigReader& config, int num_hidd
   });
 }
 
-int read_sliding_window(ConfigReader& config, int64_t fallback) {
+int read_sliding_window(ConfigReader& config, int64_t fallback, int64_t least) {
   constexpr const char* kKey = "sliding_window";
   if (config.present(kKey) && !config.has(kKey)) fallback = 0;
-  return static_cast<int>(config.integer(kKey, fallback, 1, int64_t{1} << 30, Null::kMeansAbsent));
+  return static_cast<int>(
+      config.integer(kKey, fallback, least, int64_t{1} << 30, Null::kMeansAbsent));
 }
 
 void require_window(const ConfigReader& config, const std::vector<std::string>& layer_types,

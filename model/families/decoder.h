@@ -15,6 +15,21 @@
 
 namespace plumb::model {
 
+// Wide enough for any published model; a config beyond it is damaged, and must not be believed far
+// enough to allocate for it.
+inline constexpr int64_t kWidthLimit = int64_t{1} << 20;
+
+// An extent of at least 1.
+int read_size(ConfigReader& config, std::string_view key, int fallback, int64_t limit = kWidthLimit,
+              Null null = Null::kRefused);
+
+// A number that configs hold under either of two names; under both, if they agree.
+int64_t read_renamed(ConfigReader& config, std::string_view key, std::string_view other,
+                     int64_t fallback, int64_t least, int64_t most);
+
+// count * size, refusing `key` where that is beyond the width of any model.
+int checked_width(const ConfigReader& config, std::string_view key, int64_t count, int64_t size);
+
 // What a family's config class takes where a key is absent.
 struct ClassDefaults {
   int vocab_size = 32000;
@@ -32,16 +47,19 @@ struct ClassDefaults {
   bool head_dim_derived = false;          // the class knows no head_dim: another one is refused
   std::string_view eps_key = "rms_norm_eps";
   std::string_view layers_key = "num_hidden_layers";
+  std::string_view hidden_key = "hidden_size";
+  std::string_view heads_key = "num_attention_heads";
+  std::string_view kv_heads_key = "num_key_value_heads";
 };
 
 // The keys that nearly every decoder has, read and checked.
 struct Dimensions {
-  int vocab_size;
-  int hidden_size;
-  int intermediate_size;
-  int num_hidden_layers;
-  int64_t max_position_embeddings;
-  bool tie_word_embeddings;
+  int vocab_size = 0;
+  int hidden_size = 0;
+  int intermediate_size = 0;
+  int num_hidden_layers = 0;
+  int64_t max_position_embeddings = 0;
+  bool tie_word_embeddings = false;
   NormSpec norm;            // eps set
   AttentionSpec attention;  // heads, head_dim, scale = head_dim^-0.5
 };
@@ -66,8 +84,8 @@ std::vector<std::string> read_layer_types(ConfigReader& config, int num_hidden_l
 std::vector<std::string> read_sliding_pattern(ConfigReader& config, int num_hidden_layers,
                                               std::string_view key, int64_t pattern);
 
-// A window of at least one key; 0 where it is null, or absent with fallback 0.
-int read_sliding_window(ConfigReader& config, int64_t fallback);
+// A window of at least `least` keys; 0 where it is null, or absent with fallback 0.
+int read_sliding_window(ConfigReader& config, int64_t fallback, int64_t least = 1);
 
 // Throws InputError naming layer_types where a layer slides and `window` is 0.
 void require_window(const ConfigReader& config, const std::vector<std::string>& layer_types,

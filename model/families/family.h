@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/checkpoint.h"
 #include "model/config_reader.h"
 #include "model/spec.h"
 #include "model/tensor_names.h"
@@ -15,10 +16,12 @@ namespace plumb::model {
 
 struct Family {
   std::string_view model_type;    // as in config.json
-  std::string_view architecture;  // the class that transformers loads it with
+  std::string_view architecture;  // the class that transformers loads it with; may be none
   Spec (*read)(ConfigReader&);
   NameTable (*names)(const Spec&);
   std::span<const InertKey> inert;  // keys of this family without effect, beside the generic ones
+  // kParamsJson for the family of meta checkpoints, to which no generic key applies.
+  std::string_view config_file = kConfigJson;
 };
 
 std::span<const Family* const> families();
@@ -26,7 +29,10 @@ std::span<const Family* const> families();
 // Throws InputError naming `where` when there is no such family.
 const Family& find_family(std::string_view model_type, const std::string& where);
 
-// Keys without effect on the maths in any family.
+// The family that a params.json describes.
+const Family& meta_family();
+
+// Keys without effect on the maths in any family of transformers' configs.
 std::span<const InertKey> generic_inert_keys();
 
 extern const Family kLlama;
@@ -43,6 +49,7 @@ extern const Family kSeedOss;
 extern const Family kMistral;
 extern const Family kMinistral;
 extern const Family kMinistral3;
+extern const Family kMistral3;
 extern const Family kExaone4;
 extern const Family kGlm4;
 extern const Family kGranite;
@@ -54,5 +61,21 @@ extern const Family kNemotron;
 extern const Family kErnie45;
 extern const Family kApertus;
 extern const Family kHunYuanV1Dense;
+extern const Family kMimo;
+extern const Family kExaone;
+extern const Family kInternLm2;
+extern const Family kInternLm3;
+extern const Family kBaichuanM1;
+extern const Family kRlformers;
+extern const Family kQwen2Moe;
+extern const Family kQwen3Moe;
+extern const Family kOlmoe;
+extern const Family kDeepseekV3;
+extern const Family kGlm4MoeLite;
+extern const Family kSolarOpen;
+extern const Family kGptOss;
+extern const Family kQwen3Next;
+extern const Family kQwen35Text;
+extern const Family kQwen35;
 
 }  // namespace plumb::model

@@ -1,13 +1,13 @@
 // Mixtral: Llama with a mixture of experts, the top-k of a softmax renormalised.
 // Source: transformers 5.23, models/mixtral.
-#include "model/families/decoder.h"
 #include "model/families/family.h"
+#include "model/families/moe_parts.h"
 
 namespace plumb::model {
 namespace {
 
 Spec read(ConfigReader& config) {
-  Dimensions d = read_dimensions(config, {.intermediate_size = 14336,
+  Dimensions d = read_dimensions(config, {.intermediate_size = 0,
                                           .num_key_value_heads = 8,
                                           .head_dim_null = true,
                                           .max_position_embeddings = 131072,
@@ -15,20 +15,24 @@ Spec read(ConfigReader& config) {
   d.attention.rope =
       read_rope(config, {.theta = 1e6}, d.attention.head_dim, d.max_position_embeddings);
   d.attention.sliding_window = read_sliding_window(config, 0);
-  MoeSpec moe{.intermediate_size = d.intermediate_size,
-              .activation = read_activation(config, "hidden_act", "silu")};
-  moe.router.num_experts = static_cast<int>(config.integer("num_local_experts", 8, 1, 4096));
-  moe.router.top_k =
-      static_cast<int>(config.integer("num_experts_per_tok", 2, 1, moe.router.num_experts));
+  MoeSpec moe = read_experts(config, {.experts_key = "num_local_experts",
+                                      .experts_alias = "num_experts",
+                                      .intermediate_key = "intermediate_size",
+                                      .num_experts = 8,
+                                      .top_k = 2,
+                                      .intermediate_size = 14336});
+  moe.activation = read_activation(config, "hidden_act", "silu");
   return make_decoder(d, pre_norm_layer(d.norm, d.attention, moe));
 }
 
 NameTable names(const Spec&) {
-  return transformers_names()
-      .name("router", "model.layers.{i}.block_sparse_moe.gate")
+  NameTable names = transformers_names();
+  names.name("router", "model.layers.{i}.block_sparse_moe.gate")
       .name("experts.gate_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w1")
       .name("experts.up_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w3")
-      .name("experts.down_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w2");
+      .name("experts.down_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w2")
+      .or_pack("model.layers.{i}.mlp.gate", {"router"});
+  return name_stacks(names);
 }
 
 }  // namespace

@@ -5,10 +5,13 @@ namespace plumb::model {
 namespace {
 
 constexpr const Family* kFamilies[] = {
-    &kLlama,    &kQwen2,   &kQwen3,   &kGemma,          &kGemma2,  &kGemma3Text, &kMixtral,
-    &kSmolLm3,  &kOlmo2,   &kOlmo3,   &kSeedOss,        &kMistral, &kMinistral,  &kMinistral3,
-    &kExaone4,  &kGlm4,    &kGranite, &kCohere2,        &kPhi3,    &kStableLm,   &kStarcoder2,
-    &kNemotron, &kErnie45, &kApertus, &kHunYuanV1Dense,
+    &kLlama,       &kQwen2,          &kQwen3,    &kGemma,      &kGemma2,     &kGemma3Text,
+    &kMixtral,     &kSmolLm3,        &kOlmo2,    &kOlmo3,      &kSeedOss,    &kMistral,
+    &kMinistral,   &kMinistral3,     &kMistral3, &kExaone4,    &kGlm4,       &kGranite,
+    &kCohere2,     &kPhi3,           &kStableLm, &kStarcoder2, &kNemotron,   &kErnie45,
+    &kApertus,     &kHunYuanV1Dense, &kMimo,     &kExaone,     &kInternLm2,  &kInternLm3,
+    &kBaichuanM1,  &kRlformers,      &kQwen2Moe, &kQwen3Moe,   &kOlmoe,      &kDeepseekV3,
+    &kGlm4MoeLite, &kSolarOpen,      &kGptOss,   &kQwen3Next,  &kQwen35Text, &kQwen35,
 };
 
 // What loading, training, generating and bookkeeping leave in a config. Source: transformers 5.23,
@@ -106,6 +109,13 @@ const Family& find_family(std::string_view model_type, const std::string& where)
   }
   throw base::InputError(where, "model_type", "'" + std::string(model_type) + "' is not supported",
                          "known: " + known);
+}
+
+const Family& meta_family() {
+  for (const Family* family : kFamilies) {
+    if (family->config_file == kParamsJson) return *family;
+  }
+  throw base::InternalError("a family has " + std::string(kParamsJson));
 }
 
 std::span<const InertKey> generic_inert_keys() {

@@ -6,8 +6,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <vector>
 
+#include "base/parallel.h"
 #include "tests/support/refusal.h"
 
 namespace plumb::base {
@@ -52,6 +54,15 @@ TEST(Rehearsal, EndsAFloodOfMemory) {
               while (true) flood.emplace_back(size_t{8} << 20, 'x');
             }),
             "file: is corrupt");
+}
+
+// Under AddressSanitizer, whose allocator has locks that a fork does not open.
+TEST(Rehearsal, IsNotHeldUpByWorkersThatStart) {
+  for (int i = 0; i < 100; ++i) {
+    const Threads threads(4);
+    EXPECT_EQ(rehearsal_refusal([] { std::vector<std::string> some(1000, std::string(100, 'x')); }),
+              "");
+  }
 }
 
 TEST(Rehearsal, KeepsWhatTheWorkPrintsToItself) {

@@ -12,6 +12,9 @@
 #include "tests/candidates/op_bench.h"
 #include "tests/candidates/synthetic.h"
 
+// GCC takes operators that it inlines for mismatched ones.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
 namespace {
 
 std::atomic<size_t> allocations = 0;

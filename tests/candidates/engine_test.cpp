@@ -135,6 +135,23 @@ TEST(Engine, ARaggedBatchIsItsSequences) {
   });
 }
 
+// The plan's choice is what runs, and both kernels of an op are the same forward.
+TEST(Engine, RunsTheFusedKernelsUnlessToldOtherwise) {
+  const base::Threads threads(1);
+  size_t chosen = 0;
+  for_each_model([&](const Model& model) {
+    const std::vector<int64_t> tokens = model.prompt(40);
+    const Plan fused(model.graph(), model.weights(), DType::kF32, threads);
+    const Plan naive(model.graph(), model.weights(), DType::kF32, threads, cpu::Kernel::kNaive);
+    expect_near(whole(naive, threads, tokens), whole(fused, threads, tokens));
+    const auto engine = make_engine("cpu-f32", model.graph(), model.weights(), threads);
+    engine->record({"p", tokens}, trace::TapFilter("logits"), 2);
+    chosen += engine->explain().find("gated_delta_rule: fused (") != std::string::npos;
+    EXPECT_EQ(engine->explain().find("naive"), std::string::npos);
+  });
+  EXPECT_EQ(chosen, 1U);  // of the models, one has gated delta nets
+}
+
 TEST(Session, ResetAndSnapshotsBringTheSameBitsBack) {
   const base::Threads threads(1);
   for_each_model([&](const Model& model) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -51,15 +52,16 @@ TEST(Weight, IsRoundedToNearestOnceWhateverItsType) {
   }
 }
 
-TEST(Weight, OfValuesIsRoundedAndHeldInFloat32) {
+TEST(Weight, OfValuesIsHeldInFloat32ByEveryEngine) {
   const base::Threads threads(1);
   const Tensor values = random_tensor({7, 10}, 2);
-  const WeightFolder folder({{"w", values, DType::kF32}});
-  const cpu::Weight exact(only(folder), kValues, DType::kF32, threads);
-  const cpu::Weight rounded(only(folder), kValues, DType::kBF16, threads);
-  for (size_t i = 0; i < 70; ++i) {
-    EXPECT_EQ(exact.values()[i], values.values[i]);
-    EXPECT_EQ(rounded.values()[i], base::round_to(DType::kBF16, values.values[i]));
+  for (const DType stored : {DType::kF32, DType::kF64}) {
+    const WeightFolder folder({{"w", values, stored}});
+    for (const DType precision : {DType::kF32, DType::kBF16}) {
+      const cpu::Weight weight(only(folder), kValues, precision, threads);
+      const std::span<const float> held = weight.values();
+      EXPECT_TRUE(std::equal(held.begin(), held.end(), values.values.begin(), values.values.end()));
+    }
   }
 }
 

@@ -68,8 +68,8 @@ TEST_F(CheckpointTest, RefusesAFolderThatHoldsNone) {
 
 TEST_F(CheckpointTest, RefusesAnIndexThatReachesOutOfItsFolder) {
   shard("x.safetensors", {bf16_tensor("a", {2})});
-  for (const char* name : {"../x.safetensors", "/etc/passwd", "sub/x.safetensors", "..", ".", "",
-                           "a\\b"}) {
+  for (const char* name :
+       {"../x.safetensors", "/etc/passwd", "sub/x.safetensors", "..", ".", "", "a\\b"}) {
     tests::write_index(folder_, {{"a", name}});
     refuses(": a: ");
   }

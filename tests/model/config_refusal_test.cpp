@@ -1,6 +1,7 @@
 // Configs that must be refused: every key of every family with every value that cannot be meant.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "fixtures/presets.h"
@@ -28,6 +29,21 @@ Json tiny(std::string_view family) {
 
 bool slides(std::string_view family) {
   return tiny(family).contains("sliding_window");
+}
+
+// Families whose keys the table below knows one by one.
+bool in_table(std::string_view family) {
+  constexpr std::string_view kFamilies[] = {"llama",  "qwen2",       "qwen3",  "gemma",
+                                            "gemma2", "gemma3_text", "mixtral"};
+  return std::find(std::begin(kFamilies), std::end(kFamilies), family) != std::end(kFamilies);
+}
+
+bool is_inert(const Family& family, const std::string& key) {
+  const auto lists = [&](std::span<const InertKey> rows) {
+    return std::any_of(rows.begin(), rows.end(),
+                       [&](const InertKey& row) { return row.key == key; });
+  };
+  return lists(generic_inert_keys()) || lists(family.inert);
 }
 
 // A key and the values, as JSON, that are no mistake in it.
@@ -90,6 +106,7 @@ constexpr const char* kNumericMistakes[] = {
 
 TEST(ConfigRefusal, EveryNumberThatCannotBeMeant) {
   for (const Family* family : families()) {
+    if (!in_table(family->model_type)) continue;
     for (const Key& key : numeric_keys(family->model_type)) {
       for (const char* value : kNumericMistakes) {
         if (key.valid.contains(value)) continue;
@@ -106,9 +123,30 @@ TEST(ConfigRefusal, EveryNumberThatCannotBeMeant) {
   }
 }
 
+TEST(ConfigRefusal, EveryNumberOfEveryFamilyThatIsNone) {
+  constexpr const char* kNoNumbers[] = {
+      "-1", "1e30", "9223372036854775808", "\"7\"", "true", "[]", "{}", "[7]", "1e-300"};
+  int keys = 0;
+  for (const Family* family : families()) {
+    const Json config = tiny(family->model_type);
+    for (const auto& [key, value] : config.items()) {
+      if (!value.is_number() || is_inert(*family, key)) continue;
+      ++keys;
+      for (const char* mistake : kNoNumbers) {
+        Json wrong = config;
+        wrong[key] = Json::parse(mistake);
+        EXPECT_NE(refusal_of(wrong).find(key), std::string::npos)
+            << family->model_type << " " << key << " = " << mistake << ": " << refusal_of(wrong);
+      }
+    }
+  }
+  EXPECT_GT(keys, 6 * static_cast<int>(families().size()));
+}
+
 TEST(ConfigRefusal, NothingOfTheTinyPresets) {
   for (const Family* family : families()) {
     EXPECT_EQ(refusal_of(tiny(family->model_type)), "") << family->model_type;
+    if (!in_table(family->model_type)) continue;
     for (const Key& key : numeric_keys(family->model_type)) {
       for (const std::string& value : key.valid) {
         Json config = tiny(family->model_type);
@@ -174,7 +212,7 @@ constexpr Row kRows[] = {
     // Experts.
     {"mixtral", R"({"num_experts_per_tok": 9})", "num_experts_per_tok"},
     {"mixtral", R"({"num_local_experts": 1})", "num_experts_per_tok"},
-    {"mixtral", R"({"num_experts": 8})", "num_experts"},
+    {"mixtral", R"({"num_experts": 6})", "num_experts"},
     // Ropes.
     {"llama", R"({"rope_scaling": {"rope_type": "yarm", "factor": 2.0}})",
      "rope_scaling.rope_type"},
@@ -237,22 +275,18 @@ TEST(ConfigRefusal, SurvivesRandomDamage) {
   int refused = 0;
   for (const Family* family : families()) {
     const std::string text = tiny(family->model_type).dump();
-    for (uint64_t seed = 0; seed < 1500; ++seed) {
+    for (uint64_t seed = 0; seed < 400; ++seed) {
       const std::string damaged = tests::mutate(text, seed, text.size());
       refused += tests::refusal([&] {
                    const Json config = base::parse_json(damaged, "config.json");
                    const ModelConfig model = read_config(config, "config.json");
-                   int64_t work = 0;
-                   for (const auto& layer : model.spec.layers) {
-                     work += std::get<AttentionSpec>(layer.mixer).head_dim;
-                   }
-                   if (work < 1'000'000) graph::to_text(graph::build(model.spec));
+                   if (model.spec.layers.size() < 100) graph::to_text(graph::build(model.spec));
                  }).empty()
                      ? 0
                      : 1;
     }
   }
-  EXPECT_GT(refused, 7000);
+  EXPECT_GT(refused, 200 * static_cast<int>(families().size()));
 }
 
 TEST(ConfigRefusal, OfAnUnknownFamilyListsTheKnownOnes) {

@@ -89,16 +89,34 @@ TEST(LayOut, SpreadsAStackOverTensors) {
       (std::vector<std::string>{"layers.1.experts.0.w3.weight", "layers.1.experts.2.w3.weight"}));
 }
 
+TEST(LayOut, PacksTheMatricesOfAStackOneByOne) {
+  NameTable names;
+  names.pack("gate_up", {"gate.weight", "up.weight"});
+  const auto tensors =
+      lay_out({{{0, "gate.weight"}, {2, 1, 2}}, {{0, "up.weight"}, {2, 1, 2}}}, names, kNone);
+  ASSERT_EQ(tensors.size(), 1U);
+  EXPECT_EQ(tensors[0].shape, (std::vector<int64_t>{2, 2, 2}));
+  EXPECT_EQ(contents(tensors[0]),
+            (std::vector<std::string>{"g0", "g1", "u0", "u1", "g2", "g3", "u2", "u3"}));
+}
+
 TEST(LayOut, ChoosesTheRuleWhoseTensorExists) {
   NameTable names;
-  names.name("q", "usual.q").name("k", "usual.k").pack("packed.qk", {"q", "k"});
+  names.pack("packed.qk", {"q", "k"}).name("q", "single.q").name("k", "single.k");
   const std::vector<WeightDeclaration> weights = {{{0, "q.weight"}, {1, 1}},
                                                   {{0, "k.weight"}, {1, 1}}};
-  EXPECT_EQ(lay_out(weights, names, kNone).at(0).name, "usual.q.weight");
-  const auto packed = [](const std::string& name) { return name == "packed.qk.weight"; };
-  const auto tensors = lay_out(weights, names, packed);
-  ASSERT_EQ(tensors.size(), 1U);
-  EXPECT_EQ(tensors[0].name, "packed.qk.weight");
+  EXPECT_EQ(lay_out(weights, names, kNone).at(0).name, "packed.qk.weight");
+  const auto single = [](const std::string& name) { return name.starts_with("single."); };
+  const auto tensors = lay_out(weights, names, single);
+  ASSERT_EQ(tensors.size(), 2U);
+  EXPECT_EQ(tensors[0].name, "single.q.weight");
+}
+
+TEST(NameTable, PacksInPlaceOfSingleTensors) {
+  NameTable names;
+  names.name("q", "single.q").name("k", "single.k").pack("packed.qk", {"q", "k"});
+  ASSERT_EQ(names.rules().size(), 1U);
+  EXPECT_EQ(names.rules()[0].tensor, "packed.qk");
 }
 
 TEST(NameTable, ReplacesASingleRuleOfTheSameRole) {

@@ -125,6 +125,7 @@ TEST(ReferenceRun, StartsAtAnyPlaceWhereTheStreamIsOneTensor) {
     const MemoryRecording recorded = record(model, tokens);
     for (const Tap start : {Tap{TapId::kEmbed, -1}, Tap{TapId::kOut, 0}, Tap{TapId::kMid, 1},
                             Tap{TapId::kFinalNorm, -1}}) {
+      if (!model.graph.find(start)) continue;  // no mid where the branches are parallel
       const auto forces = [&](const Tap& tap) { return tap == start; };
       const auto wants = [](const Tap& tap) { return tap == kLogits; };
       const MemoryRecording same = replay(model, tokens, recorded, forces, wants);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/parallel.h"
+#include "fixtures/presets.h"
 #include "fixtures/synth.h"
 #include "graph/builder.h"
 
@@ -37,13 +38,12 @@ std::vector<std::string> case_names() {
 
 Case read_case(const std::string& name) {
   const base::Json json = base::read_json_file(kRoot / "fixtures/cases" / (name + ".json"));
-  Case one{.name = name,
-           .family = json.at("family"),
-           .seed = json.at("seed"),
-           .config = json.at("config")};
+  const std::string family = json.at("family");
   // As `plumb synth --config` completes it.
-  one.config["architectures"] = {model::find_family(one.family, name).architecture};
-  return one;
+  return {.name = name,
+          .family = family,
+          .seed = json.at("seed"),
+          .config = fixtures::complete_config(json.at("config"), family)};
 }
 
 SyntheticModel::SyntheticModel(const base::Json& json, uint64_t seed, uint64_t max_shard_size)

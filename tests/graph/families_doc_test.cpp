@@ -1,0 +1,158 @@
+// docs/families.md: what each family's cases turn on, written from the registry and the catalogue.
+//
+// To approve a change: PLUMB_APPROVE=1 build/release/test_graph --gtest_filter='*Golden*'
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <set>
+
+#include "model/model.h"
+#include "tests/support/files.h"
+#include "tests/support/model.h"
+
+namespace plumb::model {
+namespace {
+
+using Features = std::set<std::string>;
+
+// The pull requests that the project comes from, and the families that each names.
+struct Seed {
+  const char* name;
+  std::vector<std::string_view> families;
+};
+const Seed kSeeds[] = {
+    {"dense pack (#558)",
+     {"llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3", "olmo2", "olmo3"}},
+    {"Llama-family pack (#560)",
+     {"seed_oss", "mimo", "internlm3", "exaone", "ernie4_5", "mistral", "ministral", "ministral3",
+      "mistral3", "exaone4", "internlm2", "glm4", "glm4_moe_lite", "solar_open", "apertus",
+      "hunyuan_v1_dense", "baichuan_m1"}},
+    {"MoE primitive", {"qwen2_moe", "qwen3_moe", "mixtral"}},
+    {"hybrid (#17801, #18088)", {"qwen3_5_text", "qwen3_5", "qwen3_next"}},
+    {"rlformers (#19096)", {"rlformers"}},
+    {"neighbours",
+     {"deepseek_v3", "gpt_oss", "granite", "cohere2", "phi3", "stablelm", "starcoder2", "olmoe",
+      "nemotron"}},
+};
+
+void add(Features& features, bool on, const std::string& name) {
+  if (on) features.insert(name);
+}
+
+void describe(const RopeSpec& rope, int head_dim, Features& features) {
+  add(features, rope.scaling.kind != RopeScaling::Kind::kDefault,
+      "rope " + std::string(to_text(rope.scaling.kind)));
+  add(features, rope.pairs != RopePairs::kHalves, "interleaved rope");
+  add(features, rope.rotary_dim < head_dim, "partial rope");
+}
+
+void describe(const AttentionSpec& a, Features& features) {
+  add(features, a.num_key_value_heads < a.num_attention_heads, "GQA");
+  add(features, a.sliding_window > 0, "window");
+  add(features, a.soft_cap > 0, "score cap");
+  add(features, a.qkv_bias, "qkv bias");
+  add(features, a.o_bias, "o bias");
+  add(features, a.sinks, "sinks");
+  add(features, a.qkv_clip > 0, "qkv clip");
+  add(features, a.key_value_conv, "k/v conv");
+  add(features, a.qk_norm && a.qk_norm->flat, "flat QK norm");
+  add(features, a.qk_norm && !a.qk_norm->flat, "QK norm");
+  add(features, a.qk_norm && a.qk_norm->after_rope, "QK norm after rope");
+  add(features, !a.rope, "NoPE layers");
+  add(features, a.query_temperature.has_value(), "query temperature");
+  add(features, a.output_norm.has_value(), "output norm");
+  add(features, a.output_gate, "output gate");
+  if (a.rope) describe(*a.rope, a.head_dim, features);
+}
+
+void describe(const LatentAttentionSpec& a, Features& features) {
+  features.insert("MLA");
+  describe(a.rope, a.rope_dim, features);
+}
+
+void describe(const GatedDeltaNetSpec&, Features& features) {
+  features.insert("gated delta net");
+}
+
+void describe(const MlpSpec& mlp, Features& features) {
+  add(features, !mlp.gated, "MLP without gate");
+  add(features, mlp.bias, "MLP bias");
+  add(features, mlp.activation != Activation::kSilu, std::string(to_text(mlp.activation)));
+}
+
+void describe(const MoeSpec& moe, Features& features) {
+  features.insert("MoE (" + std::string(to_text(moe.router.scores)) + ")");
+  add(features, moe.router.num_groups > 1, "grouped top-k");
+  add(features, moe.router.correction_bias, "router correction");
+  add(features, moe.shared.has_value(), "shared expert");
+}
+
+Features features_of(const Spec& spec) {
+  Features features;
+  for (const LayerSpec& layer : spec.layers) {
+    std::visit([&](const auto& mixer) { describe(mixer, features); }, layer.mixer);
+    std::visit([&](const auto& ffn) { describe(ffn, features); }, layer.ffn);
+    add(features, layer.parallel, "parallel branches");
+    add(features, !layer.mixer_norm && layer.mixer_post_norm, "post-norm");
+    add(features, layer.mixer_norm && layer.mixer_post_norm, "four norms");
+    add(features, layer.residual_multiplier != 1.0, "residual multiplier");
+    add(features, layer.residual_gate, "residual gate");
+  }
+  add(features, spec.final_norm.kind == NormSpec::Kind::kLayer, "LayerNorm");
+  add(features, spec.final_norm.unit_offset, "1 + w norms");
+  add(features, spec.final_norm.input_scaled, "input-scaled norms");
+  add(features, spec.embedding_multiplier != 1.0, "scaled embedding");
+  add(features, spec.embedding_norm.has_value(), "embedding norm");
+  add(features, spec.logit_multiplier != 1.0, "scaled logits");
+  add(features, spec.final_soft_cap > 0, "logit cap");
+  add(features, spec.normalized_head, "normalized head");
+  add(features, spec.tie_word_embeddings, "tied");
+  return features;
+}
+
+std::string joined(const Features& features) {
+  std::string text;
+  for (const std::string& feature : features) text += (text.empty() ? "" : ", ") + feature;
+  return text;
+}
+
+std::string document() {
+  std::map<std::string, Features> features;
+  std::map<std::string, int> cases;
+  for (const std::string& name : tests::case_names()) {
+    const tests::Case one = tests::read_case(name);
+    features[one.family].merge(features_of(read_config(one.config, name).spec));
+    ++cases[one.family];
+  }
+  std::string text =
+      "# Families\n\nWritten by a test from the registry and the case catalogue; approve a change "
+      "with\n`PLUMB_APPROVE=1 build/release/test_graph --gtest_filter='*Golden*'`.\n\n"
+      "Features: those that at least one recorded case of the family turns on.\n\n"
+      "| from | family | cases | features |\n|---|---|---|---|\n";
+  for (const Seed& seed : kSeeds) {
+    for (const std::string_view family : seed.families) {
+      const std::string name(family);
+      text += std::string("| ") + seed.name + " | `" + name + "` | " + std::to_string(cases[name]) +
+              " | " + joined(features[name]) + " |\n";
+    }
+  }
+  return text;
+}
+
+TEST(FamiliesGolden, DocumentIsAsTheRegistryAndTheCasesHaveIt) {
+  const std::string file = std::string(PLUMB_ROOT) + "/docs/families.md";
+  const std::string text = document();
+  if (std::getenv("PLUMB_APPROVE") != nullptr) tests::write_text(file, text);
+  EXPECT_EQ(tests::read_text(file), text);
+}
+
+TEST(FamiliesGolden, EveryFamilyHasARowAndNoneHasTwo) {
+  std::multiset<std::string_view> rows;
+  for (const Seed& seed : kSeeds) rows.insert(seed.families.begin(), seed.families.end());
+  for (const Family* family : families()) EXPECT_EQ(rows.count(family->model_type), 1U);
+  EXPECT_EQ(rows.size(), families().size());
+}
+
+}  // namespace
+}  // namespace plumb::model
