@@ -19,20 +19,13 @@ static_assert(std::size(kEngines) == std::size(kPrecisions));
 
 }  // namespace
 
-std::unique_ptr<trace::Recording> Engine::record(const trace::Prompt& prompt,
-                                                 const trace::TapFilter& filter, int greedy_steps) {
-  auto recording = std::make_unique<trace::MemoryRecording>();
-  std::optional<trace::Greedy> greedy = run(prompt, filter, greedy_steps, *recording);
-  if (greedy) recording->put(std::move(*greedy));
-  return recording;
-}
-
 std::span<const std::string_view> engine_names() {
   return kEngines;
 }
 
-std::unique_ptr<Engine> make_engine(std::string_view name, const graph::Graph& graph,
-                                    const model::Weights& weights, const base::Threads& threads) {
+std::unique_ptr<trace::Engine> make_engine(std::string_view name, const graph::Graph& graph,
+                                           const model::Weights& weights,
+                                           const base::Threads& threads) {
   const auto found = std::find(std::begin(kEngines), std::end(kEngines), name);
   if (found == std::end(kEngines)) {
     throw InputError("engine", std::string(name), "is not known", "known: cpu-f32, cpu-bf16");

@@ -43,7 +43,10 @@ void write_text(const std::string& target, const std::string& text) {
 
 trace::TapFilter parse_taps(const std::string& expression, const graph::Graph& graph) {
   trace::TapFilter filter(expression);
-  const auto idle = expression.empty() ? expression : filter.idle_pattern(graph.taps());
+  std::vector<trace::Tap> taps = graph.taps();
+  const std::vector<trace::Tap> state = graph.state_taps();
+  taps.insert(taps.end(), state.begin(), state.end());
+  const auto idle = expression.empty() ? expression : filter.idle_pattern(taps);
   if (idle) {
     throw InputError("--taps", *idle, "matches no tap of this model",
                      "write all, coarse, logits, or globs such as layer.*.out");

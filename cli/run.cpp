@@ -1,12 +1,15 @@
-#include "reference/run.h"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <numeric>
 
 #include "base/errors.h"
 #include "candidates/candidate.h"
 #include "cli/common.h"
+#include "cli/recorder.h"
 #include "cli/verbs.h"
+#include "reference/engine.h"
+#include "trace/pieces.h"
 #include "trace/trace_file.h"
 #include "trace/trace_writer.h"
 
@@ -23,6 +26,10 @@ struct Options {
   std::string prompts;
   std::string taps = "all";
   int greedy = 0;
+  std::string split;
+  bool batch = false;
+  bool reset = false;
+  bool explain = false;
 };
 
 std::vector<trace::Prompt> read_prompts(const Options& options, int vocab_size) {
@@ -43,31 +50,21 @@ std::vector<trace::Prompt> read_prompts(const Options& options, int vocab_size) 
   return prompts;
 }
 
-// The reference with the interface of the engines: each tap handed on as it is computed.
-class ReferenceEngine : public candidates::Engine {
+// The engine, and what it runs on.
+class Running {
  public:
-  explicit ReferenceEngine(const LoadedModel& model, const base::Threads& threads)
-      : reference_(model.graph, model.weights, threads) {}
+  Running(const std::string& name, const LoadedModel& model, const base::Threads& threads)
+      : reference_(model.graph, model.weights, threads),
+        engine_(name == kReference
+                    ? std::make_unique<reference::ReferenceEngine>(reference_)
+                    : candidates::make_engine(name, model.graph, model.weights, threads)) {}
 
-  const trace::Producer& producer() const override { return producer_; }
-  std::optional<trace::Greedy> run(const trace::Prompt& prompt, const trace::TapFilter& filter,
-                                   int greedy_steps, trace::Sink& sink) override {
-    reference_.record(prompt.tokens, filter, sink);
-    if (greedy_steps == 0) return std::nullopt;
-    return reference_.greedy(prompt.tokens, greedy_steps);
-  }
-  std::string explain() const override { return "float64\n"; }
+  trace::Engine& engine() const { return *engine_; }
 
  private:
-  trace::Producer producer_{"plumbline reference", base::DType::kF64};
   reference::Reference reference_;
+  std::unique_ptr<trace::Engine> engine_;
 };
-
-std::unique_ptr<candidates::Engine> make_engine(const std::string& name, const LoadedModel& model,
-                                                const base::Threads& threads) {
-  if (name == kReference) return std::make_unique<ReferenceEngine>(model, threads);
-  return candidates::make_engine(name, model.graph, model.weights, threads);
-}
 
 std::vector<std::string> engine_names() {
   std::vector<std::string> names = {kReference};
@@ -75,24 +72,53 @@ std::vector<std::string> engine_names() {
   return names;
 }
 
+// Which prompts --split fits. The others are run whole alone, and standard error says so.
+std::optional<Pieces> read_split(const Options& options,
+                                 const std::vector<trace::Prompt>& prompts) {
+  if (options.split.empty()) return std::nullopt;
+  const auto sizes = trace::parse_pieces(options.split);
+  if (!sizes) {
+    throw base::InputError("--split", options.split, "is no list of sizes",
+                           "write sizes of calls as 7+1x30: 7 tokens, then 30 times one");
+  }
+  Pieces pieces{trace::to_text(*sizes), *sizes, std::accumulate(sizes->begin(), sizes->end(), 0UL)};
+  const auto fits = [&](const trace::Prompt& prompt) {
+    return prompt.tokens.size() == pieces.total;
+  };
+  if (std::none_of(prompts.begin(), prompts.end(), fits)) {
+    throw base::InputError("--split", options.split,
+                           fmt::format("covers {} tokens, and no prompt has so many", pieces.total),
+                           "the sizes add up to the prompt's length");
+  }
+  for (const trace::Prompt& prompt : prompts) {
+    if (fits(prompt)) continue;
+    fmt::print(stderr, "plumb: --split covers {} tokens, {} has {}: run whole alone\n",
+               pieces.total, prompt.name, prompt.tokens.size());
+  }
+  return pieces;
+}
+
 int run(const Options& options) {
   const LoadedModel model(options.common);
   const base::Threads threads(options.common.threads);
   const std::vector<trace::Prompt> prompts = read_prompts(options, model.graph.vocab_size);
+  const std::optional<Pieces> split = read_split(options, prompts);
   model.weights.check_finite(threads);
   const trace::TapFilter filter = parse_taps(options.taps, model.graph);
-  const auto engine = make_engine(options.engine, model, threads);
-  const trace::Producer& producer = engine->producer();
-  trace::TraceWriter writer(options.output, {{"producer", producer.name},
+  const Running running(options.engine, model, threads);
+  trace::TraceWriter writer(options.output, {{"producer", running.engine().producer().name},
                                              {"model_type", model.config.spec.model_type},
                                              {"checkpoint_sha256", model.checkpoint.sha256()}});
+  Recorder recorder(running.engine(), filter, writer);
   for (const trace::Prompt& prompt : prompts) {
     writer.add_prompt(prompt);
-    const auto sink = writer.run(producer.dtype, prompt.name);
-    const auto greedy = engine->run(prompt, filter, options.greedy, *sink);
-    if (greedy) writer.add_greedy(producer.dtype, prompt.name, *greedy);
+    recorder.whole(prompt, options.greedy);
+    if (split && prompt.tokens.size() == split->total) recorder.in_pieces(prompt, *split);
   }
+  if (options.batch) recorder.batch(prompts);
+  if (options.reset) recorder.after_reset(prompts);
   writer.commit();
+  if (options.explain) fmt::print("{}", running.engine().explain());
   return 0;
 }
 
@@ -115,6 +141,11 @@ void add_run(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb->add_option("--greedy", options->greedy, "continue each prompt by this many greedy tokens")
       ->check(CLI::Range(0, 1 << 16));
+  verb->add_option("--split", options->split,
+                   "run prompts of that length in pieces too: 7+1x30 is 7 tokens, then 30 single");
+  verb->add_flag("--batch", options->batch, "run all prompts as one ragged batch too");
+  verb->add_flag("--reset", options->reset, "run each again after another one and a reset too");
+  verb->add_flag("--explain", options->explain, "print which kernels ran, and how often");
   verb->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

@@ -80,4 +80,12 @@ void Draft::tap(ValueId id, trace::TapId which) {
   graph_.value(id).taps.push_back({which, trace::definition(which).in_layer ? layer_ : -1});
 }
 
+void Draft::keep(const std::vector<trace::TapId>& which) {
+  std::vector<trace::Tap> taps;
+  for (const trace::TapId id : which) taps.push_back({id, layer_});
+  const Op& op = graph_.ops.back();
+  graph_.slots.push_back({.op = graph_.ops.size() - 1,
+                          .tensors = state_tensors(op.kind, width(op.inputs.front()), taps)});
+}
+
 }  // namespace plumb::graph

@@ -42,6 +42,8 @@ class Draft {
                bool weight_per_group = false);
 
   void tap(ValueId id, trace::TapId which);
+  // Names what the last op keeps from one call to the next.
+  void keep(const std::vector<trace::TapId>& which);
 
  private:
   Graph graph_;

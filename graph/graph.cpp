@@ -32,6 +32,30 @@ std::vector<trace::Tap> Graph::taps() const {
   return all;
 }
 
+std::vector<trace::Tap> Graph::state_taps() const {
+  std::vector<trace::Tap> all;
+  for (const Slot& slot : slots) {
+    for (const StateTensor& tensor : slot.tensors) all.push_back(tensor.tap);
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+const Slot* Graph::slot_of(size_t op) const {
+  const auto found = std::find_if(slots.begin(), slots.end(),
+                                  [&](const Slot& slot) { return slot.op == op; });
+  return found == slots.end() ? nullptr : &*found;
+}
+
+const StateTensor* Graph::find_state(const trace::Tap& tap) const {
+  for (const Slot& slot : slots) {
+    for (const StateTensor& tensor : slot.tensors) {
+      if (tensor.tap == tap) return &tensor;
+    }
+  }
+  return nullptr;
+}
+
 std::vector<size_t> Graph::tap_shape(const trace::Tap& tap, size_t positions) const {
   const std::optional<ValueId> id = find(tap);
   base::ensure(id.has_value(), "the tap is one of the graph's");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "graph/ops.h"
+#include "graph/state.h"
 #include "model/tensor_names.h"
 #include "trace/tap.h"
 
@@ -42,6 +43,7 @@ struct Graph {
   int num_layers = 0;
   std::vector<Op> ops;
   std::vector<Value> values;
+  std::vector<Slot> slots;  // in the order of their ops
   std::vector<model::WeightDeclaration> weights;
 
   const Value& value(ValueId id) const { return values[static_cast<size_t>(id)]; }
@@ -49,6 +51,11 @@ struct Graph {
   std::optional<ValueId> find(const trace::Tap& tap) const;
   // Every tap that a run of this graph can record, in the order of a forward.
   std::vector<trace::Tap> taps() const;
+  // The taps of the state, in the order of a forward.
+  std::vector<trace::Tap> state_taps() const;
+  // Null for an op, and a tap, that has none.
+  const Slot* slot_of(size_t op) const;
+  const StateTensor* find_state(const trace::Tap& tap) const;
   // The shape of a tap's tensor for `positions` positions.
   std::vector<size_t> tap_shape(const trace::Tap& tap, size_t positions) const;
 };

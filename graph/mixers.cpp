@@ -29,12 +29,15 @@ QueryKeyValue project(Draft& draft, const AttentionSpec& spec, ValueId in) {
   if (spec.key_value_conv) {
     constexpr int kKernel = 2;
     const int heads = spec.num_key_value_heads;
-    const auto conv = [&](ValueId value, const char* role) {
-      return draft.add(CausalConv{.filters = heads, .kernel = kKernel, .products_stored = true},
-                       {value}, draft.shape(value), {draft.weight(role, {heads, kKernel})});
+    const auto conv = [&](ValueId value, const char* role, TapId state) {
+      const ValueId y =
+          draft.add(CausalConv{.filters = heads, .kernel = kKernel, .products_stored = true},
+                    {value}, draft.shape(value), {draft.weight(role, {heads, kKernel})});
+      draft.keep({state});
+      return y;
     };
-    x.k = conv(x.k, "k_conv");
-    x.v = conv(x.v, "v_conv");
+    x.k = conv(x.k, "k_conv", TapId::kStateKConv);
+    x.v = conv(x.v, "v_conv", TapId::kStateVConv);
   }
   return x;
 }
@@ -94,6 +97,7 @@ ValueId mixer(Draft& draft, const AttentionSpec& spec, ValueId in, int hidden_si
                                         .window = spec.sliding_window,
                                         .soft_cap = spec.soft_cap},
                               {x.q, x.k, x.v}, {heads * spec.head_dim}, std::move(sinks));
+  draft.keep({TapId::kStateK, TapId::kStateV});
   draft.tap(context, TapId::kAttn);
   if (spec.output_norm) context = draft.norm(*spec.output_norm, context, "attn_norm", heads);
   if (spec.output_gate) {
@@ -144,6 +148,7 @@ ValueId mixer(Draft& draft, const LatentAttentionSpec& spec, ValueId in, int hid
                                               .value_dim = spec.value_dim,
                                               .scale = spec.scale},
                                     {q, k, v}, {heads * spec.value_dim});
+  draft.keep({TapId::kStateK, TapId::kStateV});
   draft.tap(context, TapId::kAttn);
   return draft.linear(context, "o_proj", hidden_size, spec.bias);
 }
@@ -162,6 +167,7 @@ ValueId mixer(Draft& draft, const GatedDeltaNetSpec& spec, ValueId in, int hidde
   const ValueId mixed =
       draft.add(CausalConv{.filters = channels, .kernel = spec.conv_kernel, .silu = true}, {qkv},
                 {channels}, {draft.weight("gdn.conv.weight", {channels, spec.conv_kernel})});
+  draft.keep({TapId::kStateConv});
   draft.tap(mixed, TapId::kGdnConv);
   const ValueId beta = draft.add(Activate{model::Activation::kSigmoid}, {b});
   draft.tap(beta, TapId::kGdnBeta);
@@ -175,6 +181,7 @@ ValueId mixer(Draft& draft, const GatedDeltaNetSpec& spec, ValueId in, int hidde
                                        .value_dim = spec.value_dim,
                                        .query_scale = spec.query_scale},
                         {mixed, beta, decay}, {spec.num_value_heads, spec.value_dim});
+  draft.keep({TapId::kStateRecurrent});
   draft.tap(y, TapId::kGdnCore);
   y = draft.norm(spec.output_norm, y, "gdn.norm", spec.num_value_heads);
   y = draft.add(Gate{.activation = model::Activation::kSilu, .in_float32 = true}, {y, z}, {values});

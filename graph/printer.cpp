@@ -63,12 +63,23 @@ std::string weights_text(const Op& op) {
   return text;
 }
 
-std::string op_line(const Graph& graph, const Op& op) {
+std::vector<std::string> state_names(const Graph& graph, size_t index) {
+  std::vector<std::string> names;
+  const Slot* slot = graph.slot_of(index);
+  if (slot == nullptr) return names;
+  for (const StateTensor& tensor : slot->tensors) names.push_back(tensor.tap.name());
+  return names;
+}
+
+std::string op_line(const Graph& graph, size_t index) {
+  const Op& op = graph.ops[index];
   const std::string inputs = op.inputs.empty() ? "tokens" : value_list(op.inputs);
   std::string line = fmt::format("{} = {}({})", value_list(op.outputs), op.name(), inputs);
   const std::string attributes = attributes_text(op.kind);
   if (!attributes.empty()) line += " {" + attributes + "}";
   if (!op.weights.empty()) line += " [" + weights_text(op) + "]";
+  const std::vector<std::string> state = state_names(graph, index);
+  if (!state.empty()) line += fmt::format(" keeps {}", fmt::join(state, ", "));
   for (const ValueId id : op.outputs) {
     const Value& value = graph.value(id);
     line += fmt::format(" : {}{}", fmt::join(value.shape, ","), taps_text(value));
@@ -89,7 +100,7 @@ std::string attributes_text(const OpKind& kind) {
 std::string to_text(const Graph& graph) {
   std::string text = fmt::format("plumbline.graph/1 vocab_size={} hidden_size={} layers={}\n",
                                  graph.vocab_size, graph.hidden_size, graph.num_layers);
-  for (const Op& op : graph.ops) text += op_line(graph, op);
+  for (size_t i = 0; i < graph.ops.size(); ++i) text += op_line(graph, i);
   for (const model::WeightDeclaration& weight : graph.weights) {
     text += fmt::format("{} : {}\n", weight.id.name(), fmt::join(weight.shape, ","));
   }
@@ -118,7 +129,8 @@ std::string to_json(const Graph& graph) {
                             {"hidden_size", graph.hidden_size},
                             {"layers", graph.num_layers}};
   json["ops"] = base::OrderedJson::array();
-  for (const Op& op : graph.ops) {
+  for (size_t i = 0; i < graph.ops.size(); ++i) {
+    const Op& op = graph.ops[i];
     base::OrderedJson row = {
         {"op", op.name()},
         {"layer", op.layer < 0 ? base::OrderedJson() : base::OrderedJson(op.layer)},
@@ -128,6 +140,7 @@ std::string to_json(const Graph& graph) {
     for (const auto& [name, value] : attributes(op.kind)) row["attributes"][name] = value;
     row["weights"] = base::OrderedJson::array();
     for (const model::WeightId& id : op.weights) row["weights"].push_back(id.name());
+    row["state"] = state_names(graph, i);
     json["ops"].push_back(row);
   }
   json["values"] = base::OrderedJson::array();

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "reference/kernels.h"
+#include "reference/past.h"
 #include "reference/product.h"
 
 namespace plumb::reference {
@@ -155,35 +156,41 @@ size_t last_key(size_t t, size_t rows, int64_t lookahead) {
 
 template <class A>
 void compute(const A& a, const Attention& op, const Context& context, Inputs in, Outputs out) {
+  const WithPast all_keys(context, *in[1], 0);
+  const WithPast all_values(context, *in[2], 1);
   Matrix storage[3];
   const Matrix& queries = operand(a, Attention::kQuery, *in[0], storage[0]);
-  const Matrix& keys = operand(a, Attention::kKey, *in[1], storage[1]);
-  const Matrix& values = operand(a, Attention::kValue, *in[2], storage[2]);
+  const Matrix& keys = operand(a, Attention::kKey, all_keys.rows(), storage[1]);
+  const Matrix& values = operand(a, Attention::kValue, all_values.rows(), storage[2]);
   const auto heads = static_cast<size_t>(op.heads);
   const auto kv_heads = static_cast<size_t>(op.kv_heads);
   const auto value_dim = static_cast<size_t>(op.value_dim);
   const auto window = static_cast<size_t>(op.window);
   std::vector<double> sinks;
   if (context.has_weight(0)) sinks = context.weight(0).values();
-  for_replicas(context, [&](size_t group, size_t rows, size_t replicas) {
+  for_replicas(context, [&](const Group& group) {
+    const size_t past = all_keys.past(group.sequence);
     context.threads.for_each(heads, [&](size_t h) {
       const size_t kv = context.deviation.tiled_heads ? h % kv_heads : h / (heads / kv_heads);
-      for (size_t t = 0; t < rows; ++t) {
-        const size_t end = last_key(t, rows, context.deviation.lookahead) + 1;
+      for (size_t t = 0; t < group.rows; ++t) {
+        const size_t end = last_key(past + t, past + group.rows, context.deviation.lookahead) + 1;
         const size_t begin = window > 0 && end > window ? end - window : 0;
         NoiseSizes noise;
-        for (size_t first = group; first < group + replicas * rows; first += rows) {
-          const size_t element = (first + t) * heads + h;
-          Query<A> query(a, op, begin, end, element * (rows + 1));
-          query.score(HeadRows(queries, first, heads, h)[t], {keys, first, kv_heads, kv}, noise);
+        for (size_t r = 0; r < group.replicas; ++r) {
+          const size_t own = group.first + r * group.rows + t;
+          const size_t first = all_keys.first(group.sequence + r);
+          const size_t element = own * heads + h;
+          Query<A> query(a, op, begin, end, element * (past + group.rows + 1));
+          query.score(HeadRows(queries, own, heads, h)[0], {keys, first, kv_heads, kv}, noise);
           query.softmax(sinks.empty() ? nullptr : &sinks[h]);
           query.mix({values, first, kv_heads, kv},
-                    row(out[0], first + t).subspan(h * value_dim, value_dim), element * value_dim,
-                    noise);
+                    row(out[0], own).subspan(h * value_dim, value_dim), element * value_dim, noise);
         }
       }
     });
   });
+  all_keys.keep(window);
+  all_values.keep(window);
 }
 
 PLUMB_INSTANTIATE_KERNEL(Attention)

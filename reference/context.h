@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "model/weights.h"
 #include "reference/deviation.h"
 #include "reference/matrix.h"
+#include "reference/state.h"
 
 namespace plumb::reference {
 
@@ -19,6 +21,9 @@ struct Sequence {
   int64_t first_position = 0;
   // Positions of the whole sequence, on which a dynamic rope depends; 0: up to the last of these.
   int64_t total_positions = 0;
+  // What it carries from its earlier calls, and takes on from this one; null: it begins and ends
+  // here.
+  State* state = nullptr;
 
   size_t rows() const { return tokens.size(); }
   double length() const {
@@ -38,11 +43,16 @@ struct Context {
   size_t replicas = 1;
   const Matrix* choices = nullptr;  // of experts, where they are given
   const Deviation& deviation = kNone;
+  std::optional<size_t> slot;  // of the graph, where the op has one
 
   inline static const Deviation kNone;
 
   const model::WeightView& weight(size_t index) const { return weights.at(op.weights[index]); }
   bool has_weight(size_t index) const { return index < op.weights.size(); }
+  // The tensors that the op keeps of a sequence; null where nothing is carried on.
+  std::vector<Matrix>* kept(const Sequence& sequence) const {
+    return sequence.state == nullptr || !slot ? nullptr : &sequence.state->slot(*slot);
+  }
 };
 
 // Calls visit(sequence, first row) for each sequence.
@@ -55,15 +65,23 @@ void for_sequences(const Context& context, Visit&& visit) {
   }
 }
 
-// Calls visit(first row, rows of a sequence, sequences) for each group of replicas, which stand one
-// under another; a sequence without replicas is a group by itself.
+// Replicas of a sequence stand one under another, `rows` each; one without replicas is a group by
+// itself.
+struct Group {
+  size_t sequence;  // the index of the first
+  size_t first;     // row of it
+  size_t rows;
+  size_t replicas;
+};
+
+// Calls visit(group) for each group of replicas.
 template <class Visit>
 void for_replicas(const Context& context, Visit&& visit) {
   size_t first = 0;
   for (size_t i = 0; i < context.sequences.size(); i += context.replicas) {
-    const size_t rows = context.sequences[i].rows();
-    visit(first, rows, context.replicas);
-    first += context.replicas * rows;
+    const Group group{i, first, context.sequences[i].rows(), context.replicas};
+    visit(group);
+    first += group.replicas * group.rows;
   }
 }
 

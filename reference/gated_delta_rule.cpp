@@ -87,8 +87,9 @@ void compute(const A& a, const GatedDeltaRule& op, const Context& context, Input
     context.threads.for_each(heads, [&](size_t h) {
       const size_t key_head =
           context.deviation.tiled_heads ? h % key_heads : h / (heads / key_heads);
-      Matrix s = make_matrix(key_dim, value_dim);
-      s.fill(0.0);
+      auto* const kept = context.kept(sequence);
+      Matrix s = kept != nullptr ? rows_of(kept->front(), h * key_dim, (h + 1) * key_dim)
+                                 : Matrix(xt::zeros<double>({key_dim, value_dim}));
       for (size_t t = start; t < start + sequence.rows(); ++t) {
         const double* q = &qkv(t, key_head * key_dim);
         const double* k = q + key_heads * key_dim;
@@ -108,6 +109,7 @@ void compute(const A& a, const GatedDeltaRule& op, const Context& context, Input
         std::copy(y.begin(), y.end(), to.begin());
         a.round(GatedDeltaRule::kOutput, to, t * heads * value_dim + h * value_dim);
       }
+      if (kept != nullptr) std::copy(s.begin(), s.end(), row(kept->front(), h * key_dim).begin());
     });
   });
 }

@@ -19,6 +19,9 @@ class Schedule {
   Schedule(const graph::Graph& graph, const Request& request)
       : needed_(graph.ops.size(), false), last_use_(graph.values.size(), -1) {
     std::vector<bool> wanted(graph.values.size(), false);
+    const bool keeps_state =
+        std::any_of(request.sequences.begin(), request.sequences.end(),
+                    [](const Sequence& sequence) { return sequence.state != nullptr; });
     for (size_t i = graph.ops.size(); i-- > 0;) {
       const Op& op = graph.ops[i];
       for (const ValueId id : op.outputs) {
@@ -27,6 +30,7 @@ class Schedule {
         const bool given = request.forces && std::any_of(taps.begin(), taps.end(), request.forces);
         needed_[i] = needed_[i] || tapped || (wanted[static_cast<size_t>(id)] && !given);
       }
+      needed_[i] = needed_[i] || (keeps_state && graph.slot_of(i) != nullptr);
       if (!needed_[i]) continue;
       for (const ValueId id : op.inputs) wanted[static_cast<size_t>(id)] = true;
     }
@@ -58,8 +62,13 @@ class Run {
         threads_(threads),
         request_(request),
         schedule_(graph, request),
-        values_(graph.values.size()) {
+        values_(graph.values.size()),
+        slots_(graph.ops.size()) {
+    for (size_t i = 0; i < graph.slots.size(); ++i) slots_[graph.slots[i].op] = i;
     for (const Sequence& sequence : request.sequences) rows_ += sequence.rows();
+    // The calls of a sequence have noise of their own.
+    const State* const state = request.sequences.front().state;
+    if (state != nullptr) call_key_ = static_cast<uint64_t>(state->position) << 32;
   }
 
   void operator()() {
@@ -69,6 +78,11 @@ class Run {
       for (const ValueId id : op.outputs) settle(id, schedule_.needs(i));
       for (const ValueId id : op.inputs) {
         if (schedule_.is_last_use(id, i)) value(id) = Matrix();
+      }
+    }
+    for (const Sequence& sequence : request_.sequences) {
+      if (sequence.state != nullptr) {
+        sequence.state->position += static_cast<int64_t>(sequence.rows());
       }
     }
   }
@@ -82,6 +96,8 @@ class Run {
     const Deviation& deviation = deviation_of(index);
     std::vector<Matrix> out = compute_op(op, index, in, deviation);
     if (deviation.restriction) {
+      base::ensure(!slots_[index] || request_.sequences.front().state == nullptr,
+                   "an op that carries state on runs once");
       const Restriction& where = *deviation.restriction;
       restrict(where, compute_op(where.op, index, in, Context::kNone).front(), out.front());
     }
@@ -106,13 +122,14 @@ class Run {
                           .threads = threads_,
                           .replicas = request_.replicas ? request_.sequences.size() : 1,
                           .choices = request_.choices ? request_.choices(op.layer) : nullptr,
-                          .deviation = deviation};
+                          .deviation = deviation,
+                          .slot = slots_[index]};
     const auto dispatch = [&](const auto& a) {
       std::visit([&](const auto& kind) { compute(a, kind, context, in, out); }, op.kind);
     };
     if (request_.emulation) {
       const Emulation& e = *request_.emulation;
-      Emulated a(*e.contract, op.kind, base::mix64(e.seed ^ base::mix64(index)), e.mode);
+      Emulated a(*e.contract, op.kind, base::mix64(e.seed ^ base::mix64(index + call_key_)), e.mode);
       for (const StepRounding& r : deviation.roundings) a.set_rounding(r.step, r.dtype);
       dispatch(a);
     } else {
@@ -161,21 +178,10 @@ class Run {
   const Request& request_;
   Schedule schedule_;
   std::vector<Matrix> values_;
+  std::vector<std::optional<size_t>> slots_;  // by op
   size_t rows_ = 0;
+  uint64_t call_key_ = 0;
 };
-
-// The largest logit (the lower id among equals) and its lead over the second.
-std::pair<int64_t, double> top_two(std::span<const double> logits) {
-  size_t best = 0;
-  for (size_t i = 1; i < logits.size(); ++i) {
-    if (logits[i] > logits[best]) best = i;
-  }
-  double second = -std::numeric_limits<double>::infinity();
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (i != best) second = std::max(second, logits[i]);
-  }
-  return {static_cast<int64_t>(best), logits[best] - second};
-}
 
 }  // namespace
 
@@ -192,21 +198,6 @@ void Reference::record(std::span<const int64_t> tokens, const trace::TapFilter& 
     sink.put(tap, to_tensor(graph_, tap, value));
   };
   run(request);
-}
-
-trace::Greedy Reference::greedy(std::span<const int64_t> tokens, int steps) const {
-  std::vector<int64_t> sequence(tokens.begin(), tokens.end());
-  trace::Greedy greedy;
-  for (int step = 0; step < steps; ++step) {
-    trace::MemoryRecording recording;
-    record(sequence, trace::TapFilter("logits"), recording);
-    const trace::Tensor& logits = recording.at({trace::TapId::kLogits, -1});
-    const auto [token, margin] = top_two(logits.row(sequence.size() - 1));
-    greedy.tokens.push_back(token);
-    greedy.margins.push_back(margin);
-    sequence.push_back(token);
-  }
-  return greedy;
 }
 
 trace::Tensor to_tensor(const graph::Graph& graph, const Tap& tap, const Matrix& value) {

@@ -65,10 +65,6 @@ class Reference {
   void record(std::span<const int64_t> tokens, const trace::TapFilter& filter,
               trace::Sink& sink) const;
 
-  // `steps` greedy tokens, each from a forward of the whole sequence. Among equal logits the lower
-  // id is taken.
-  trace::Greedy greedy(std::span<const int64_t> tokens, int steps) const;
-
  private:
   const graph::Graph& graph_;
   const model::Weights& weights_;

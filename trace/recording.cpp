@@ -4,6 +4,10 @@
 
 namespace plumb::trace {
 
+std::string run_name(const std::string& prompt, std::string_view run) {
+  return run.empty() ? prompt : prompt + kRunMark + std::string(run);
+}
+
 size_t Tensor::width() const {
   size_t product = 1;
   for (size_t axis = 1; axis < shape.size(); ++axis) product *= shape[axis];

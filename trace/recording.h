@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/dtype.h"
@@ -26,9 +27,17 @@ struct Tensor {
   std::span<const double> row(size_t position) const;
 };
 
+// Names a run of a prompt otherwise than at once: "p0@7+1x30", "p0@batch", "p0@reset".
+inline constexpr char kRunMark = '@';
+inline constexpr std::string_view kBatch = "batch";  // as one row of a ragged batch
+inline constexpr std::string_view kReset = "reset";  // after another prompt and a reset
+std::string run_name(const std::string& prompt, std::string_view run);
+
 struct Prompt {
-  std::string name;
+  std::string name;  // with the run's
   std::vector<int64_t> tokens;
+  std::string run = {};             // empty: at once, by a fresh session
+  std::vector<size_t> pieces = {};  // sizes of its calls; empty: one
 };
 
 // A greedy continuation. margins[i]: top-1 minus top-2 logit at step i, NaN where not recorded.
@@ -87,6 +96,8 @@ class Source {
   virtual const Producer& producer() const = 0;
   // The prompts of a file; empty for an engine, which takes any.
   virtual std::vector<Prompt> prompts() const = 0;
+  // Further runs of a prompt that a file holds: in pieces, in a batch, after a reset.
+  virtual std::vector<Prompt> runs(const Prompt&) const { return {}; }
   // Runs `prompt` (or finds it), recording the taps of `filter` and, where greedy_steps > 0 and the
   // source can, a greedy continuation of that many tokens. A file gives what it holds.
   virtual std::unique_ptr<Recording> record(const Prompt& prompt, const TapFilter& filter,

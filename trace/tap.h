@@ -1,7 +1,8 @@
 // Taps: the names of the places in a forward at which a tensor can be recorded.
 //
 // This table is the one place where taps are defined. A tap stands either outside the layers
-// ("embed") or inside one ("layer.3.q_rope"). Every tensor's first axis is the position.
+// ("embed") or inside one ("layer.3.q_rope"). The first axis of a tensor is the position, but for
+// what a layer keeps from one call to the next ("layer.3.state.k").
 #pragma once
 
 #include <array>
@@ -43,6 +44,12 @@ enum class TapId : uint8_t {
   kRouterWeights,
   kFfnOut,
   kOut,
+  kStateK,
+  kStateV,
+  kStateKConv,
+  kStateVConv,
+  kStateConv,
+  kStateRecurrent,
   kFinalNorm,
   kLogits,
 };
@@ -54,10 +61,11 @@ struct TapDefinition {
   bool coarse;  // recorded under "--taps coarse": where blocks meet, which any engine can give
   std::string_view axes;
   std::string_view meaning;
+  bool state = false;  // as it stands after the last call; its first axis is not the position
 };
 
 // In the order in which a forward produces them.
-inline constexpr std::array<TapDefinition, 29> kTaps = {{
+inline constexpr std::array<TapDefinition, 35> kTaps = {{
     {TapId::kEmbed, "embed", false, true, "T,H", "the residual stream entering layer 0"},
     {TapId::kMixerIn, "mixer_in", true, false, "T,H", "after the mixer's pre-norm"},
     {TapId::kQ, "q", true, false, "T,heads,head_dim", "queries, after projection and bias"},
@@ -92,6 +100,18 @@ inline constexpr std::array<TapDefinition, 29> kTaps = {{
     {TapId::kFfnOut, "ffn_out", true, true, "T,H",
      "what the feed-forward returns, before a post-norm and the residual"},
     {TapId::kOut, "out", true, true, "T,H", "the residual stream leaving the layer"},
+    {TapId::kStateK, "state.k", true, false, "kept,kv_heads,head_dim",
+     "cache: keys as they enter the scores, oldest first", true},
+    {TapId::kStateV, "state.v", true, false, "kept,kv_heads,head_dim",
+     "cache: values, oldest first", true},
+    {TapId::kStateKConv, "state.k_conv", true, false, "channels,kernel",
+     "the last inputs of the convolution over keys, oldest first", true},
+    {TapId::kStateVConv, "state.v_conv", true, false, "channels,kernel",
+     "the last inputs of the convolution over values, oldest first", true},
+    {TapId::kStateConv, "state.conv", true, false, "channels,kernel",
+     "gated delta net: the last inputs of the convolution, oldest first", true},
+    {TapId::kStateRecurrent, "state.recurrent", true, false, "value_heads,key_dim,value_dim",
+     "gated delta net: the recurrent state", true},
     {TapId::kFinalNorm, "final_norm", false, true, "T,H", "after the last norm"},
     {TapId::kLogits, "logits", false, true, "T,V", "the logits"},
 }};

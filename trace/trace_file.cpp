@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "base/errors.h"
+#include "trace/pieces.h"
 
 namespace plumb::trace {
 namespace {
@@ -94,8 +96,11 @@ TraceFile::TraceFile(const std::filesystem::path& path) : container_(open_contai
   for (auto& [dtype, by_prompt] : runs_) {
     for (auto& [prompt, contents] : by_prompt) {
       std::sort(contents.taps.begin(), contents.taps.end());
-      if (!container_->datasets().contains("prompts/" + prompt)) {
+      const Prompt* const whole = prompt_of(prompt);
+      if (whole == nullptr) {
         ignored_.push_back(dataset_name(dtype, prompt, "*"));
+      } else if (whole->name != prompt) {
+        read_run(*whole, prompt);  // refuses a wrong name
       }
     }
   }
@@ -132,6 +137,50 @@ void TraceFile::read_prompt(const std::string& name) {
                      "write a non-empty int64 [T] of at most 2^20 ids");
   }
   prompts_.push_back({name, container_->read_integers(full)});
+}
+
+// The prompt that a run is of; null where the file has none such.
+const Prompt* TraceFile::prompt_of(const std::string& run) const {
+  const auto named = [&](const std::string& name) {
+    const auto found = std::find_if(prompts_.begin(), prompts_.end(),
+                                    [&](const Prompt& prompt) { return prompt.name == name; });
+    return found == prompts_.end() ? nullptr : &*found;
+  };
+  const Prompt* const whole = named(run);
+  const size_t mark = run.rfind(kRunMark);
+  return whole != nullptr || mark == std::string::npos ? whole : named(run.substr(0, mark));
+}
+
+Prompt TraceFile::read_run(const Prompt& prompt, const std::string& name) const {
+  Prompt run{.name = name, .tokens = prompt.tokens, .run = name.substr(prompt.name.size() + 1)};
+  if (run.run == kBatch || run.run == kReset) return run;
+  const auto pieces = parse_pieces(run.run);
+  if (!pieces) {
+    throw InputError(path(), name, "is no run of " + prompt.name,
+                     "name it p@batch, p@reset, or p@ and sizes of calls: p@7+1x30");
+  }
+  const size_t total = std::accumulate(pieces->begin(), pieces->end(), size_t{0});
+  if (total != prompt.tokens.size()) {
+    throw InputError(path(), name,
+                     "covers " + std::to_string(total) + " positions, " + prompt.name + " has " +
+                         std::to_string(prompt.tokens.size()),
+                     "the sizes of the calls add up to the prompt's length");
+  }
+  run.pieces = *pieces;
+  return run;
+}
+
+std::vector<Prompt> TraceFile::runs(base::DType dtype, const Prompt& prompt) const {
+  std::vector<Prompt> runs;
+  const auto found = runs_.find(dtype);
+  if (found == runs_.end()) return runs;
+  for (const auto& [name, contents] : found->second) {
+    if (name != prompt.name && prompt_of(name) != nullptr &&
+        prompt_of(name)->name == prompt.name) {
+      runs.push_back(read_run(prompt, name));
+    }
+  }
+  return runs;
 }
 
 std::string TraceFile::attribute(const std::string& name) const {

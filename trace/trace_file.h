@@ -4,6 +4,7 @@
 //   prompts/<p>             int64 [T]
 //   <dtype>/<p>/<tap>       the tap, position first
 //   <dtype>/<p>/greedy, <dtype>/<p>/greedy_margin
+//   <dtype>/<p>@<sizes>|batch|reset/<tap>   the same prompt in pieces, in a batch, after a reset
 #pragma once
 
 #include <filesystem>
@@ -32,6 +33,8 @@ class TraceFile {
   std::string attribute(const std::string& name) const;
   const std::vector<Prompt>& prompts() const { return prompts_; }
   std::vector<base::DType> dtypes() const;
+  // The runs of a prompt in a dtype otherwise than at once, in the order of their names.
+  std::vector<Prompt> runs(base::DType dtype, const Prompt& prompt) const;
   // Datasets that are no part of the schema, and runs ("<dtype>/<p>/*") of no prompt, by name.
   const std::vector<std::string>& ignored() const { return ignored_; }
 
@@ -49,6 +52,8 @@ class TraceFile {
 
   void index(const std::string& name);
   void read_prompt(const std::string& name);
+  const Prompt* prompt_of(const std::string& run) const;
+  Prompt read_run(const Prompt& prompt, const std::string& name) const;
 
   std::unique_ptr<Container> container_;
   std::vector<Prompt> prompts_;
@@ -65,6 +70,9 @@ class FileSource : public Source {
   const TraceFile& file() const { return *file_; }
   const Producer& producer() const override { return producer_; }
   std::vector<Prompt> prompts() const override { return file_->prompts(); }
+  std::vector<Prompt> runs(const Prompt& prompt) const override {
+    return file_->runs(producer_.dtype, prompt);
+  }
   std::unique_ptr<Recording> record(const Prompt& prompt, const TapFilter& filter,
                                     int greedy_steps) override;
 

@@ -5,7 +5,7 @@
 namespace plumb::candidates::cpu {
 
 ConvState::ConvState(size_t kernel, size_t channels)
-    : kept_(kernel - 1), channels_(channels), rows_(kept_ * channels) {
+    : kept_(kernel), channels_(channels), rows_(kept_ * channels) {
   clear();
 }
 

@@ -1,15 +1,38 @@
 #include "candidates/cpu/cpu_engine.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
+#include "candidates/cpu/state_tensors.h"
 
 namespace plumb::candidates::cpu {
 namespace {
 
-std::span<const float> last_row(const Rows& rows) {
-  return {rows.row(rows.rows - 1), rows.width};
-}
+class CpuSession : public trace::Session {
+ public:
+  explicit CpuSession(const Plan& plan) : session(plan), plan_(plan) {}
+
+  void reset() override { session.reset(); }
+  std::unique_ptr<trace::Session> snapshot() const override {
+    return std::make_unique<CpuSession>(*this);
+  }
+  void restore(const trace::Session& snapshot) override {
+    session = dynamic_cast<const CpuSession&>(snapshot).session;
+  }
+  void record_state(const trace::TapFilter& filter, trace::Sink& sink) const override {
+    for (size_t i = 0; i < plan_.slots().size(); ++i) {
+      const auto& tensors = plan_.slots()[i];
+      const auto wanted = [&](const auto& tensor) { return filter.matches(tensor.tap); };
+      if (std::none_of(tensors.begin(), tensors.end(), wanted)) continue;
+      const std::vector<trace::Tensor> held = state_tensors(session.state(i), tensors);
+      for (size_t k = 0; k < tensors.size(); ++k) {
+        if (wanted(tensors[k])) sink.put(tensors[k].tap, held[k]);
+      }
+    }
+  }
+
+  cpu::Session session;
+
+ private:
+  const Plan& plan_;
+};
 
 }  // namespace
 
@@ -19,52 +42,29 @@ CpuEngine::CpuEngine(std::string name, base::DType precision, const graph::Graph
       plan_(graph, weights, precision, threads),
       forward_(plan_, threads) {}
 
-std::optional<trace::Greedy> CpuEngine::run(const trace::Prompt& prompt,
-                                            const trace::TapFilter& filter, int greedy_steps,
-                                            trace::Sink& sink) {
+std::unique_ptr<trace::Session> CpuEngine::open() {
+  return std::make_unique<CpuSession>(plan_);
+}
+
+void CpuEngine::run(std::span<const trace::Call> calls, const trace::TapFilter& filter) {
+  std::vector<Sequence> sequences;
+  for (const trace::Call& call : calls) {
+    sequences.push_back({&dynamic_cast<CpuSession&>(*call.session).session, call.tokens});
+  }
   const Observer observer{
       .wants = [&](const trace::Tap& tap) { return filter.matches(tap); },
       .take =
           [&](const trace::Tap& tap, const Rows& value) {
-            sink.put(tap, {.shape = plan_.graph().tap_shape(tap, value.rows),
-                           .values = {value.data, value.data + value.rows * value.width}});
+            const float* from = value.data;
+            for (const trace::Call& call : calls) {
+              const size_t rows = call.tokens.size();
+              const float* const end = from + rows * value.width;
+              call.sink->put(
+                  tap, {.shape = plan_.graph().tap_shape(tap, rows), .values = {from, end}});
+              from = end;
+            }
           }};
-  std::vector<int64_t> sequence = prompt.tokens;
-  Session session(plan_, sequence.size() + static_cast<size_t>(greedy_steps));
-  Rows logits = forward_.prefill(session, sequence, 0, &observer);
-  if (greedy_steps == 0) return std::nullopt;
-  trace::Greedy greedy;
-  while (true) {
-    const TopTwo top = top_two(last_row(logits));
-    greedy.tokens.push_back(top.token);
-    greedy.margins.push_back(top.margin);
-    if (greedy.tokens.size() == static_cast<size_t>(greedy_steps)) return greedy;
-    sequence.push_back(top.token);
-    logits = next(session, sequence);
-  }
-}
-
-Rows CpuEngine::next(Session& session, const std::vector<int64_t>& sequence) {
-  if (!graph::depends_on_length(plan_.graph())) {
-    return forward_.decode(session, sequence.back(), session.position());
-  }
-  session.reset();
-  return forward_.prefill(session, sequence, 0);
-}
-
-TopTwo top_two(std::span<const float> logits) {
-  size_t best = 0;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (std::isnan(logits[i])) {
-      return {static_cast<int64_t>(i), std::numeric_limits<double>::quiet_NaN()};
-    }
-    if (logits[i] > logits[best]) best = i;
-  }
-  double second = -std::numeric_limits<double>::infinity();
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (i != best) second = std::max(second, static_cast<double>(logits[i]));
-  }
-  return {static_cast<int64_t>(best), static_cast<double>(logits[best]) - second};
+  forward_.run(sequences, &observer);
 }
 
 }  // namespace plumb::candidates::cpu

@@ -84,6 +84,9 @@ void Plan::prepare(Step& step) {
         if (const auto state = initial_state(kind, step)) {
           step.slot = initial_states_.size();
           initial_states_.push_back(*state);
+          const graph::Slot* const slot =
+              graph_.slot_of(static_cast<size_t>(step.op - graph_.ops.data()));
+          slots_.push_back(slot != nullptr ? slot->tensors : std::vector<graph::StateTensor>());
         }
       },
       step.op->kind);

@@ -56,6 +56,8 @@ class Plan {
   size_t arena_per_row() const { return arena_per_row_; }
   const ScratchSize& scratch() const { return scratch_; }
   const std::vector<State>& initial_states() const { return initial_states_; }
+  // The tensors of each slot of a session's state, as the graph names them; none where it does not.
+  const std::vector<std::vector<graph::StateTensor>>& slots() const { return slots_; }
 
  private:
   const Weight* hold(const model::WeightView& view, WeightForm form, const base::Threads& threads);
@@ -71,6 +73,7 @@ class Plan {
   size_t arena_per_row_ = 0;
   ScratchSize scratch_;
   std::vector<State> initial_states_;
+  std::vector<std::vector<graph::StateTensor>> slots_;
 };
 
 }  // namespace plumb::candidates::cpu

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 
 #include "candidates/cpu/buffer.h"
 
@@ -19,6 +20,7 @@ class RecurrentState {
 
   void clear() { std::fill(values_.begin(), values_.end(), 0.0f); }
   void reserve(size_t) {}
+  std::span<const float> values() const { return {values_.data(), values_.size()}; }
   float* head(size_t h) { return &values_[h * head_size_]; }
 
  private:

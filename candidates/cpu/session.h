@@ -22,6 +22,7 @@ class Session {
   size_t length() const { return length_; }
   size_t room() const { return room_; }
   State& state(size_t slot) { return states_[slot]; }
+  const State& state(size_t slot) const { return states_[slot]; }
 
   // As new, keeping the memory.
   void reset(int64_t first_position = 0);
