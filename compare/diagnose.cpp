@@ -34,6 +34,7 @@ class Diagnoser {
 
   Explanation run() {
     for (const Fault& fault : faults_to_try()) {
+      if (trials_.reshaped_by(fault)) continue;
       Trial trial = trials_.run(fault);
       if (!trial.touches(first_)) continue;
       if (is_rounding(fault)) {

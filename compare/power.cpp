@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "compare/gates.h"
@@ -52,6 +53,9 @@ Sighting Witness::measure(const Fault& fault) const {
 
 Sighting Witness::observe(const Fault& fault, bool first) const {
   Sighting sighting;
+  if (const auto reshaped = trials_.reshaped_by(fault)) {
+    return {Sight::kSeen, std::numeric_limits<double>::infinity(), *reshaped};
+  }
   trials_.visit(fault, [&](const Scene& scene, const trace::Tap& tap, const Matrix& made) {
     const Floor& floor = scene.floor(tap);
     const Ratios ratios = over_floor(made, scene.truth(tap), floor);

@@ -56,6 +56,17 @@ Fit Trial::fit(const std::set<Tap>& taps) const {
   return sum;
 }
 
+std::optional<Tap> Trials::reshaped_by(const Fault& fault) const {
+  const Mutation mutation = fault.mutate(truth_.graph());
+  for (const auto& [id, value] : mutation.values()) {
+    if (value.shape == truth_.graph().value(id).shape) continue;
+    for (const Tap& tap : value.taps) {
+      if (scenes_.front().subject.recorded->has(tap)) return tap;
+    }
+  }
+  return std::nullopt;
+}
+
 // Forward from the ops, up to the first recorded taps.
 std::vector<Tap> Trials::touched_by(const Mutation& mutation) const {
   const Graph& graph = mutation.graph();

@@ -55,6 +55,9 @@ class Trials {
 
   const std::vector<Scene>& scenes() const { return scenes_; }
 
+  // A recorded tap to which the mistake gives another shape: a recording of this shape refutes it.
+  std::optional<trace::Tap> reshaped_by(const Fault& fault) const;
+
   // Calls look(scene, tap, values) for what an exact run with the mistake makes of each touched
   // tap, until it returns false.
   void visit(const Fault& fault,

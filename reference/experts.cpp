@@ -73,12 +73,17 @@ void combine(const A& a, const Experts& op, Matrix& gate, const Matrix& up) {
   a.round(Experts::kProduct, y, 0);
 }
 
-// The bias of expert e, where there is one.
-std::vector<double> bias_of(const Context& context, size_t weight, size_t e, size_t width) {
-  if (!context.has_weight(weight)) return {};
-  std::vector<double> bias(width);
+// The bias of expert e, where there is one, on products that were stored before: x @ W + b, no
+// fused linear.
+template <class A>
+void add_bias(const A& a, const Context& context, size_t weight, size_t e, Matrix& y) {
+  if (!context.has_weight(weight)) return;
+  std::vector<double> bias(y.shape(1));
   context.weight(weight).widen(e, 1, bias);
-  return bias;
+  for (size_t t = 0; t < y.shape(0); ++t) {
+    for (size_t j = 0; j < bias.size(); ++j) y(t, j) += bias[j];
+  }
+  a.round(Experts::kProjected, {y.data(), y.size()}, 0);
 }
 
 // down(act(gate x) * up x) of expert e
@@ -94,13 +99,14 @@ Matrix run_expert(const A& a, const Experts& op, const Context& context, size_t 
   Matrix gate = make_matrix(rows, inner);
   Matrix up = make_matrix(rows, inner);
   Matrix down = make_matrix(rows, outer);
-  project(a.stream(3 * e), steps, apart, x, segments, {context.weight(0), e * inner},
-          bias_of(context, 3, e, inner), gate);
-  project(a.stream(3 * e + 1), steps, apart, x, segments, {context.weight(1), e * inner},
-          bias_of(context, 4, e, inner), up);
+  project(a.stream(3 * e), steps, apart, x, segments, {context.weight(0), e * inner}, {}, gate);
+  add_bias(a.stream(~(3 * e)), context, 3, e, gate);
+  project(a.stream(3 * e + 1), steps, apart, x, segments, {context.weight(1), e * inner}, {}, up);
+  add_bias(a.stream(~(3 * e + 1)), context, 4, e, up);
   combine(a.stream(3 * e), op, gate, up);
-  project(a.stream(3 * e + 2), steps, apart, gate, segments, {context.weight(2), e * outer},
-          bias_of(context, 5, e, outer), down);
+  project(a.stream(3 * e + 2), steps, apart, gate, segments, {context.weight(2), e * outer}, {},
+          down);
+  add_bias(a.stream(~(3 * e + 2)), context, 5, e, down);
   return down;
 }
 

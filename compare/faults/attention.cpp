@@ -97,7 +97,7 @@ constexpr FaultRow kRows[] = {
      scale_twice},
     {"score_scale", "scales the scores by {:.4g} times what it should", FaultClass::kSubtle,
      FaultScope::kLayer, multiply_scale, kFactors, true},
-    {"score_cap_missing", "leaves the soft cap of the scores out", FaultClass::kStructural,
+    {"score_cap_missing", "leaves the soft cap of the scores out", FaultClass::kSubtle,
      FaultScope::kLayer, leave_out_cap},
     {"score_cap", "caps the scores at {:.4g} times what it should", FaultClass::kSubtle,
      FaultScope::kLayer, multiply_cap, kFactors, true},

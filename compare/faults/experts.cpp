@@ -22,9 +22,14 @@ bool toggle_normalize(Mutation& m, size_t op, double) {
   return true;
 }
 
+// A single weight divided by itself is 1 whatever its score.
+bool weighs_nothing(const RouterSpec& router) {
+  return router.top_k == 1 && router.normalize && !router.correction_bias;
+}
+
 bool score_otherwise(Mutation& m, size_t op, double) {
   const Route* route = right<Route>(m, op);
-  if (!route) return false;
+  if (!route || weighs_nothing(route->router)) return false;
   const bool sigmoid = route->router.scores == RouterSpec::Scores::kSigmoid;
   router(m, op).scores = sigmoid ? RouterSpec::Scores::kSoftmax : RouterSpec::Scores::kSigmoid;
   return true;

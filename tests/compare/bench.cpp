@@ -10,8 +10,7 @@ Bench::Bench(const std::string& case_name)
 
 Bench::Bench(const base::Json& config, uint64_t seed)
     : model_(std::make_unique<tests::SyntheticModel>(config, seed)),
-      reference_(
-          std::make_unique<reference::Reference>(model_->graph, model_->weights, threads_)),
+      reference_(std::make_unique<reference::Reference>(model_->graph, model_->weights, threads_)),
       prompts_(fixtures::default_prompts(model_->graph.vocab_size,
                                          model_->config.spec.max_position_embeddings, seed)),
       judge_(std::make_unique<Judge>(*reference_, nullptr)) {}
@@ -25,8 +24,7 @@ Fault Bench::fault(const std::string& cause, const std::string& place) const {
 
 Result Bench::judge(const Run& run) {
   const graph::Contract* contract = graph::find_contract(run.contract);
-  Mutation mutation(graph());
-  if (run.fault != nullptr) mutation = run.fault->mutate(graph());
+  const Mutation mutation = run.fault != nullptr ? run.fault->mutate(graph()) : Mutation(graph());
   const Mutant mutant(*reference_, mutation);
   tests::EmulatedEngine engine(mutant.reference(), {.contract = contract,
                                                     .seed = run.seed,

@@ -49,7 +49,9 @@ struct Item {
   Damaged::Damage damage;
 };
 
-std::ostream& operator<<(std::ostream& out, const Item& item) { return out << item.name; }
+std::ostream& operator<<(std::ostream& out, const Item& item) {
+  return out << item.name;
+}
 
 Damaged::Damage at(const Tap& where, std::function<void(Tensor&)> damage) {
   return [=](const Tap& tap, Tensor& tensor) {
@@ -91,11 +93,12 @@ const Item kItems[] = {
     {"SwappedRows", "logits", "positions 4 and 5 are exchanged", at(kLogits, swap_rows)},
     {"ShiftedRows", "logits", "holds the one's before", at(kLogits, shift_rows)},
     {"MisrecordedTap", "coarse", "the recording of this tap is wrong",
-     at({TapId::kMixerOut, 1}, [](Tensor& t) { std::fill(t.values.begin(), t.values.end(), 0.0); })},
+     at({TapId::kMixerOut, 1},
+        [](Tensor& t) { std::fill(t.values.begin(), t.values.end(), 0.0); })},
 };
 
 INSTANTIATE_TEST_SUITE_P(Items, Damages, ::testing::ValuesIn(kItems),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& item) { return std::string(item.param.name); });
 
 }  // namespace
 }  // namespace plumb::compare::testing

@@ -25,13 +25,13 @@ class Diagnose : public ::testing::TestWithParam<Planted> {};
 TEST_P(Diagnose, NamesThePlantedMistake) {
   Bench bench(GetParam().model);
   const Fault fault = bench.fault(GetParam().cause, GetParam().place);
-  const Result result = bench.judge({.contract = GetParam().contract,
-                                     .taps = GetParam().taps,
-                                     .seed = 7,
-                                     .fault = &fault});
+  const Result result = bench.judge(
+      {.contract = GetParam().contract, .taps = GetParam().taps, .seed = 7, .fault = &fault});
   ASSERT_EQ(result.verdict, Verdict::kFailed);
   ASSERT_TRUE(result.first_divergence.has_value());
-  if (fault.layer) EXPECT_EQ(result.first_divergence->layer, fault.layer);
+  if (fault.layer) {
+    EXPECT_EQ(result.first_divergence->layer, fault.layer);
+  }
   ASSERT_TRUE(result.diagnosis.has_value());
   const bool named = std::any_of(
       result.diagnosis->begin(), result.diagnosis->end(), [&](const Diagnosis& diagnosis) {

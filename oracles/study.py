@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""What the judge makes of real Hugging Face forwards: right ones, and ones with planted mistakes.
+
+  oracles/study.py --plumb build/release/plumb llama-gqa gemma2-caps
+  oracles/study.py --plumb build/release/plumb --clean 5 'qwen*'       right runs of five seeds
+
+Right runs: eager, sdpa, token by token through the cache, with weights and sums permuted by a batch
+of two, in float32, bfloat16 and float16. Every line that is not as it should be is printed; then the
+table of docs/judgement.md.
+"""
+
+import argparse
+import collections
+import fnmatch
+import json
+import pathlib
+import random
+import subprocess
+import tempfile
+
+import h5py
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM
+
+import record
+from mistakes import MISTAKES, decoder
+from taps import Recorder
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+COARSE = ("embed", "mixer_out", "ffn_out", "out", "final_norm", "logits")
+
+
+def load(folder, dtype, attention="eager"):
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, attn_implementation=attention, experts_implementation="eager").eval()
+
+
+def keep_taps(taps, which):
+    if which == "logits":
+        return {}
+    if which == "coarse":
+        return {name: value for name, value in taps.items() if name.split(".")[-1] in COARSE}
+    return taps
+
+
+@torch.no_grad()
+def forward(model, tokens, way="whole"):
+    ids = torch.tensor([tokens])
+    if way == "whole":
+        return model(ids, use_cache=False).logits[0]
+    if way == "batch":
+        return model(ids.repeat(3, 1), use_cache=False).logits[1]
+    cache, rows = None, []
+    for t in range(len(tokens)):
+        output = model(ids[:, t:t + 1], past_key_values=cache, use_cache=True)
+        cache = output.past_key_values
+        rows.append(output.logits[0])
+    return torch.cat(rows)
+
+
+def write(path, dtype, prompts, runs):
+    with h5py.File(path, "w") as file:
+        file.attrs["schema"] = "plumbline.trace/1"
+        file.attrs["producer"] = "transformers"
+        for name, tokens in prompts.items():
+            file[f"prompts/{name}"] = np.array(tokens, np.int64)
+            for tap, value in runs[name].items():
+                file[f"{dtype}/{name}/{tap}"] = value.float().numpy()
+
+
+def judge(plumb, checkpoint, trace):
+    run = subprocess.run([plumb, "check", checkpoint, "--candidate", f"trace:{trace}", "--json", "-",
+                          "--threads", "1"], capture_output=True, text=True)
+    if run.returncode not in (0, 1):
+        raise RuntimeError(run.stderr)
+    return json.loads(run.stdout)
+
+
+class Study:
+    def __init__(self, options, folder):
+        self.options = options
+        self.folder = pathlib.Path(folder)
+        self.table = collections.defaultdict(collections.Counter)
+
+    def checkpoint(self, case):
+        target = self.folder / "checkpoint"
+        subprocess.run(["rm", "-rf", target, self.folder / "case-config.json"], check=True)
+        return record.synthesize(self.options.plumb, case, self.folder)
+
+    def judged(self, checkpoint, dtype, prompts, runs, which):
+        trace = self.folder / "run.h5"
+        kept = {name: {**keep_taps(taps, which), "logits": taps["logits"]} for name, taps in runs.items()}
+        write(trace, dtype, prompts, kept)
+        return judge(self.options.plumb, checkpoint, trace)
+
+    def clean(self, name, case):
+        for seed in range(self.options.clean):
+            case = {**case, "seed": case["seed"] + 1000 * seed}
+            checkpoint, prompts = self.checkpoint(case), record.make_prompts(case)
+            for dtype in self.options.dtype:
+                for attention, way in (("eager", "whole"), ("sdpa", "whole"), ("eager", "tokens"),
+                                       ("eager", "batch")):
+                    self.clean_run(f"{name} seed {case['seed']}", checkpoint, prompts, dtype, attention, way)
+
+    def clean_run(self, label, checkpoint, prompts, dtype, attention, way):
+        try:
+            model = load(checkpoint, DTYPES[dtype], attention)
+        except ValueError:  # the family has no such attention
+            return
+        runs = {}
+        for prompt, tokens in prompts.items():
+            with Recorder(model, way == "whole" and attention == "eager") as recorder:
+                logits = forward(model, tokens, way)
+            runs[prompt] = {**(recorder.taps if way == "whole" else {}), "logits": logits}
+        for which in self.options.taps if way == "whole" else ["logits"]:
+            result = self.judged(checkpoint, dtype, prompts, runs, which)
+            self.table[f"clean {dtype} {which}"][result["verdict"]] += 1
+            if result["verdict"] != "PASSED":
+                print(f"{result['verdict']} {label} {dtype} {attention} {way} {which}:",
+                      [f"{r['gate']} {r['tap']} {r['message']}" for r in result["reasons"]][:2], flush=True)
+
+    def planted(self, name, case):
+        checkpoint, prompts = self.checkpoint(case), record.make_prompts(case)
+        draw = random.Random(case["seed"])
+        for dtype in self.options.dtype:
+            model = load(checkpoint, DTYPES[dtype])
+            count = len(decoder(model).layers)
+            for mistake in MISTAKES:
+                if not fnmatch.fnmatch(mistake.name, self.options.mistake):
+                    continue
+                for layer in [draw.randrange(count), None] if mistake.layered else [None]:
+                    context = mistake.plant(model, layer)
+                    if context is not None:
+                        self.plant(name, checkpoint, prompts, dtype, model, mistake, layer, context)
+
+    def plant(self, name, checkpoint, prompts, dtype, model, mistake, layer, context):
+        runs = {}
+        with context:
+            for prompt, tokens in prompts.items():
+                with Recorder(model, True) as recorder:
+                    logits = forward(model, tokens)
+                runs[prompt] = {**recorder.taps, "logits": logits}
+        for which in self.options.taps:
+            result = self.judged(checkpoint, dtype, prompts, runs, which)
+            outcome = self.outcome(result, mistake, layer)
+            row = self.table[f"{dtype} {which} {'structural' if mistake.structural else 'subtle'}"]
+            row["planted"] += 1
+            row["killed"] += result["verdict"] == "FAILED"
+            first = result["first_divergence"]
+            row["blamed"] += bool(first) and (layer is None or first["layer"] == layer)
+            row[outcome] += 1
+            if outcome != "named":
+                where = "every layer" if layer is None else f"layer {layer}"
+                says = [d["says"] for d in result["diagnosis"] or []] or [
+                    note for note in result["notes"] if "unknown" in note]
+                print(f"{outcome}: {name} {dtype} {which}: {mistake.name} in {where}; "
+                      f"{first and (first['tap'], first['op'], first['layer'])} {says[:2]}", flush=True)
+
+    @staticmethod
+    def outcome(result, mistake, layer):
+        if result["verdict"] != "FAILED":
+            return "missed"
+        causes = result["diagnosis"] or []
+        if not causes:
+            return "unknown"
+        right = any(cause["cause"] in mistake.causes and cause["layer"] == layer for cause in causes)
+        return "named" if right else "WRONG"
+
+    def print(self):
+        columns = ("planted", "killed", "blamed", "named", "unknown", "WRONG", "missed")
+        for key in sorted(self.table):
+            row = self.table[key]
+            shown = row if key.startswith("clean") else {c: row[c] for c in columns}
+            print(f"| {key} | " + " | ".join(f"{k} {v}" for k, v in shown.items()) + " |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--plumb", required=True, type=pathlib.Path)
+    parser.add_argument("--dtype", nargs="+", default=["float32", "bfloat16"], choices=DTYPES)
+    parser.add_argument("--taps", nargs="+", default=["all", "coarse", "logits"])
+    parser.add_argument("--clean", type=int, default=0, help="right runs of so many seeds, nothing planted")
+    parser.add_argument("--mistake", default="*")
+    parser.add_argument("cases", nargs="+", help="globs over the catalogue")
+    options = parser.parse_args()
+    options.plumb = options.plumb.resolve()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        study = Study(options, folder)
+        for file in sorted(record.CASES.glob("*.json")):
+            if any(fnmatch.fnmatch(file.stem, glob) for glob in options.cases):
+                case = json.loads(file.read_text())
+                (study.clean if options.clean else study.planted)(file.stem, case)
+        study.print()
+
+
+if __name__ == "__main__":
+    main()
