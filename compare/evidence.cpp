@@ -57,16 +57,32 @@ Evidence::Evidence(Truth& truth, const PromptSubject& subject, int replicas)
       truth_(truth),
       noise_{subject.contract, replicas, seed_of(*subject.prompt)},
       routing_(truth.reference()),
-      taps_(taps_to_judge(truth.graph(), *subject.recorded)),
-      truth_values_(&truth.values(subject.prompt->tokens, taps_,
-                                  known_tokens(subject, truth.graph().vocab_size))) {
+      taps_(taps_to_judge(truth.graph(), *subject.recorded)) {
+  const auto& tokens = subject.prompt->tokens;
+  if (pieces() != nullptr) {
+    values_in_pieces_ = replay(truth.reference(), tokens, taps_, {.pieces = pieces()});
+    truth_values_ = &*values_in_pieces_;
+  } else {
+    truth_values_ =
+        &truth.values(tokens, taps_, known_tokens(subject, truth.graph().vocab_size));
+  }
   if (!s_.alone()) establish_local();
   establish_global();
   note_ties();
 }
 
+const std::vector<size_t>* Evidence::pieces() const {
+  const std::vector<size_t>& pieces = s_.prompt->pieces;
+  return pieces.size() > 1 && graph::depends_on_length(truth_.graph()) ? &pieces : nullptr;
+}
+
 bool Evidence::is_recorded(int layer) const {
   return s_.recorded->has({TapId::kRouterIds, layer});
+}
+
+// Each segment on the candidate's own inputs.
+Given Evidence::local(const Choices& choices) const {
+  return {.recorded = s_.recorded, .choices = &choices, .pieces = pieces()};
 }
 
 Choices Evidence::recorded_choices() const {
@@ -81,15 +97,15 @@ void Evidence::establish_local() {
   const reference::Reference& reference = truth_.reference();
   const auto& tokens = s_.prompt->tokens;
   const Choices recorded = recorded_choices();
-  local_values_ = replay(reference, tokens, taps_, {s_.recorded, &recorded});
+  local_values_ = replay(reference, tokens, taps_, local(recorded));
   choices_ = routing_.choices(local_values_);
   const auto measure = [&] {
     local_floors_ =
-        measure_floors(reference, tokens, taps_, local_values_, noise_, {s_.recorded, &choices_});
+        measure_floors(reference, tokens, taps_, local_values_, noise_, local(choices_));
   };
   measure();
   if (!resolve_local_ties(choices_)) return;
-  local_values_ = replay(reference, tokens, taps_, {s_.recorded, &choices_});
+  local_values_ = replay(reference, tokens, taps_, local(choices_));
   measure();
 }
 
@@ -110,7 +126,7 @@ bool Evidence::resolve_local_ties(Choices& choices) const {
   }
   if (!any) return false;
   const Values values =
-      replay(truth_.reference(), s_.prompt->tokens, taps_, {s_.recorded, &others});
+      replay(truth_.reference(), s_.prompt->tokens, taps_, local(others));
   bool changed = false;
   for (auto& [layer, ids] : choices) {
     if (is_recorded(layer)) continue;
@@ -138,7 +154,7 @@ void Evidence::establish_global() {
 
 void Evidence::measure_global(const Choices& choices) {
   own_values_.reset();
-  const Given given{nullptr, &choices};
+  const Given given{.choices = &choices, .pieces = pieces()};
   if (choices != routing_.choices(*truth_values_)) {
     own_values_ = replay(truth_.reference(), s_.prompt->tokens, taps_, given);
   }
@@ -191,7 +207,8 @@ void Evidence::search_ties() {
         Choices other = choices_;
         set_row(other.at(layer), t, *next);
         const double there =
-            distance(replay(truth_.reference(), s_.prompt->tokens, taps_, {nullptr, &other}));
+            distance(replay(truth_.reference(), s_.prompt->tokens, taps_,
+                            {.choices = &other, .pieces = pieces()}));
         if (!(there < least)) continue;
         least = there;
         nearest = std::move(other);

@@ -42,9 +42,14 @@ class Evidence {
   const std::vector<std::string>& notes() const { return notes_; }
 
   const Routing& routing() const { return routing_; }
+  // What true values are computed under: the candidate's choices, its calls.
+  Given given() const { return {.choices = &choices_, .pieces = pieces()}; }
 
  private:
+  // The sizes of the prompt's calls, where the model's results depend on them.
+  const std::vector<size_t>* pieces() const;
   bool is_recorded(int layer) const;
+  Given local(const Choices& choices) const;
   Choices recorded_choices() const;
   void establish_local();
   bool resolve_local_ties(Choices& choices) const;
@@ -59,6 +64,7 @@ class Evidence {
   Noise noise_;
   Routing routing_;
   std::vector<trace::Tap> taps_;
+  std::optional<Values> values_in_pieces_;
   const Values* truth_values_;
   std::optional<Values> own_values_;  // where the candidate's choices are not the truth's
   Floors floors_;

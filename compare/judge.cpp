@@ -13,6 +13,7 @@
 #include "compare/gates.h"
 #include "compare/power.h"
 #include "compare/prompt_judge.h"
+#include "compare/state/diagnose.h"
 
 namespace plumb::compare {
 namespace {
@@ -133,6 +134,7 @@ void note_missing_prompts(const trace::TraceFile& oracle, const std::vector<Prom
 
 // What was recorded of one prompt, and what it is judged on.
 struct Judged {
+  Prompt prompt;
   Recorded recorded;
   PromptSubject subject;
   std::unique_ptr<Evidence> evidence;
@@ -151,19 +153,40 @@ PromptFindings judge_surely(Truth& truth, Judged& judged) {
 std::vector<Scene> make_scenes(const std::deque<Judged>& prompts) {
   std::vector<Scene> scenes;
   for (const Judged& prompt : prompts) {
-    if (!prompt.recorded.finite()) continue;
+    if (!prompt.prompt.run.empty() || !prompt.recorded.finite()) continue;
     if (!scenes.empty() && !scenes.front().subject.recorded->is_like(prompt.recorded)) continue;
     scenes.push_back({prompt.subject, *prompt.evidence});
   }
   return scenes;
 }
 
+// Of a prompt run otherwise than at once.
+Explanation explain_run(Truth& truth, const std::deque<Judged>& judged, FirstDivergence& first) {
+  std::vector<Prompt> others;
+  for (const Judged& other : judged) {
+    if (other.prompt.run.empty()) others.push_back(other.prompt);
+  }
+  const auto run = std::find_if(judged.begin(), judged.end(), [&](const Judged& candidate) {
+    return candidate.prompt.name == first.run;
+  });
+  if (run == judged.end() || !run->recorded.finite()) return {};
+  return diagnose_state(truth, {run->subject, *run->evidence}, others, first);
+}
+
 // Fills in why the candidate departs, where that is certain.
-void explain(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
-  const Tap first = *trace::parse_tap(result.first_divergence->tap);
+void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<Scene>& scenes,
+             Result& result) {
+  FirstDivergence& first = *result.first_divergence;
+  const Tap tap = *trace::parse_tap(first.tap);
   result.diagnosis.emplace();
-  if (scenes.empty() || first.id == TapId::kRouterIds) return;
-  Explanation explanation = diagnose(truth, scenes, first);
+  if (tap.id == TapId::kRouterIds || trace::definition(tap.id).state) return;
+  Explanation explanation;
+  if (first.run.empty()) {
+    if (scenes.empty()) return;
+    explanation = diagnose(truth, scenes, tap);
+  } else {
+    explanation = explain_run(truth, judged, first);
+  }
   result.diagnosis = std::move(explanation.causes);
   result.notes.insert(result.notes.end(), explanation.notes.begin(), explanation.notes.end());
 }
@@ -179,38 +202,88 @@ void weigh(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
        fmt::format("these prompts and weights cannot show: {}", fmt::join(coverage.unseen, "; "))});
 }
 
+// The ways in which the candidate ran a prompt: at once, and those that a trace has beside it.
+std::vector<Prompt> runs_of(trace::Source& candidate, const Prompt& prompt) {
+  std::vector<Prompt> runs = candidate.runs(prompt);
+  if (runs.empty()) return {prompt};
+  const auto whole = candidate.record(prompt, trace::TapFilter::all(), 0);
+  if (!whole->taps().empty()) runs.insert(runs.begin(), prompt);
+  return runs;
+}
+
+StateCell cell_of(const Prompt& prompt, const Prompt& run, const PromptFindings& findings) {
+  StateCell cell{.prompt = prompt.name, .run = run.run, .verdict = Verdict::kPassed};
+  const auto logits = findings.taps.find(kLogits);
+  if (logits != findings.taps.end()) cell.floor_ratio = logits->second.global.ratio();
+  if (findings.failures.empty()) return cell;
+  cell.verdict = Verdict::kFailed;
+  if (!findings.first_divergence) return cell;
+  cell.call = findings.first_divergence->call;
+  cell.position = findings.first_divergence->position;
+  cell.slots = findings.first_divergence->slots;
+  return cell;
+}
+
 }  // namespace
+
+// One candidate on its way to a result.
+class Judge::Session {
+ public:
+  Session(Judge& judge, const Subject& subject, Result& result)
+      : truth_(judge.truth_), subject_(subject), result_(result), findings_(result) {
+    if (judge.oracle_ == nullptr) return;
+    oracle_.emplace(truth_, *judge.oracle_);
+    note_missing_prompts(*judge.oracle_, subject.prompts, findings_);
+  }
+
+  void run() {
+    if (subject_.prompts.empty()) findings_.doubt("", "the candidate recorded no prompt");
+    for (const Prompt& prompt : subject_.prompts) {
+      for (const Prompt& run : runs_of(*subject_.candidate, prompt)) judge_run(prompt, run);
+    }
+    findings_.finish(oracle_);
+    const std::vector<Scene> scenes = make_scenes(judged_);
+    if (result_.first_divergence) explain(truth_, judged_, scenes, result_);
+    if (!scenes.empty()) weigh(truth_, scenes, result_);
+  }
+
+ private:
+  void judge_run(const Prompt& prompt, const Prompt& run) {
+    const auto recording = subject_.candidate->record(run, subject_.taps, subject_.greedy_steps);
+    judged_.push_back({.prompt = run,
+                       .recorded = {truth_.graph(), *recording, run.tokens.size(),
+                                    subject_.candidate_name + ": " + run.name}});
+    Judged& here = judged_.back();
+    here.subject = {&here.prompt, &here.recorded, recording->greedy(), subject_.contract};
+    note_ignored(here.recorded, result_.notes);
+    if (!here.recorded.has(kLogits)) {
+      findings_.doubt("logits", fmt::format("{}: no logits were recorded", run.name));
+    }
+    if (oracle_ && run.run.empty()) {
+      oracle_->judge(prompt, taps_to_judge(truth_.graph(), here.recorded));
+    }
+    PromptFindings findings = judge_surely(truth_, here);
+    if (!run.run.empty()) {
+      if (!result_.state) result_.state.emplace();
+      result_.state->cells.push_back(cell_of(prompt, run, findings));
+    }
+    findings_.add(std::move(findings));
+  }
+
+  Truth& truth_;
+  const Subject& subject_;
+  Result& result_;
+  Findings findings_;
+  std::optional<OracleJudge> oracle_;
+  std::deque<Judged> judged_;
+};
 
 Result Judge::judge(const Subject& subject) {
   const trace::Producer& producer = subject.candidate->producer();
   Result result{.case_name = subject.case_name, .family = subject.family, .notes = subject.notes};
   result.candidate = {subject.candidate_name, std::string(base::torch_name(producer.dtype)),
                       producer.name, std::string(subject.contract->name)};
-  Findings findings(result);
-  std::optional<OracleJudge> oracle;
-  if (oracle_ != nullptr) {
-    oracle.emplace(truth_, *oracle_);
-    note_missing_prompts(*oracle_, subject.prompts, findings);
-  }
-  if (subject.prompts.empty()) findings.doubt("", "the candidate recorded no prompt");
-  std::deque<Judged> judged;
-  for (const Prompt& prompt : subject.prompts) {
-    const auto recording = subject.candidate->record(prompt, subject.taps, subject.greedy_steps);
-    judged.push_back({.recorded = {truth_.graph(), *recording, prompt.tokens.size(),
-                                   subject.candidate_name + ": " + prompt.name}});
-    Judged& here = judged.back();
-    here.subject = {&prompt, &here.recorded, recording->greedy(), subject.contract};
-    note_ignored(here.recorded, result.notes);
-    if (!here.recorded.has(kLogits)) {
-      findings.doubt("logits", fmt::format("{}: no logits were recorded", prompt.name));
-    }
-    if (oracle) oracle->judge(prompt, taps_to_judge(truth_.graph(), here.recorded));
-    findings.add(judge_surely(truth_, here));
-  }
-  findings.finish(oracle);
-  const std::vector<Scene> scenes = make_scenes(judged);
-  if (result.first_divergence) explain(truth_, scenes, result);
-  if (!scenes.empty()) weigh(truth_, scenes, result);
+  Session(*this, subject, result).run();
   return result;
 }
 

@@ -38,6 +38,8 @@ class Judge {
   Result judge(const Subject& subject);
 
  private:
+  class Session;
+
   Truth truth_;
   const trace::TraceFile* oracle_;
 };

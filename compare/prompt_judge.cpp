@@ -9,8 +9,10 @@
 #include "compare/gates.h"
 #include "compare/recognise.h"
 #include "compare/segment.h"
+#include "compare/state/judge_states.h"
 #include "compare/tokens.h"
 #include "compare/whereabouts.h"
+#include "trace/pieces.h"
 
 namespace plumb::compare {
 namespace {
@@ -35,6 +37,7 @@ class PromptJudge {
   PromptFindings run() {
     findings_.notes = evidence_.notes();
     judge_taps();
+    judge_state();
     if (s_.recorded->has(kLogits)) judge_logits();
     if (s_.greedy) judge_greedy();
     return std::move(findings_);
@@ -113,7 +116,7 @@ class PromptJudge {
       fail(gate, tap.name(),
            fmt::format("position {} takes experts {}, which its scores do not choose", t,
                        fmt::join(reference::row(ids, t), ", ")));
-      diverge(tap, kUnknown, fmt::format("at position {}", t));
+      diverge(tap, kUnknown, fmt::format("at position {}", t), t);
       return true;
     }
     return false;
@@ -135,7 +138,7 @@ class PromptJudge {
       return;
     }
     local_failed_ = true;
-    diverge(tap, part.ratios.plain, whereabouts(tap, value, part));
+    diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(value, part));
   }
 
   void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
@@ -144,7 +147,7 @@ class PromptJudge {
     const GateLimits gate = limits(s_.contract->storage, whole.floor);
     if (within(whole.ratios, gate)) return;
     global_failed_ = true;
-    diverge(tap, part.ratios.plain, whereabouts(tap, value, whole));
+    diverge(tap, part.ratios.plain, whereabouts(tap, value, whole), first_off(value, whole));
     fail("global", tap.name(), describe(value, whole, gate));
   }
 
@@ -165,11 +168,55 @@ class PromptJudge {
     return s_.prompt->name + ": " + describe_whereabouts(value, side.truth, side.floor, heads);
   }
 
-  void diverge(const Tap& tap, double ratio, const std::string& where) {
+  static std::optional<size_t> first_off(const Matrix& value, const Side& side) {
+    return first_position_off(value, side.truth, side.floor);
+  }
+
+  void diverge(const Tap& tap, double ratio, const std::string& where,
+               std::optional<size_t> position) {
     if (findings_.first_divergence) return;
     const auto recorded = [&](const Tap& t) { return s_.recorded->has(t); };
     findings_.first_divergence = locate(truth_.graph(), tap, recorded, ratio);
     findings_.first_divergence->where = where;
+    if (!s_.prompt->run.empty()) blame_state(segment_before(truth_.graph(), tap, recorded), position);
+  }
+
+  // Of a prompt run otherwise than at once: the call, and what the segment had from those before.
+  void blame_state(const Segment& segment, std::optional<size_t> position) {
+    FirstDivergence& first = *findings_.first_divergence;
+    first.run = s_.prompt->name;
+    if (position) {
+      first.position = static_cast<int>(*position);
+      first.call = s_.prompt->pieces.empty()
+                       ? 0
+                       : static_cast<int>(trace::piece_at(s_.prompt->pieces, *position));
+    }
+    for (const graph::Op* op : segment.ops) {
+      const auto index = static_cast<size_t>(op - truth_.graph().ops.data());
+      const auto names = carried_by(truth_.graph(), index);
+      for (const std::string& name : names) {
+        const bool known =
+            std::find(first.slots.begin(), first.slots.end(), name) != first.slots.end();
+        if (!known) first.slots.push_back(name);
+      }
+    }
+  }
+
+  // Where the forward departs too, that tells more than what it leaves behind.
+  void judge_state() {
+    for (const StateFinding& finding : judge_states(truth_, s_, evidence_)) {
+      if (finding.figures.metrics.rms > 0.0 || finding.failure.empty()) {
+        findings_.taps[finding.tap] = finding.figures;
+      }
+      if (finding.failure.empty() || state_failed_) continue;
+      if (!findings_.failures.empty() && s_.prompt->run.empty()) continue;
+      state_failed_ = true;
+      fail("state", finding.tap.name(), finding.failure);
+      if (findings_.first_divergence) continue;
+      findings_.first_divergence = {.tap = finding.tap.name(), .layer = finding.tap.layer};
+      if (!s_.prompt->run.empty()) findings_.first_divergence->run = s_.prompt->name;
+      findings_.first_divergence->slots = {finding.tap.name()};
+    }
   }
 
   void judge_logits() {
@@ -238,6 +285,7 @@ class PromptJudge {
   PromptFindings findings_;
   bool local_failed_ = false;
   bool global_failed_ = false;
+  bool state_failed_ = false;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/errors.h"
+#include "reference/state.h"
 
 namespace plumb::compare {
 namespace {
@@ -29,6 +30,10 @@ bool same_rows(const std::vector<size_t>& a, const std::vector<size_t>& b) {
 Recorded::Recorded(const graph::Graph& graph, const trace::Recording& recording, size_t positions,
                    const std::string& where) {
   for (const Tap& tap : recording.taps()) {
+    if (const graph::StateTensor* const state = graph.find_state(tap)) {
+      read_state(*state, recording, positions, where);
+      continue;
+    }
     if (!graph.find(tap)) {
       ignored_.push_back(tap.name());
       continue;
@@ -50,6 +55,23 @@ Recorded::Recorded(const graph::Graph& graph, const trace::Recording& recording,
       order_experts(where, route->router.num_experts, op.layer);
     }
   }
+}
+
+void Recorded::read_state(const graph::StateTensor& tensor, const trace::Recording& recording,
+                          size_t positions, const std::string& where) {
+  const std::vector<size_t> shape = recording.shape(tensor.tap);
+  std::vector<size_t> expected(tensor.axes.begin(), tensor.axes.end());
+  // The rows of a cache are as many as are kept; a convolution's inputs stand by channel.
+  const size_t kept = tensor.per_position && !shape.empty() ? shape[0] : tensor.rows;
+  const bool conv = !tensor.per_position && tensor.axes.size() == 1;
+  expected.insert(conv ? expected.end() : expected.begin(), kept);
+  if (shape != expected || kept > positions + (tensor.per_position ? 0 : kept)) {
+    throw base::InputError(
+        where, tensor.tap.name(), fmt::format("has shape [{}]", fmt::join(shape, ", ")),
+        fmt::format("[{}] is expected, at most {} positions", fmt::join(expected, ", "),
+                    positions));
+  }
+  states_[tensor.tap] = reference::from_trace(tensor, recording.read(tensor.tap));
 }
 
 // Which of the chosen experts is named first is nobody's business: both sides are sorted by id.

@@ -28,13 +28,18 @@ class Recorded {
   bool finite() const;  // all of it
   // Does the other hold the same taps?
   bool is_like(const Recorded& other) const;
+  // State taps, as reference/state.h lays their rows out.
+  const std::map<trace::Tap, Matrix>& states() const { return states_; }
   // Taps of the recording that this graph does not have.
   const std::vector<std::string>& ignored() const { return ignored_; }
 
  private:
+  void read_state(const graph::StateTensor& tensor, const trace::Recording& recording,
+                  size_t positions, const std::string& where);
   void order_experts(const std::string& where, int num_experts, int layer);
 
   std::map<trace::Tap, Matrix> values_;
+  std::map<trace::Tap, Matrix> states_;
   std::vector<std::string> ignored_;
 };
 

@@ -30,7 +30,7 @@ OrderedJson number(double value) {
   return value;
 }
 
-OrderedJson optional_layer(const std::optional<int>& layer) {
+OrderedJson optional_integer(const std::optional<int>& layer) {
   return layer ? OrderedJson(*layer) : OrderedJson();
 }
 
@@ -74,9 +74,10 @@ class Reader {
     if (!at(key).is_boolean()) fail(key, "is not true or false");
     return at(key).get<bool>();
   }
-  std::optional<int> layer() const {
-    return has("layer") ? std::optional(integer("layer")) : std::nullopt;
+  std::optional<int> optional_integer(const char* key) const {
+    return has(key) ? std::optional(integer(key)) : std::nullopt;
   }
+  std::optional<int> layer() const { return optional_integer("layer"); }
   std::vector<Reader> objects(const char* key) const {
     if (!at(key).is_array()) fail(key, "is no array");
     std::vector<Reader> all;
@@ -191,12 +192,18 @@ TapRow read_tap(const Reader& json) {
 }
 
 OrderedJson to_json(const FirstDivergence& first) {
-  return {{"tap", first.tap},
-          {"op", first.op},
-          {"layer", optional_layer(first.layer)},
-          {"suspects", first.suspects},
-          {"where", first.where},
-          {"local_ratio", number(first.local_ratio)}};
+  OrderedJson json = {{"tap", first.tap},
+                      {"op", first.op},
+                      {"layer", optional_integer(first.layer)},
+                      {"suspects", first.suspects},
+                      {"where", first.where},
+                      {"local_ratio", number(first.local_ratio)}};
+  if (first.run.empty()) return json;
+  json["run"] = first.run;
+  json["call"] = optional_integer(first.call);
+  json["position"] = optional_integer(first.position);
+  json["slots"] = first.slots;
+  return json;
 }
 
 FirstDivergence read_first_divergence(const Reader& json) {
@@ -205,13 +212,17 @@ FirstDivergence read_first_divergence(const Reader& json) {
           .layer = json.layer(),
           .suspects = json.texts("suspects"),
           .where = json.optional_text("where"),
-          .local_ratio = json.number("local_ratio")};
+          .local_ratio = json.number("local_ratio"),
+          .run = json.optional_text("run"),
+          .call = json.optional_integer("call"),
+          .position = json.optional_integer("position"),
+          .slots = json.has("slots") ? json.texts("slots") : std::vector<std::string>()};
 }
 
 OrderedJson to_json(const Diagnosis& diagnosis) {
   return {{"cause", diagnosis.cause},
           {"says", diagnosis.says},
-          {"layer", optional_layer(diagnosis.layer)},
+          {"layer", optional_integer(diagnosis.layer)},
           {"explained", number(diagnosis.explained)}};
 }
 
@@ -238,11 +249,41 @@ Power read_power(const Reader& json) {
           .blind_to = json.texts("blind_to")};
 }
 
+OrderedJson to_json(const StateCell& cell) {
+  return {{"prompt", cell.prompt},
+          {"run", cell.run},
+          {"verdict", to_text(cell.verdict)},
+          {"floor_ratio", number(cell.floor_ratio)},
+          {"call", optional_integer(cell.call)},
+          {"position", optional_integer(cell.position)},
+          {"slots", cell.slots}};
+}
+
+StateCell read_state_cell(const Reader& json) {
+  return {.prompt = json.text("prompt"),
+          .run = json.text("run"),
+          .verdict = json.verdict(),
+          .floor_ratio = json.number("floor_ratio"),
+          .call = json.optional_integer("call"),
+          .position = json.optional_integer("position"),
+          .slots = json.texts("slots")};
+}
+
+StateSection read_state(const Reader& json) {
+  StateSection state{.reference_max_rel = json.number("reference_max_rel"), .cells = {}};
+  for (const Reader& cell : json.objects("cells")) state.cells.push_back(read_state_cell(cell));
+  return state;
+}
+
 template <class T>
 OrderedJson list(const std::vector<T>& items) {
   OrderedJson array = OrderedJson::array();
   for (const T& item : items) array.push_back(to_json(item));
   return array;
+}
+
+OrderedJson to_json(const StateSection& state) {
+  return {{"reference_max_rel", number(state.reference_max_rel)}, {"cells", list(state.cells)}};
 }
 
 }  // namespace
@@ -279,6 +320,7 @@ OrderedJson to_json(const Result& result) {
       result.first_divergence ? to_json(*result.first_divergence) : OrderedJson();
   json["diagnosis"] = result.diagnosis ? list(*result.diagnosis) : OrderedJson();
   json["power"] = result.power ? to_json(*result.power) : OrderedJson();
+  json["state"] = result.state ? to_json(*result.state) : OrderedJson();
   json["notes"] = result.notes;
   return json;
 }
@@ -313,6 +355,7 @@ Result from_json(const Json& json, const std::string& where) {
     }
   }
   if (reader.has("power")) result.power = read_power(reader.object("power"));
+  if (reader.has("state")) result.state = read_state(reader.object("state"));
   if (reader.has("notes")) result.notes = reader.texts("notes");
   return result;
 }

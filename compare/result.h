@@ -22,7 +22,7 @@ std::string_view to_text(Verdict verdict);
 
 // Why a verdict is not PASSED: the gate that said so, and where.
 struct Reason {
-  std::string gate;     // "proof", "local", "global", "tokens", "oracle", "recording", "power"
+  std::string gate;     // "proof", "local", "global", "tokens", "oracle", "recording", "state", "power"
   std::string tap;      // empty where it concerns none
   std::string message;  // for a person; names prompt, place and size
 };
@@ -84,6 +84,30 @@ struct FirstDivergence {
   std::vector<std::string> suspects;
   std::string where;  // inside the tensor: "from position 12 on, in head 3 alone"; may be empty
   double local_ratio = kUnknown;
+  // Of a prompt that was run otherwise than at once: the run ("p0@7+1x30"), the first call that
+  // shows it (from 0) and its position, and what is carried into the op ("layer.2.state.k",
+  // "position").
+  std::string run = {};
+  std::optional<int> call = {};
+  std::optional<int> position = {};
+  std::vector<std::string> slots = {};
+};
+
+// One way of running a prompt that has to give what running it at once gives.
+struct StateCell {
+  std::string prompt;
+  std::string run;  // "7+1x30", "batch", "every split in two"
+  Verdict verdict = Verdict::kSkipped;
+  double floor_ratio = kUnknown;  // of its logits
+  std::optional<int> call = {};   // the first bad one, and the position in the prompt
+  std::optional<int> position = {};
+  std::vector<std::string> slots = {};  // what it got wrong from the calls before
+};
+
+// The state matrix.
+struct StateSection {
+  double reference_max_rel = kUnknown;  // of the reference's own cells, to the prompt at once
+  std::vector<StateCell> cells;
 };
 
 struct Diagnosis {
@@ -114,6 +138,7 @@ struct Result {
   std::optional<FirstDivergence> first_divergence;
   std::optional<std::vector<Diagnosis>> diagnosis;
   std::optional<Power> power;
+  std::optional<StateSection> state;
   // What a reader must know and no gate judges: keys let pass, datasets ignored.
   std::vector<std::string> notes;
 };

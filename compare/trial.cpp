@@ -103,7 +103,7 @@ Values Trials::values(const Scene& scene, const Mutant& mutant, const Mutation& 
     }
   }
   const Given given{scene.subject.alone() ? nullptr : scene.subject.recorded, &choices,
-                    &mutant.deviations()};
+                    &mutant.deviations(), scene.evidence.given().pieces};
   const auto& tokens = scene.subject.prompt->tokens;
   if (replicas == 0) return replay(mutant.reference(), tokens, taps, given);
   Noise noise = scene.evidence.noise();

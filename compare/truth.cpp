@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "reference/pieces.h"
 
 namespace plumb::compare {
 namespace {
@@ -76,7 +77,8 @@ Request make_emulation(std::span<const int64_t> tokens, const std::vector<Tap>& 
 // Hands out the taps of a run as they come; the weights of experts in the order of their ids, which
 // come first.
 template <class Take>
-void run(const Reference& reference, Request request, Take&& take) {
+void run(const Reference& reference, Request request, const Given& given, Take&& take,
+         const reference::Between& between = nullptr) {
   Matrix ids;
   request.take = [&](const Tap& tap, const Matrix& value) {
     Matrix mine = value;
@@ -90,7 +92,9 @@ void run(const Reference& reference, Request request, Take&& take) {
     }
     take(tap, std::move(mine));
   };
-  reference.run(request);
+  if (given.pieces == nullptr) return reference.run(request);
+  std::vector<reference::State> states;
+  reference::run_in_pieces(reference, request, *given.pieces, states, between);
 }
 
 // tokens + continuation without its last token, after which nothing is decided.
@@ -117,6 +121,7 @@ Matrix decide(const Reference& reference, const Tokens& tokens, const Tokens& co
     const std::vector<Tap> taps = {kLogits};
     run(reference,
         noise != nullptr ? make_emulation(part, taps, *noise, {}) : make_request(part, 1, taps, {}),
+        {},
         [&](const Tap&, const Matrix& logits) {
           for (size_t k = 0; k < copies; ++k) {
             const Matrix last = rows_of(logits, (k + 1) * length - rows, rows);
@@ -144,7 +149,7 @@ const Values& Truth::values(const Tokens& tokens, const std::vector<Tap>& taps,
   if (missing.empty()) return known;
   const bool both = !continuation.empty() && !graph::depends_on_length(graph());
   const Tokens all = both ? join(tokens, continuation) : tokens;
-  run(reference_, make_request(all, 1, missing, {}), [&](const Tap& tap, Matrix value) {
+  run(reference_, make_request(all, 1, missing, {}), {}, [&](const Tap& tap, Matrix value) {
     if (both && tap == kLogits) {
       continuations_[{tokens, continuation}] =
           rows_of(value, tokens.size() - 1, continuation.size());
@@ -163,15 +168,27 @@ const Matrix& Truth::continuation(const Tokens& tokens, const Tokens& continuati
 Values replay(const Reference& reference, std::span<const int64_t> tokens,
               const std::vector<Tap>& taps, const Given& given) {
   Values values;
-  run(reference, make_request(tokens, 1, taps, given),
+  run(reference, make_request(tokens, 1, taps, given), given,
       [&](const Tap& tap, Matrix value) { values[tap] = std::move(value); });
+  return values;
+}
+
+Values replay_in_pieces(const Reference& reference, std::span<const int64_t> tokens,
+                        const std::vector<Tap>& taps, const Given& given,
+                        const std::vector<size_t>& pieces, const reference::Between& between) {
+  Given in_pieces = given;
+  in_pieces.pieces = &pieces;
+  Values values;
+  run(
+      reference, make_request(tokens, 1, taps, given), in_pieces,
+      [&](const Tap& tap, Matrix value) { values[tap] = std::move(value); }, between);
   return values;
 }
 
 Values emulate(const Reference& reference, std::span<const int64_t> tokens,
                const std::vector<Tap>& taps, const Noise& noise, const Given& given) {
   Values values;
-  run(reference, make_emulation(tokens, taps, noise, given),
+  run(reference, make_emulation(tokens, taps, noise, given), given,
       [&](const Tap& tap, Matrix value) { values[tap] = std::move(value); });
   return values;
 }
@@ -181,10 +198,57 @@ Floors measure_floors(const Reference& reference, std::span<const int64_t> token
                       const Given& given) {
   Floors floors;
   const double u = base::unit_roundoff(noise.contract->storage);
-  run(reference, make_emulation(tokens, taps, noise, given),
+  run(reference, make_emulation(tokens, taps, noise, given), given,
       [&](const Tap& tap, const Matrix& replicas) {
         floors[tap] = measure_floor(replicas, truth.at(tap), u);
       });
+  return floors;
+}
+
+namespace {
+
+const std::vector<Tap> kNoTaps;
+
+// The state tensors of all copies after `request`, one copy under another.
+Values run_for_state(const Reference& reference, Request request, const Given& given) {
+  request.wants = [](const Tap&) { return false; };
+  std::vector<reference::State> states;
+  const std::vector<size_t> whole = {request.sequences.front().rows()};
+  reference::run_in_pieces(reference, request, given.pieces != nullptr ? *given.pieces : whole,
+                           states);
+  Values values;
+  for (const graph::Slot& slot : reference.graph().slots) {
+    for (const graph::StateTensor& tensor : slot.tensors) {
+      std::vector<Matrix> copies;
+      for (const reference::State& state : states) {
+        copies.push_back(reference::state_rows(tensor, state.at(reference.graph(), tensor.tap)));
+      }
+      Matrix& all = values[tensor.tap];
+      const size_t rows = copies.front().shape(0);
+      all = reference::make_matrix(rows * copies.size(), copies.front().shape(1));
+      for (size_t k = 0; k < copies.size(); ++k) {
+        std::copy(copies[k].begin(), copies[k].end(), all.data() + k * copies[k].size());
+      }
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
+Values state_values(const Reference& reference, std::span<const int64_t> tokens,
+                    const Given& given) {
+  return run_for_state(reference, make_request(tokens, 1, kNoTaps, given), given);
+}
+
+Floors measure_state_floors(const Reference& reference, std::span<const int64_t> tokens,
+                            const Values& truth, const Noise& noise, const Given& given) {
+  Floors floors;
+  const double u = base::unit_roundoff(noise.contract->storage);
+  for (const auto& [tap, replicas] :
+       run_for_state(reference, make_emulation(tokens, kNoTaps, noise, given), given)) {
+    floors[tap] = measure_floor(replicas, truth.at(tap), u);
+  }
   return floors;
 }
 

@@ -13,7 +13,7 @@
 #include "compare/recorded.h"
 #include "compare/statistics.h"
 #include "graph/contract.h"
-#include "reference/run.h"
+#include "reference/pieces.h"
 
 namespace plumb::compare {
 
@@ -60,11 +60,18 @@ struct Given {
   const Recorded* recorded = nullptr;  // every recorded tap: each segment by itself
   const Choices* choices = nullptr;    // of experts
   const reference::Deviations* deviations = nullptr;
+  // Sizes of the calls that the tokens come in, where that makes a difference.
+  const std::vector<size_t>* pieces = nullptr;
 };
 
 // The exact values of a run that is given something.
 Values replay(const reference::Reference& reference, std::span<const int64_t> tokens,
               const std::vector<trace::Tap>& taps, const Given& given);
+
+// The same through the state, in calls of these sizes, with something done before each.
+Values replay_in_pieces(const reference::Reference& reference, std::span<const int64_t> tokens,
+                        const std::vector<trace::Tap>& taps, const Given& given,
+                        const std::vector<size_t>& pieces, const reference::Between& between);
 
 // The same with the noise of a precision: the replicas' values, one under another.
 Values emulate(const reference::Reference& reference, std::span<const int64_t> tokens,
@@ -74,6 +81,13 @@ Values emulate(const reference::Reference& reference, std::span<const int64_t> t
 Floors measure_floors(const reference::Reference& reference, std::span<const int64_t> tokens,
                       const std::vector<trace::Tap>& taps, const Values& truth, const Noise& noise,
                       const Given& given);
+
+// What the tokens leave in the state: rows of every state tensor of the graph (reference/state.h),
+// what a convolution has not seen being zero.
+Values state_values(const reference::Reference& reference, std::span<const int64_t> tokens,
+                    const Given& given);
+Floors measure_state_floors(const reference::Reference& reference, std::span<const int64_t> tokens,
+                            const Values& truth, const Noise& noise, const Given& given);
 
 // The floor of the logits that decide a continuation.
 Floor measure_floor(const reference::Reference& reference, const std::vector<int64_t>& tokens,

@@ -39,25 +39,42 @@ std::string positions(const std::vector<size_t>& off, size_t all) {
   return "at " + list("position", off, all);
 }
 
+// RMS over its floor of each position's difference.
+std::vector<double> by_position(const Matrix& value, const Matrix& truth, const Floor& floor) {
+  std::vector<double> ratios;
+  for (size_t t = 0; t < truth.shape(0); ++t) {
+    double sum = 0.0;
+    for (size_t j = 0; j < truth.shape(1); ++j) {
+      const double z = (value(t, j) - truth(t, j)) / floor.rows[t];
+      sum += z * z;
+    }
+    ratios.push_back(std::sqrt(sum / static_cast<double>(truth.shape(1))));
+  }
+  return ratios;
+}
+
 }  // namespace
+
+std::optional<size_t> first_position_off(const Matrix& value, const Matrix& truth,
+                                         const Floor& floor) {
+  const std::vector<size_t> off = find_off(by_position(value, truth, floor));
+  return off.empty() ? std::nullopt : std::optional(off.front());
+}
 
 std::string describe_whereabouts(const Matrix& value, const Matrix& truth, const Floor& floor,
                                  size_t heads) {
   const size_t rows = truth.shape(0);
   const size_t columns = truth.shape(1);
   const size_t parts = heads > 1 ? heads : columns;
-  std::vector<double> by_row(rows, 0.0);
   std::vector<double> by_part(parts, 0.0);
   for (size_t t = 0; t < rows; ++t) {
     for (size_t j = 0; j < columns; ++j) {
       const double z = (value(t, j) - truth(t, j)) / floor.rows[t];
-      by_row[t] += z * z / static_cast<double>(columns);
       double& part = by_part[j / (columns / parts)];
       part = std::max(part, std::abs(z));
     }
   }
-  for (double& v : by_row) v = std::sqrt(v);
-  const std::vector<size_t> off_rows = find_off(by_row);
+  const std::vector<size_t> off_rows = find_off(by_position(value, truth, floor));
   const std::vector<size_t> off_parts = find_off(by_part);
   std::string text;
   if (!off_rows.empty()) text = positions(off_rows, rows);

@@ -165,7 +165,8 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
   const auto heads = static_cast<size_t>(op.heads);
   const auto kv_heads = static_cast<size_t>(op.kv_heads);
   const auto value_dim = static_cast<size_t>(op.value_dim);
-  const auto window = static_cast<size_t>(op.window);
+  const auto kept = static_cast<size_t>(op.window);
+  const size_t window = kept == 0 ? 0 : kept + static_cast<size_t>(context.deviation.wider_window);
   std::vector<double> sinks;
   if (context.has_weight(0)) sinks = context.weight(0).values();
   for_replicas(context, [&](const Group& group) {
@@ -189,8 +190,8 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
       }
     });
   });
-  all_keys.keep(window);
-  all_values.keep(window);
+  all_keys.keep(kept);
+  all_values.keep(kept);
 }
 
 PLUMB_INSTANTIATE_KERNEL(Attention)

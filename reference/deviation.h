@@ -33,6 +33,7 @@ struct Deviation {
   int64_t position_shift = 0;    // rope, position_scale: added to the position; causal_conv: the
                                  // input read lies this many positions later
   int64_t lookahead = 0;         // attention: keys after its own that a query sees; -1: nor its own
+  int64_t wider_window = 0;      // attention: keys more than its window that a query sees
   bool tiled_heads = false;      // head h reads key head h % key heads, not h / group
   bool unit_length = true;       // gated_delta_rule: q and k are brought to unit length
   bool read_first = false;       // gated_delta_rule: output from the state before the update

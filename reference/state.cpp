@@ -19,6 +19,16 @@ Matrix initial(const graph::StateTensor& tensor) {
   return zeros;
 }
 
+// Row-major values, `rows` the extent of their second axis, which becomes the first.
+Matrix transposed(const std::vector<double>& values, size_t rows) {
+  const size_t columns = values.size() / rows;
+  Matrix m = make_matrix(rows, columns);
+  for (size_t j = 0; j < columns; ++j) {
+    for (size_t i = 0; i < rows; ++i) m(i, j) = values[j * rows + i];
+  }
+  return m;
+}
+
 }  // namespace
 
 State::State(const graph::Graph& graph) {
@@ -57,23 +67,36 @@ Matrix appended(const Matrix& before, const Matrix& m, size_t first, size_t end,
   return joined;
 }
 
+Matrix state_rows(const graph::StateTensor& tensor, const Matrix& value) {
+  if (!is_conv(tensor)) return value;
+  Matrix all = make_matrix(tensor.rows, value.shape(1));
+  all.fill(0.0);
+  std::copy(value.begin(), value.end(), all.data() + all.size() - value.size());
+  return all;
+}
+
+Matrix from_trace(const graph::StateTensor& tensor, const trace::Tensor& recorded) {
+  const std::vector<double>& values = recorded.values;
+  if (is_conv(tensor)) return transposed(values, tensor.rows);
+  const size_t width =
+      tensor.per_position ? tensor.width() : static_cast<size_t>(tensor.axes.back());
+  Matrix m = make_matrix(values.size() / width, width);
+  std::copy(values.begin(), values.end(), m.data());
+  return m;
+}
+
 trace::Tensor state_tensor(const graph::StateTensor& tensor, const Matrix& value) {
+  const Matrix all = state_rows(tensor, value);
   trace::Tensor result;
   if (is_conv(tensor)) {
-    const size_t channels = value.shape(1);
-    const size_t unseen = tensor.rows - value.shape(0);
-    result.shape = {channels, tensor.rows};
-    result.values.resize(channels * tensor.rows, 0.0);
-    for (size_t k = 0; k < value.shape(0); ++k) {
-      for (size_t c = 0; c < channels; ++c) {
-        result.values[c * tensor.rows + unseen + k] = value(k, c);
-      }
-    }
+    result.shape = {all.shape(1), all.shape(0)};
+    const Matrix by_channel = transposed({all.begin(), all.end()}, all.shape(1));
+    result.values.assign(by_channel.begin(), by_channel.end());
     return result;
   }
-  result.shape = {tensor.per_position ? value.shape(0) : tensor.rows};
+  result.shape = {tensor.per_position ? all.shape(0) : tensor.rows};
   for (const int extent : tensor.axes) result.shape.push_back(static_cast<size_t>(extent));
-  result.values.assign(value.data(), value.data() + value.size());
+  result.values.assign(all.begin(), all.end());
   return result;
 }
 

@@ -37,7 +37,11 @@ Matrix rows_of(const Matrix& m, size_t first, size_t end);
 // `before`, and then rows [first, end) of `m`; of all these the last `most` (0: all).
 Matrix appended(const Matrix& before, const Matrix& m, size_t first, size_t end, size_t most);
 
-// A tensor of the state as it stands in a trace. What a convolution has not yet seen is zero.
+// A tensor of the state with all its rows: what a convolution has not yet seen is zero.
+Matrix state_rows(const graph::StateTensor& tensor, const Matrix& value);
+
+// A tensor of the state as it stands in a trace, and back.
+Matrix from_trace(const graph::StateTensor& tensor, const trace::Tensor& recorded);
 trace::Tensor state_tensor(const graph::StateTensor& tensor, const Matrix& value);
 
 }  // namespace plumb::reference

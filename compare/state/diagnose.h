@@ -1,0 +1,15 @@
+// Why a run in pieces, in a batch or after a reset departs where the prompt at once does not: the
+// state fault whose run gives the candidate's values.
+#pragma once
+
+#include "compare/diagnose.h"
+#include "compare/evidence.h"
+
+namespace plumb::compare {
+
+// `first` is where the run departs, at the tap that it names. Narrows first.slots down to what the
+// cause strikes, where that is certain.
+Explanation diagnose_state(Truth& truth, const Scene& scene,
+                           const std::vector<trace::Prompt>& others, FirstDivergence& first);
+
+}  // namespace plumb::compare
