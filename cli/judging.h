@@ -57,7 +57,7 @@ struct JudgeOptions {
   std::string oracle;
   std::string contract;
   std::string taps = "all";
-  int greedy_steps = 16;
+  int greedy_steps = 64;
 
   void add(CLI::App& verb);
 };

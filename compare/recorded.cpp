@@ -25,13 +25,26 @@ bool same_rows(const std::vector<size_t>& a, const std::vector<size_t>& b) {
   return !a.empty() && a[0] == b[0] && product(a) == product(b);
 }
 
+// A latent cache stands under the names of keys and values: its shape tells it from them.
+const graph::StateTensor& as_kept(const graph::Graph& graph, const graph::StateTensor& named,
+                                  const std::vector<size_t>& shape) {
+  constexpr std::pair<TapId, TapId> kLatents[] = {{TapId::kStateK, TapId::kStateLatent},
+                                                  {TapId::kStateV, TapId::kStateLatentRope}};
+  for (const auto& [name, latent] : kLatents) {
+    const graph::StateTensor* const other = graph.find_state({latent, named.tap.layer});
+    if (named.tap.id != name || other == nullptr || shape.size() != 3) continue;
+    if (shape[1] == 1 && shape[2] == other->width()) return *other;
+  }
+  return named;
+}
+
 }  // namespace
 
 Recorded::Recorded(const graph::Graph& graph, const trace::Recording& recording, size_t positions,
                    const std::string& where) {
   for (const Tap& tap : recording.taps()) {
     if (const graph::StateTensor* const state = graph.find_state(tap)) {
-      read_state(*state, recording, positions, where);
+      read_state(as_kept(graph, *state, recording.shape(tap)), tap, recording, positions, where);
       continue;
     }
     if (!graph.find(tap)) {
@@ -57,9 +70,10 @@ Recorded::Recorded(const graph::Graph& graph, const trace::Recording& recording,
   }
 }
 
-void Recorded::read_state(const graph::StateTensor& tensor, const trace::Recording& recording,
-                          size_t positions, const std::string& where) {
-  const std::vector<size_t> shape = recording.shape(tensor.tap);
+void Recorded::read_state(const graph::StateTensor& tensor, const Tap& tap,
+                          const trace::Recording& recording, size_t positions,
+                          const std::string& where) {
+  const std::vector<size_t> shape = recording.shape(tap);
   std::vector<size_t> expected(tensor.axes.begin(), tensor.axes.end());
   // The rows of a cache are as many as are kept; a convolution's inputs stand by channel.
   const size_t kept = tensor.per_position && !shape.empty() ? shape[0] : tensor.rows;
@@ -67,11 +81,11 @@ void Recorded::read_state(const graph::StateTensor& tensor, const trace::Recordi
   expected.insert(conv ? expected.end() : expected.begin(), kept);
   if (shape != expected || kept > positions + (tensor.per_position ? 0 : kept)) {
     throw base::InputError(
-        where, tensor.tap.name(), fmt::format("has shape [{}]", fmt::join(shape, ", ")),
+        where, tap.name(), fmt::format("has shape [{}]", fmt::join(shape, ", ")),
         fmt::format("[{}] is expected, at most {} positions", fmt::join(expected, ", "),
                     positions));
   }
-  states_[tensor.tap] = reference::from_trace(tensor, recording.read(tensor.tap));
+  states_[tensor.tap] = reference::from_trace(tensor, recording.read(tap));
 }
 
 // Which of the chosen experts is named first is nobody's business: both sides are sorted by id.

@@ -34,8 +34,8 @@ class Recorded {
   const std::vector<std::string>& ignored() const { return ignored_; }
 
  private:
-  void read_state(const graph::StateTensor& tensor, const trace::Recording& recording,
-                  size_t positions, const std::string& where);
+  void read_state(const graph::StateTensor& tensor, const trace::Tap& tap,
+                  const trace::Recording& recording, size_t positions, const std::string& where);
   void order_experts(const std::string& where, int num_experts, int layer);
 
   std::map<trace::Tap, Matrix> values_;

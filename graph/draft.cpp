@@ -80,6 +80,14 @@ void Draft::tap(ValueId id, trace::TapId which) {
   graph_.value(id).taps.push_back({which, trace::definition(which).in_layer ? layer_ : -1});
 }
 
+void Draft::keep_value(ValueId id, trace::TapId which) {
+  const Value& value = graph_.value(id);
+  graph_.slots.push_back(
+      {.op = static_cast<size_t>(value.producer),
+       .outputs = true,
+       .tensors = {{.tap = {which, layer_}, .per_position = true, .axes = {1, value.width()}}}});
+}
+
 void Draft::keep(const std::vector<trace::TapId>& which) {
   std::vector<trace::Tap> taps;
   for (const trace::TapId id : which) taps.push_back({id, layer_});

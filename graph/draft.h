@@ -44,6 +44,8 @@ class Draft {
   void tap(ValueId id, trace::TapId which);
   // Names what the last op keeps from one call to the next.
   void keep(const std::vector<trace::TapId>& which);
+  // Names the rows of a value as what may be kept instead.
+  void keep_value(ValueId id, trace::TapId which);
 
  private:
   Graph graph_;

@@ -135,6 +135,8 @@ ValueId mixer(Draft& draft, const LatentAttentionSpec& spec, ValueId in, int hid
   ValueId k_rope = draft.linear(in, "k_rope_proj", spec.rope_dim, spec.bias);
   latent = draft.norm(spec.latent_norm, latent, "kv_a_norm");
   k_rope = turn(draft.heads(k_rope, 1), 1, spec.rope_dim);
+  draft.keep_value(latent, TapId::kStateLatent);
+  draft.keep_value(k_rope, TapId::kStateLatentRope);
   const ValueId k_nope = draft.linear(latent, "k_b_proj", heads * spec.nope_dim, false);
   const ValueId v =
       draft.heads(draft.linear(latent, "v_b_proj", heads * spec.value_dim, false), heads);

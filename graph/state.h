@@ -4,9 +4,12 @@
 // something of what went before; nothing else does. All of it is empty, or zero, at the start.
 //
 //   attention         keys and values as they enter the scores: of every position, or of the last
-//                     `window` (a ring). Latent attention keeps them expanded, as transformers do.
+//                     `window` (a ring)
 //   causal_conv       the last `kernel` inputs
 //   gated_delta_rule  the recurrent state of each value head
+//
+// Of latent attention an engine may keep, instead of keys and values, the latents that they are
+// expanded from: slots of the ops that give those, which read nothing back.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +34,8 @@ struct StateTensor {
 };
 
 struct Slot {
-  size_t op = 0;  // index in the graph
+  size_t op = 0;         // index in the graph
+  bool outputs = false;  // what it keeps are its outputs, for the record
   std::vector<StateTensor> tensors;
 };
 

@@ -102,6 +102,18 @@ class Run {
       restrict(where, compute_op(where.op, index, in, Context::kNone).front(), out.front());
     }
     for (size_t k = 0; k < out.size(); ++k) value(op.outputs[k]) = std::move(out[k]);
+    if (slots_[index] && graph_.slots[*slots_[index]].outputs) keep_output(op, *slots_[index]);
+  }
+
+  void keep_output(const Op& op, size_t slot) {
+    size_t first = 0;
+    for (const Sequence& sequence : request_.sequences) {
+      if (sequence.state != nullptr) {
+        Matrix& kept = sequence.state->slot(slot).front();
+        kept = appended(kept, value(op.outputs.front()), first, first + sequence.rows(), 0);
+      }
+      first += sequence.rows();
+    }
   }
 
   const Deviation& deviation_of(size_t index) const {

@@ -46,6 +46,8 @@ enum class TapId : uint8_t {
   kOut,
   kStateK,
   kStateV,
+  kStateLatent,
+  kStateLatentRope,
   kStateKConv,
   kStateVConv,
   kStateConv,
@@ -65,7 +67,7 @@ struct TapDefinition {
 };
 
 // In the order in which a forward produces them.
-inline constexpr std::array<TapDefinition, 35> kTaps = {{
+inline constexpr std::array<TapDefinition, 37> kTaps = {{
     {TapId::kEmbed, "embed", false, true, "T,H", "the residual stream entering layer 0"},
     {TapId::kMixerIn, "mixer_in", true, false, "T,H", "after the mixer's pre-norm"},
     {TapId::kQ, "q", true, false, "T,heads,head_dim", "queries, after projection and bias"},
@@ -104,6 +106,11 @@ inline constexpr std::array<TapDefinition, 35> kTaps = {{
      "cache: keys as they enter the scores, oldest first", true},
     {TapId::kStateV, "state.v", true, false, "kept,kv_heads,head_dim",
      "cache: values, oldest first", true},
+    {TapId::kStateLatent, "state.latent", true, false, "kept,1,kv_lora_rank",
+     "latent attention: the latents that keys and values come from, as a latent cache's state.k",
+     true},
+    {TapId::kStateLatentRope, "state.latent_rope", true, false, "kept,1,rope_dim",
+     "latent attention: the rotated part of the keys, as a latent cache's state.v", true},
     {TapId::kStateKConv, "state.k_conv", true, false, "channels,kernel",
      "the last inputs of the convolution over keys, oldest first", true},
     {TapId::kStateVConv, "state.v_conv", true, false, "channels,kernel",

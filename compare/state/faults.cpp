@@ -129,7 +129,7 @@ class Lister {
       : scene_(scene), graph_(scene.reference.graph()), calls_(calls_of(scene.prompt)) {
     for (size_t i = 0; i < graph_.slots.size(); ++i) {
       const bool inside = std::find(ops.begin(), ops.end(), graph_.slots[i].op) != ops.end();
-      if (inside) inside_.push_back(i);
+      if (inside && !graph_.slots[i].outputs) inside_.push_back(i);
     }
     for (const size_t op : ops) turns_ |= is_turn(graph_.ops[op].kind);
   }

@@ -68,7 +68,8 @@ std::vector<StateFinding> judge_states(const Truth& truth, const PromptSubject& 
 
 std::vector<std::string> carried_by(const graph::Graph& graph, size_t op) {
   std::vector<std::string> names;
-  if (const graph::Slot* const slot = graph.slot_of(op)) {
+  const graph::Slot* const slot = graph.slot_of(op);
+  if (slot != nullptr && !slot->outputs) {
     for (const graph::StateTensor& tensor : slot->tensors) names.push_back(tensor.tap.name());
   }
   const graph::OpKind& kind = graph.ops[op].kind;
