@@ -19,7 +19,8 @@ struct Options {
   std::string filter = "*";
   std::string shard = "1/1";
   OutputOptions output;
-  int greedy_steps = 16;
+  int greedy_steps = 64;
+  bool state_matrix = false;
   std::string catalogue = fixtures::default_catalogue().string();
 };
 
@@ -85,7 +86,7 @@ std::vector<Work> share_out(const std::vector<const fixtures::Case*>& cases, con
   return work;
 }
 
-std::vector<compare::Result> judge_case(const Work& work, int greedy_steps) {
+std::vector<compare::Result> judge_case(const Work& work, const Options& options) {
   const base::TemporaryFolder folder;
   const base::Threads one(1);  // cases run side by side instead
   fixtures::synthesize_case(*work.item, folder.path() / "checkpoint", one);
@@ -96,7 +97,8 @@ std::vector<compare::Result> judge_case(const Work& work, int greedy_steps) {
   for (const std::string_view candidate : work.candidates) {
     results.push_back(judge({.case_name = work.item->name,
                              .candidate = std::string(candidate),
-                             .greedy_steps = greedy_steps}));
+                             .greedy_steps = options.greedy_steps,
+                             .state_matrix = options.state_matrix}));
   }
   return results;
 }
@@ -107,8 +109,7 @@ int run(const Options& options) {
   const std::vector<Work> work = share_out(choose_cases(options, all), parse_shard(options.shard));
   const base::Threads threads(options.common.threads);
   std::vector<std::vector<compare::Result>> by_case(work.size());
-  threads.for_each(work.size(),
-                   [&](size_t i) { by_case[i] = judge_case(work[i], options.greedy_steps); });
+  threads.for_each(work.size(), [&](size_t i) { by_case[i] = judge_case(work[i], options); });
   std::vector<compare::Result> results;
   for (auto& some : by_case) {
     results.insert(results.end(), std::make_move_iterator(some.begin()),
@@ -133,6 +134,7 @@ void add_gate(CLI::App& app, Action& action) {
   verb->add_option("--greedy", options->greedy_steps, "greedy tokens of each prompt")
       ->check(CLI::Range(0, 1 << 16))
       ->capture_default_str();
+  add_state_option(*verb, options->state_matrix);
   options->output.add(*verb);
   options->common.add_threads(*verb);
   verb->callback([options, &action] { action = [options] { return run(*options); }; });

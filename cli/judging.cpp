@@ -106,6 +106,7 @@ compare::Result Judging::operator()(const JudgingOptions& options) {
       .contract = &graph::default_contract(dtype),
       .taps = parse_taps(options.taps, model_.graph),
       .greedy_steps = options.greedy_steps,
+      .state_matrix = options.state_matrix,
       .notes = notes_on(model_, file)};
   if (options.contract == kFindContract) return find_contract(std::move(subject));
   if (!options.contract.empty()) subject.contract = &named_contract(options.contract);
@@ -134,9 +135,15 @@ void JudgeOptions::add(CLI::App& verb) {
                   "precision contract to hold it to; auto: the strictest that it keeps");
   verb.add_option("--taps", taps, "what an in-tree candidate records: all, coarse, logits, globs")
       ->capture_default_str();
+  add_state_option(verb, state_matrix);
   verb.add_option("--greedy", greedy_steps, "greedy tokens of each prompt, in-tree candidates")
       ->check(CLI::Range(0, 1 << 16))
       ->capture_default_str();
+}
+
+void add_state_option(CLI::App& verb, bool& state_matrix) {
+  verb.add_flag("--state", state_matrix,
+                "run every prompt in pieces, in batches, after a reset and a restore too");
 }
 
 compare::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions& options) {
@@ -151,7 +158,8 @@ compare::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions
        .candidate = options.candidate,
        .greedy_steps = options.greedy_steps,
        .contract = options.contract,
-       .taps = options.taps});
+       .taps = options.taps,
+       .state_matrix = options.state_matrix});
 }
 
 std::vector<trace::Prompt> prompts_of(const LoadedModel& model, const std::string& trace) {

@@ -25,6 +25,7 @@ struct JudgingOptions {
   // A precision contract's name; auto: the strictest under which it passes; empty: its dtype's.
   std::string contract;
   std::string taps = "all";  // that an in-tree candidate records
+  bool state_matrix = false;
 };
 
 // Judges candidates on one model; what they share is computed once. `oracle` may be null.
@@ -57,10 +58,14 @@ struct JudgeOptions {
   std::string oracle;
   std::string contract;
   std::string taps = "all";
+  bool state_matrix = false;
   int greedy_steps = 64;
 
   void add(CLI::App& verb);
 };
+
+// The option --state.
+void add_state_option(CLI::App& verb, bool& state_matrix);
 
 // Judges one candidate on the checkpoint of `common`.
 compare::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions& options);

@@ -14,6 +14,7 @@
 #include "compare/power.h"
 #include "compare/prompt_judge.h"
 #include "compare/state/diagnose.h"
+#include "compare/state/matrix.h"
 
 namespace plumb::compare {
 namespace {
@@ -65,6 +66,11 @@ class Findings {
     merge(result_.tokens, findings.tokens);
     if (!result_.first_divergence) result_.first_divergence = findings.first_divergence;
     result_.notes.insert(result_.notes.end(), findings.notes.begin(), findings.notes.end());
+  }
+
+  void fail(Reason reason) {
+    failed_ = true;
+    result_.reasons.push_back(std::move(reason));
   }
 
   void doubt(const std::string& tap, const std::string& message) {
@@ -230,7 +236,11 @@ StateCell cell_of(const Prompt& prompt, const Prompt& run, const PromptFindings&
 class Judge::Session {
  public:
   Session(Judge& judge, const Subject& subject, Result& result)
-      : truth_(judge.truth_), subject_(subject), result_(result), findings_(result) {
+      : judge_(judge),
+        truth_(judge.truth_),
+        subject_(subject),
+        result_(result),
+        findings_(result) {
     if (judge.oracle_ == nullptr) return;
     oracle_.emplace(truth_, *judge.oracle_);
     note_missing_prompts(*judge.oracle_, subject.prompts, findings_);
@@ -241,6 +251,7 @@ class Judge::Session {
     for (const Prompt& prompt : subject_.prompts) {
       for (const Prompt& run : runs_of(*subject_.candidate, prompt)) judge_run(prompt, run);
     }
+    if (subject_.state_matrix) judge_matrix();
     findings_.finish(oracle_);
     const std::vector<Scene> scenes = make_scenes(judged_);
     if (result_.first_divergence) explain(truth_, judged_, scenes, result_);
@@ -270,6 +281,30 @@ class Judge::Session {
     findings_.add(std::move(findings));
   }
 
+  void judge_matrix() {
+    auto* const engine = dynamic_cast<trace::Engine*>(subject_.candidate);
+    if (engine == nullptr) return;  // a trace has the runs that it has
+    std::vector<MatrixPrompt> judged;
+    for (const Judged& here : judged_) judged.push_back({here.subject, *here.evidence});
+    MatrixFindings matrix = judge_state_matrix(truth_, *engine, subject_.prompts, judged);
+    result_.state.emplace(reference_matrix(), std::move(matrix.cells));
+    if (!within(result_.state->reference_max_rel, kOracleLimit)) {
+      findings_.fail({"state", "logits",
+                      fmt::format("the reference in pieces differs from the prompt at once by {:.3g}",
+                                  result_.state->reference_max_rel)});
+    }
+    for (PromptFindings& findings : matrix.failures) findings_.add(std::move(findings));
+  }
+
+  double reference_matrix() {
+    std::vector<std::vector<int64_t>> key;
+    for (const Prompt& prompt : subject_.prompts) key.push_back(prompt.tokens);
+    const auto [at, fresh] = judge_.reference_matrices_.try_emplace(key, kUnknown);
+    if (fresh) at->second = measure_reference_matrix(truth_.reference(), subject_.prompts);
+    return at->second;
+  }
+
+  Judge& judge_;
   Truth& truth_;
   const Subject& subject_;
   Result& result_;

@@ -2,6 +2,7 @@
 // beside what the candidate's precision makes by itself; and the reference against an oracle.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct Subject {
   const graph::Contract* contract = nullptr;        // what the candidate's precision entitles it to
   trace::TapFilter taps = trace::TapFilter::all();  // that an in-tree candidate records
   int greedy_steps = 0;  // of an in-tree candidate; a trace gives what it holds
+  bool state_matrix = false;  // of an engine: every way of running a prompt, too
   std::vector<std::string> notes;
 };
 
@@ -42,6 +44,7 @@ class Judge {
 
   Truth truth_;
   const trace::TraceFile* oracle_;
+  std::map<std::vector<std::vector<int64_t>>, double> reference_matrices_;  // by prompts
 };
 
 }  // namespace plumb::compare
