@@ -32,8 +32,13 @@ std::vector<size_t> ops_in_question(const graph::Graph& graph, const Recorded& r
 }
 
 Values run_with(const Truth& truth, const Scene& scene, const StateFault& fault, const Tap& first) {
+  // A mistake chooses its own experts, unless the candidate's choice was recorded.
+  Choices choices;
+  for (const auto& [tap, ids] : scene.subject.recorded->values()) {
+    if (tap.id == trace::TapId::kRouterIds) choices[tap.layer] = ids;
+  }
   const Given given{.recorded = scene.subject.alone() ? nullptr : scene.subject.recorded,
-                    .choices = scene.evidence.given().choices};
+                    .choices = &choices};
   return replay_in_pieces(truth.reference(), scene.subject.prompt->tokens, {first}, given,
                           calls_of(*scene.subject.prompt), fault.make());
 }
