@@ -34,13 +34,14 @@ Result Bench::judge(const Run& run) {
   return judge(engine, run.judged_by.empty() ? run.contract : run.judged_by);
 }
 
-Result Bench::judge(trace::Source& candidate, const std::string& contract) {
+Result Bench::judge(trace::Source& candidate, const std::string& contract, bool state_matrix) {
   return judge_->judge({.case_name = "case",
                         .family = "family",
                         .candidate = &candidate,
                         .candidate_name = "candidate",
                         .prompts = prompts_,
-                        .contract = graph::find_contract(contract)});
+                        .contract = graph::find_contract(contract),
+                        .state_matrix = state_matrix});
 }
 
 std::string reasons_of(const Result& result) {

@@ -37,7 +37,7 @@ class Bench {
     std::string judged_by;  // another contract; empty: its own
   };
   Result judge(const Run& run);
-  Result judge(trace::Source& candidate, const std::string& contract);
+  Result judge(trace::Source& candidate, const std::string& contract, bool state_matrix = false);
 
  private:
   std::unique_ptr<tests::SyntheticModel> model_;
