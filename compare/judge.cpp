@@ -13,6 +13,7 @@
 #include "compare/gates.h"
 #include "compare/power.h"
 #include "compare/prompt_judge.h"
+#include "compare/segment.h"
 
 namespace plumb::compare {
 namespace {
@@ -164,6 +165,9 @@ void explain(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
   result.diagnosis.emplace();
   if (scenes.empty() || first.id == TapId::kRouterIds) return;
   Explanation explanation = diagnose(truth, scenes, first);
+  if (!explanation.ops.empty()) {
+    narrow(truth.graph(), explanation.ops, *result.first_divergence);
+  }
   result.diagnosis = std::move(explanation.causes);
   result.notes.insert(result.notes.end(), explanation.notes.begin(), explanation.notes.end());
 }

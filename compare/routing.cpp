@@ -1,7 +1,6 @@
 #include "compare/routing.h"
 
 #include <algorithm>
-#include <limits>
 #include <numbers>
 
 #include "compare/gates.h"
@@ -69,22 +68,24 @@ Routing::Verdict Routing::judge(int layer, std::span<const double> logits, doubl
   return is_tie(router, logits, sigma, chosen) ? Verdict::kTie : Verdict::kWrong;
 }
 
-std::optional<std::vector<double>> Routing::runner_up(int layer, std::span<const double> logits,
-                                                      double sigma) const {
+std::vector<Routing::Choice> Routing::ties(int layer, std::span<const double> logits,
+                                           double sigma) const {
   const Router& router = routers_.at(layer);
   const std::vector<double> first = best(router, logits);
-  std::optional<std::vector<double>> nearest;
-  double least = std::numeric_limits<double>::infinity();
+  std::vector<Choice> choices = {{first}};
   for (const double out : first) {
-    std::vector<double> without(logits.begin(), logits.end());
-    without[static_cast<size_t>(out)] = -std::numeric_limits<double>::infinity();
-    const std::vector<double> next = best(router, without);
-    if (logits[static_cast<size_t>(out)] < least && is_tie(router, logits, sigma, next)) {
-      least = logits[static_cast<size_t>(out)];
-      nearest = next;
+    for (size_t in = 0; in < logits.size(); ++in) {
+      if (std::ranges::binary_search(first, static_cast<double>(in))) continue;
+      std::vector<double> other = first;
+      std::ranges::replace(other, out, static_cast<double>(in));
+      std::ranges::sort(other);
+      if (!is_tie(router, logits, sigma, other)) continue;
+      const double margin = logits[static_cast<size_t>(out)] - logits[in];
+      choices.push_back({std::move(other), std::max(margin, 0.0)});
     }
   }
-  return nearest;
+  std::ranges::stable_sort(choices.begin() + 1, choices.end(), {}, &Choice::margin);
+  return choices;
 }
 
 }  // namespace plumb::compare
