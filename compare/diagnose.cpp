@@ -198,6 +198,7 @@ class Diagnoser {
                            within(kRoundingCorrelation, fit.correlation());
       if (!is_among(sample) && !aligned) continue;
       const double score = std::log(sample.ratio) + left_elsewhere(trial);
+      if (!std::isfinite(score)) continue;
       if (score < least) {
         second = best != nullptr && best->fault().row != trial.fault().row ? least : second;
         least = score;

@@ -11,6 +11,15 @@ namespace plumb::compare {
 using trace::Tap;
 using trace::TapId;
 
+namespace {
+
+// That noise makes between two logits.
+double largest_difference(double sigma) {
+  return kTieDeviations * std::numbers::sqrt2 * sigma;
+}
+
+}  // namespace
+
 Routing::Routing(const reference::Reference& reference) {
   for (const graph::Op& op : reference.graph().ops) {
     const auto* route = std::get_if<graph::Route>(&op.kind);
@@ -48,11 +57,11 @@ std::vector<double> Routing::best(const Router& router, std::span<const double> 
   return ids;
 }
 
-// Two logits differ by noise of sqrt(2) sigma: would the choice be the best if its experts scored
-// half of the largest such difference more, and the others half of it less?
+// Would the choice be the best if its experts scored half of the largest difference that noise
+// makes more, and the others half of it less?
 bool Routing::is_tie(const Router& router, std::span<const double> logits, double sigma,
                      std::span<const double> chosen) const {
-  const double half = kTieDeviations * sigma / std::numbers::sqrt2;
+  const double half = largest_difference(sigma) / 2.0;
   std::vector<double> moved(logits.begin(), logits.end());
   for (size_t e = 0; e < moved.size(); ++e) {
     const bool taken = std::binary_search(chosen.begin(), chosen.end(), static_cast<double>(e));
@@ -76,9 +85,13 @@ std::vector<Routing::Choice> Routing::ties(int layer, std::span<const double> lo
   for (const double out : first) {
     for (size_t in = 0; in < logits.size(); ++in) {
       if (std::ranges::binary_search(first, static_cast<double>(in))) continue;
-      std::vector<double> other = first;
-      std::ranges::replace(other, out, static_cast<double>(in));
-      std::ranges::sort(other);
+      // As if noise had exchanged the two: a group of experts may close and another open with them.
+      std::vector<double> moved(logits.begin(), logits.end());
+      moved[in] += largest_difference(sigma);
+      moved[static_cast<size_t>(out)] -= largest_difference(sigma);
+      std::vector<double> other = best(router, moved);
+      const auto is_other = [&](const Choice& choice) { return choice.ids == other; };
+      if (std::ranges::any_of(choices, is_other)) continue;
       if (!is_tie(router, logits, sigma, other)) continue;
       const double margin = logits[static_cast<size_t>(out)] - logits[in];
       choices.push_back({std::move(other), std::max(margin, 0.0)});
