@@ -198,6 +198,7 @@ class Diagnoser {
                            within(kRoundingCorrelation, fit.correlation());
       if (!is_among(sample) && !aligned) continue;
       const double score = std::log(sample.ratio) + left_elsewhere(trial);
+      if (!std::isfinite(score)) continue;
       if (score < least) {
         second = best != nullptr && best->fault().row != trial.fault().row ? least : second;
         least = score;
@@ -241,10 +242,13 @@ class Diagnoser {
               [&](size_t a, size_t b) { return order(a) < order(b); });
     Explanation explanation;
     for (const size_t i : causes) explanation.causes.push_back(cause(ranked_[i].trial));
+    explanation.ops = ranked_[causes.front()].trial.fault().ops;
     return explanation;
   }
 
-  Explanation explain(const Trial& trial) const { return {.causes = {cause(trial)}}; }
+  Explanation explain(const Trial& trial) const {
+    return {.causes = {cause(trial)}, .ops = trial.fault().ops};
+  }
 
   Diagnosis cause(const Trial& trial) const {
     const Fit fit = trial.fit(failing_);

@@ -13,6 +13,7 @@ namespace plumb::compare {
 struct Explanation {
   std::vector<Diagnosis> causes;   // best first; empty where none is certain
   std::vector<std::string> notes;  // what is nearest where none is
+  std::vector<size_t> ops;         // of the best cause, in the order of the graph
 };
 
 // `first`: the tap at which the candidate departs.

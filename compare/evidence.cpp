@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/random.h"
-#include "compare/gates.h"
+#include "compare/tie_search.h"
 
 namespace plumb::compare {
 namespace {
@@ -109,35 +109,46 @@ void Evidence::establish_local() {
   measure();
 }
 
-// Where a layer's choices were not recorded, the next recorded tap tells which side of a tie the
-// candidate took. True when any choice changed.
-bool Evidence::resolve_local_ties(Choices& choices) const {
-  Choices others = choices;
+// The k-th other choice of each position that has so many; none where no position has.
+std::optional<Choices> Evidence::nth_alternatives(size_t k) const {
+  Choices others = routing_.choices(local_values_);
   bool any = false;
   for (auto& [layer, ids] : others) {
     if (is_recorded(layer)) continue;
     const Tap scores{TapId::kRouterLogits, layer};
     for (size_t t = 0; t < ids.shape(0); ++t) {
-      const auto next = routing_.runner_up(layer, reference::row(local_values_.at(scores), t),
-                                           local_floors_.at(scores).rows[t]);
-      if (next) set_row(ids, t, *next);
-      any |= next.has_value();
+      const auto ties = routing_.ties(layer, reference::row(local_values_.at(scores), t),
+                                      local_floors_.at(scores).rows[t]);
+      if (k + 1 >= ties.size()) continue;
+      set_row(ids, t, ties[k + 1].ids);
+      any = true;
     }
   }
-  if (!any) return false;
-  const Values values =
-      replay(truth_.reference(), s_.prompt->tokens, taps_, local(others));
+  return any ? std::optional(std::move(others)) : std::nullopt;
+}
+
+// Where a layer's choices were not recorded, the next recorded tap tells which side of a tie the
+// candidate took. True when any choice changed.
+bool Evidence::resolve_local_ties(Choices& choices) const {
+  constexpr size_t kMostAlternatives = 4;
+  Values nearest = local_values_;
   bool changed = false;
-  for (auto& [layer, ids] : choices) {
-    if (is_recorded(layer)) continue;
-    const auto seen = s_.recorded->values().upper_bound({TapId::kRouterIds, layer});
-    if (seen == s_.recorded->values().end()) continue;
-    const auto& [tap, value] = *seen;
-    for (size_t t = 0; t < ids.shape(0); ++t) {
-      const auto mine = reference::row(value, t);
-      if (squared_distance(mine, reference::row(values.at(tap), t)) <
-          squared_distance(mine, reference::row(local_values_.at(tap), t))) {
-        set_row(ids, t, reference::row(others.at(layer), t));
+  for (size_t k = 0; k < kMostAlternatives; ++k) {
+    const auto others = nth_alternatives(k);
+    if (!others) break;
+    const Values values =
+        replay(truth_.reference(), s_.prompt->tokens, taps_, local(*others));
+    for (auto& [layer, ids] : choices) {
+      const auto seen = s_.recorded->values().upper_bound({TapId::kRouterIds, layer});
+      if (is_recorded(layer) || seen == s_.recorded->values().end()) continue;
+      const auto& [tap, value] = *seen;
+      for (size_t t = 0; t < ids.shape(0); ++t) {
+        const auto mine = reference::row(value, t);
+        const auto other = reference::row(values.at(tap), t);
+        const auto before = reference::row(nearest.at(tap), t);
+        if (!(squared_distance(mine, other) < squared_distance(mine, before))) continue;
+        std::ranges::copy(other, before.begin());
+        set_row(ids, t, reference::row(others->at(layer), t));
         changed = true;
       }
     }
@@ -149,7 +160,7 @@ void Evidence::establish_global() {
   if (s_.alone()) choices_ = routing_.choices(*truth_values_);
   measure_global(choices_);
   if (drop_wrong_choices(choices_)) measure_global(choices_);
-  if (s_.alone() && !routing_.empty()) search_ties();
+  if (s_.alone() && !routing_.empty()) resolve_global_ties();
 }
 
 void Evidence::measure_global(const Choices& choices) {
@@ -159,6 +170,16 @@ void Evidence::measure_global(const Choices& choices) {
     own_values_ = replay(truth_.reference(), s_.prompt->tokens, taps_, given);
   }
   floors_ = measure_floors(truth_.reference(), s_.prompt->tokens, taps_, values(), noise_, given);
+}
+
+// With one tap alone, that tap tells.
+void Evidence::resolve_global_ties() {
+  const auto& [tap, value] = *s_.recorded->values().begin();
+  Choices settled =
+      settle_ties({truth_.reference(), routing_, s_.prompt->tokens, tap, value, floors_}, choices_);
+  if (settled == choices_) return;
+  choices_ = std::move(settled);
+  measure_global(choices_);
 }
 
 // A choice that the candidate did not record, and that is no tie in the whole forward, is not
@@ -179,45 +200,6 @@ bool Evidence::drop_wrong_choices(Choices& choices) const {
     }
   }
   return dropped;
-}
-
-// With one tap alone: takes the other side of one tie after the other, as long as that takes much
-// off the difference.
-void Evidence::search_ties() {
-  constexpr int kMostTies = 16;
-  constexpr double kMuch = 5.0;  // mean squares of one position's noise
-  const auto& [tap, value] = *s_.recorded->values().begin();
-  const auto distance = [&, &tap = tap, &value = value](const Values& values) {
-    const double rms = over_floor(value, values.at(tap), floors_.at(tap)).whitened;
-    return rms * rms * static_cast<double>(value.shape(0));
-  };
-  const auto clean = [&] {
-    return within(over_floor(value, values().at(tap), floors_.at(tap)),
-                  global_limits(s_.contract->storage, floors_.at(tap)));
-  };
-  for (int i = 0; i < kMostTies && !clean(); ++i) {
-    double least = distance(values()) - kMuch;
-    std::optional<Choices> nearest;
-    for (const auto& [layer, ids] : choices_) {
-      const Tap scores{TapId::kRouterLogits, layer};
-      for (size_t t = 0; t < ids.shape(0); ++t) {
-        const auto logits = reference::row(values().at(scores), t);
-        const auto next = routing_.runner_up(layer, logits, floors_.at(scores).rows[t]);
-        if (!next || std::ranges::equal(*next, reference::row(ids, t))) continue;
-        Choices other = choices_;
-        set_row(other.at(layer), t, *next);
-        const double there =
-            distance(replay(truth_.reference(), s_.prompt->tokens, taps_,
-                            {.choices = &other, .pieces = pieces()}));
-        if (!(there < least)) continue;
-        least = there;
-        nearest = std::move(other);
-      }
-    }
-    if (!nearest) return;
-    choices_ = std::move(*nearest);
-    measure_global(choices_);
-  }
 }
 
 void Evidence::note_ties() {

@@ -52,11 +52,12 @@ class Evidence {
   Given local(const Choices& choices) const;
   Choices recorded_choices() const;
   void establish_local();
+  std::optional<Choices> nth_alternatives(size_t k) const;
   bool resolve_local_ties(Choices& choices) const;
   void establish_global();
   void measure_global(const Choices& choices);
   bool drop_wrong_choices(Choices& choices) const;
-  void search_ties();
+  void resolve_global_ties();
   void note_ties();
 
   const PromptSubject& s_;

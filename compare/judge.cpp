@@ -13,6 +13,7 @@
 #include "compare/gates.h"
 #include "compare/power.h"
 #include "compare/prompt_judge.h"
+#include "compare/segment.h"
 #include "compare/state/diagnose.h"
 #include "compare/state/matrix.h"
 
@@ -190,6 +191,7 @@ void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<S
   if (first.run.empty()) {
     if (scenes.empty()) return;
     explanation = diagnose(truth, scenes, tap);
+    if (!explanation.ops.empty()) narrow(truth.graph(), explanation.ops, first);
   } else {
     explanation = explain_run(truth, judged, first);
   }

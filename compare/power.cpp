@@ -85,7 +85,7 @@ Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes) {
     const FaultRow& row = *group.front().row;
     const Sight sight = look_at(witness, group, scenes.front().subject.alone());
     const bool structural = row.severity == FaultClass::kStructural;
-    const bool applies = sight != Sight::kNothing || !row.needs_length;
+    const bool applies = sight == Sight::kSeen || !row.needs_length;
     if (applies) ++(structural ? coverage.power.structural_total : coverage.power.subtle_total);
     if (sight == Sight::kSeen) {
       ++(structural ? coverage.power.structural_covered : coverage.power.subtle_covered);

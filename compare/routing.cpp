@@ -1,7 +1,6 @@
 #include "compare/routing.h"
 
 #include <algorithm>
-#include <limits>
 #include <numbers>
 
 #include "compare/gates.h"
@@ -11,6 +10,15 @@ namespace plumb::compare {
 
 using trace::Tap;
 using trace::TapId;
+
+namespace {
+
+// That noise makes between two logits.
+double largest_difference(double sigma) {
+  return kTieDeviations * std::numbers::sqrt2 * sigma;
+}
+
+}  // namespace
 
 Routing::Routing(const reference::Reference& reference) {
   for (const graph::Op& op : reference.graph().ops) {
@@ -49,11 +57,11 @@ std::vector<double> Routing::best(const Router& router, std::span<const double> 
   return ids;
 }
 
-// Two logits differ by noise of sqrt(2) sigma: would the choice be the best if its experts scored
-// half of the largest such difference more, and the others half of it less?
+// Would the choice be the best if its experts scored half of the largest difference that noise
+// makes more, and the others half of it less?
 bool Routing::is_tie(const Router& router, std::span<const double> logits, double sigma,
                      std::span<const double> chosen) const {
-  const double half = kTieDeviations * sigma / std::numbers::sqrt2;
+  const double half = largest_difference(sigma) / 2.0;
   std::vector<double> moved(logits.begin(), logits.end());
   for (size_t e = 0; e < moved.size(); ++e) {
     const bool taken = std::binary_search(chosen.begin(), chosen.end(), static_cast<double>(e));
@@ -69,22 +77,28 @@ Routing::Verdict Routing::judge(int layer, std::span<const double> logits, doubl
   return is_tie(router, logits, sigma, chosen) ? Verdict::kTie : Verdict::kWrong;
 }
 
-std::optional<std::vector<double>> Routing::runner_up(int layer, std::span<const double> logits,
-                                                      double sigma) const {
+std::vector<Routing::Choice> Routing::ties(int layer, std::span<const double> logits,
+                                           double sigma) const {
   const Router& router = routers_.at(layer);
   const std::vector<double> first = best(router, logits);
-  std::optional<std::vector<double>> nearest;
-  double least = std::numeric_limits<double>::infinity();
+  std::vector<Choice> choices = {{first}};
   for (const double out : first) {
-    std::vector<double> without(logits.begin(), logits.end());
-    without[static_cast<size_t>(out)] = -std::numeric_limits<double>::infinity();
-    const std::vector<double> next = best(router, without);
-    if (logits[static_cast<size_t>(out)] < least && is_tie(router, logits, sigma, next)) {
-      least = logits[static_cast<size_t>(out)];
-      nearest = next;
+    for (size_t in = 0; in < logits.size(); ++in) {
+      if (std::ranges::binary_search(first, static_cast<double>(in))) continue;
+      // As if noise had exchanged the two: a group of experts may close and another open with them.
+      std::vector<double> moved(logits.begin(), logits.end());
+      moved[in] += largest_difference(sigma);
+      moved[static_cast<size_t>(out)] -= largest_difference(sigma);
+      std::vector<double> other = best(router, moved);
+      const auto is_other = [&](const Choice& choice) { return choice.ids == other; };
+      if (std::ranges::any_of(choices, is_other)) continue;
+      if (!is_tie(router, logits, sigma, other)) continue;
+      const double margin = logits[static_cast<size_t>(out)] - logits[in];
+      choices.push_back({std::move(other), std::max(margin, 0.0)});
     }
   }
-  return nearest;
+  std::ranges::stable_sort(choices.begin() + 1, choices.end(), {}, &Choice::margin);
+  return choices;
 }
 
 }  // namespace plumb::compare

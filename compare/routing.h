@@ -6,7 +6,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -29,9 +28,13 @@ class Routing {
   // `chosen` (sorted) of a position whose scores are `logits`, with noise of RMS `sigma` on each.
   Verdict judge(int layer, std::span<const double> logits, double sigma,
                 std::span<const double> chosen) const;
-  // The next best choice (sorted), where the precision cannot tell it from the best.
-  std::optional<std::vector<double>> runner_up(int layer, std::span<const double> logits,
-                                               double sigma) const;
+  struct Choice {
+    std::vector<double> ids;  // sorted
+    double margin = 0.0;      // of the expert left out over the one taken instead, in logits
+  };
+  // The best choice, and those that differ from it in one expert and that the precision cannot tell
+  // from it, the likeliest first.
+  std::vector<Choice> ties(int layer, std::span<const double> logits, double sigma) const;
 
  private:
   struct Router {

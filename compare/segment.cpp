@@ -49,4 +49,18 @@ FirstDivergence locate(const graph::Graph& graph, const Tap& tap,
   return first;
 }
 
+void narrow(const graph::Graph& graph, const std::vector<size_t>& ops, FirstDivergence& first) {
+  const graph::Op& op = graph.ops[ops.front()];
+  first.op = op.name();
+  if (op.layer >= 0) first.layer = op.layer;
+  std::vector<std::string> suspects;
+  for (const size_t i : ops) {
+    if (graph.ops[i].layer != op.layer) continue;
+    for (const ValueId id : graph.ops[i].outputs) {
+      for (const Tap& tap : graph.value(id).taps) suspects.push_back(tap.name());
+    }
+  }
+  if (!suspects.empty()) first.suspects = std::move(suspects);
+}
+
 }  // namespace plumb::compare

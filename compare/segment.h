@@ -22,4 +22,7 @@ Segment segment_before(const graph::Graph& graph, const trace::Tap& tap,
 FirstDivergence locate(const graph::Graph& graph, const trace::Tap& tap,
                        const std::function<bool(const trace::Tap&)>& recorded, double local_ratio);
 
+// Narrows it to the first of the ops that a cause names, and to their values in its layer.
+void narrow(const graph::Graph& graph, const std::vector<size_t>& ops, FirstDivergence& first);
+
 }  // namespace plumb::compare

@@ -23,8 +23,10 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM
 
+import block_mistakes
+import mixer_mistakes
 import record
-from mistakes import MISTAKES, decoder
+from planting import decoder
 from taps import Recorder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -73,7 +75,7 @@ def judge(plumb, checkpoint, trace):
     run = subprocess.run([plumb, "check", checkpoint, "--candidate", f"trace:{trace}", "--json", "-",
                           "--threads", "1"], capture_output=True, text=True)
     if run.returncode not in (0, 1):
-        raise RuntimeError(run.stderr)
+        raise RuntimeError(f"exit code {run.returncode}: {run.stderr}")
     return json.loads(run.stdout)
 
 
@@ -126,7 +128,7 @@ class Study:
         for dtype in self.options.dtype:
             model = load(checkpoint, DTYPES[dtype])
             count = len(decoder(model).layers)
-            for mistake in MISTAKES:
+            for mistake in mixer_mistakes.ROWS + block_mistakes.ROWS:
                 if not fnmatch.fnmatch(mistake.name, self.options.mistake):
                     continue
                 for layer in [draw.randrange(count), None] if mistake.layered else [None]:
@@ -182,12 +184,13 @@ def main():
     parser.add_argument("--taps", nargs="+", default=["all", "coarse", "logits"])
     parser.add_argument("--clean", type=int, default=0, help="right runs of so many seeds, nothing planted")
     parser.add_argument("--mistake", default="*")
+    parser.add_argument("--folder", help="keep the last checkpoint and trace here")
     parser.add_argument("cases", nargs="+", help="globs over the catalogue")
     options = parser.parse_args()
     options.plumb = options.plumb.resolve()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        study = Study(options, folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        study = Study(options, options.folder or scratch)
         for file in sorted(record.CASES.glob("*.json")):
             if any(fnmatch.fnmatch(file.stem, glob) for glob in options.cases):
                 case = json.loads(file.read_text())

@@ -15,6 +15,9 @@
 
 namespace plumb::reference {
 
+// In place of the first expert of a position: it chooses by itself.
+inline constexpr double kFreeChoice = -1.0;
+
 // One sequence of a call. The rows of all sequences of a call are stacked in their order.
 struct Sequence {
   std::span<const int64_t> tokens;

@@ -58,8 +58,7 @@ class PiecewiseRun {
       request.choices = [&](int layer) -> const Matrix* {
         const Matrix* const all = whole_.choices(layer);
         if (all == nullptr) return nullptr;
-        const auto rows_of_call = slice(*all, 1, first, rows);
-        return &(choices[layer] = rows_of_call);
+        return &(choices[layer] = slice(*all, all->shape(0) / length_, first, rows));
       };
     }
     if (whole_.forced) {

@@ -86,7 +86,11 @@ std::vector<size_t> choose(const A& a, const RouterSpec& router, std::vector<dou
   return top_k(scores, static_cast<size_t>(router.top_k));
 }
 
-std::vector<size_t> given(std::span<const double> ids) {
+// The experts that position t is given; none where it is to choose by itself.
+std::vector<size_t> given(const Context& context, size_t t) {
+  if (context.choices == nullptr) return {};
+  const auto ids = row(*context.choices, t % context.choices->shape(0));
+  if (ids.front() == kFreeChoice) return {};
   return {ids.begin(), ids.end()};
 }
 
@@ -107,9 +111,8 @@ void compute(const A& a, const Route& op, const Context& context, Inputs in, Out
     const auto logits = row(*in[0], t);
     const size_t first = t * logits.size();
     const std::vector<double> scores = score(a, router, logits, first);
-    const std::vector<size_t> chosen =
-        context.choices != nullptr ? given(row(*context.choices, t % context.choices->shape(0)))
-                                   : choose(a, router, scores, correction, first);
+    std::vector<size_t> chosen = given(context, t);
+    if (chosen.empty()) chosen = choose(a, router, scores, correction, first);
     std::vector<double> weights;
     for (const size_t e : chosen) {
       weights.push_back(scores[e] + (context.deviation.biased_weights ? correction.at(e) : 0.0));

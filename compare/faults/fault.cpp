@@ -17,11 +17,13 @@ struct Place {
 };
 
 constexpr int kEveryLayer = -2;
+constexpr int kWholeModel = -3;
 
 std::string describe(const Place& place) {
   std::string where;
   if (place.layer == kEveryLayer) where = "every layer";
   if (place.layer >= 0) where = fmt::format("layer {}", place.layer);
+  if (place.layer == kWholeModel) return "the model";
   if (where.empty()) return place.label.empty() ? "the model" : place.label;
   return place.label.empty() ? where : place.label + " of " + where;
 }
@@ -37,20 +39,24 @@ std::map<Place, std::vector<size_t>> find_places(const FaultRow& row, const Grap
     const std::string label = each ? op_label(graph, op) : std::string();
     places[{op.layer, label}].push_back(i);
     if (op.layer >= 0) places[{kEveryLayer, label}].push_back(i);
+    if (row.severity == FaultClass::kRounding) places[{kWholeModel, ""}].push_back(i);
   }
   return places;
 }
 
-// A mistake in every layer differs from one in a layer only where several have it.
-bool is_repeated(const Graph& graph, const std::vector<size_t>& ops) {
-  return graph.ops[ops.front()].layer != graph.ops[ops.back()].layer;
+// A mistake in every layer, or in the whole model, is another only where several layers have it,
+// or something outside them too.
+bool is_repeated(const Graph& graph, const Place& place, const std::vector<size_t>& ops) {
+  const int first = graph.ops[ops.front()].layer;
+  const int last = graph.ops[ops.back()].layer;
+  return first != last && (place.layer != kWholeModel || first < 0 || last < 0);
 }
 
 void add_faults(const FaultRow& row, const Graph& graph, std::vector<Fault>& faults) {
   const double none[] = {0.0};
   for (const double parameter : row.values.empty() ? std::span<const double>(none) : row.values) {
     for (auto& [place, ops] : find_places(row, graph, parameter)) {
-      if (place.layer == kEveryLayer && !is_repeated(graph, ops)) continue;
+      if (place.layer <= kEveryLayer && !is_repeated(graph, place, ops)) continue;
       Fault fault{.row = &row, .ops = ops, .place = describe(place), .parameter = parameter};
       if (place.layer >= 0) fault.layer = place.layer;
       fault.order = faults.size();

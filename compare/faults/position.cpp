@@ -96,7 +96,7 @@ bool leave_out_on_queries(Mutation& m, size_t op, double) {
   return right<Rope>(m, op) && !makes(m, op, TapId::kKRope) && leave_out_rope(m, op, 0.0);
 }
 
-// norm, rope -> rope, norm
+// norm, rope -> rope, norm: without a weight the two commute, with an even one they nearly do
 bool rotate_before_norm(Mutation& m, size_t op, double) {
   if (!right<Rope>(m, op)) return false;
   const graph::Op& rope = m.original(op);
@@ -104,6 +104,7 @@ bool rotate_before_norm(Mutation& m, size_t op, double) {
   if (before < 0) return false;
   const auto norm = static_cast<size_t>(before);
   if (!right<graph::RmsNorm>(m, norm) && !right<graph::LayerNorm>(m, norm)) return false;
+  if (m.original(norm).weights.empty()) return false;
   std::swap(m.op(op).kind, m.op(norm).kind);
   std::swap(m.op(op).weights, m.op(norm).weights);
   return true;
@@ -149,7 +150,7 @@ constexpr FaultRow kRows[] = {
      leave_out_on_keys},
     {"rope_missing_on_queries", "does not rotate queries", FaultClass::kStructural,
      FaultScope::kLayer, leave_out_on_queries},
-    {"rope_before_norm", "rotates before the norm of queries and keys", FaultClass::kStructural,
+    {"rope_before_norm", "rotates before the norm of queries and keys", FaultClass::kSubtle,
      FaultScope::kLayer, rotate_before_norm},
     {"query_temperature_missing",
      "leaves the temperature of queries out",

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/errors.h"
+#include "candidates/candidate.h"
 #include "candidates/cpu/cpu_engine.h"
 #include "tests/candidates/synthetic.h"
 
@@ -209,11 +210,11 @@ TEST(Engine, ContinuesAModelWhoseRopeDependsOnTheLengthByWholeRuns) {
 }
 
 TEST(TopTwo, TakesTheLowerOfEqualsAndHandsNaNsOn) {
-  const auto top = [](std::vector<float> logits) { return cpu::top_two(logits); };
+  const auto top = [](std::vector<double> logits) { return trace::top_two(logits); };
   EXPECT_EQ(top({1, 3, 2, 3}).token, 1);
   EXPECT_EQ(top({1, 3, 2, 3}).margin, 0.0);
   EXPECT_EQ(top({4, 1, 2.5}).margin, 1.5);
-  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(top({1, nan, 9}).token, 1);
   EXPECT_TRUE(std::isnan(top({1, 9, nan}).margin));
 }

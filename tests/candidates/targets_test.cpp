@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "candidates/candidate.h"
-#include "reference/run.h"
+#include "reference/engine.h"
 #include "tests/candidates/forced_target.h"
 #include "tests/candidates/synthetic.h"
 
@@ -24,6 +24,7 @@ TEST(Targets, TheForcedOneRunsAndMeetsTheBounds) {
   for (const Variation& variation : {variations()[2], variations()[5], variations()[7]}) {
     const SyntheticModel model(variation.family, variation.changes);
     const reference::Reference reference(model.graph(), model.weights(), threads);
+    reference::ReferenceEngine reference_engine(reference);
     const trace::Prompt prompt{"p", model.prompt(30)};
     trace::MemoryRecording truth;
     reference.record(prompt.tokens, trace::TapFilter("logits"), truth);
@@ -53,7 +54,7 @@ TEST(Targets, TheForcedOneRunsAndMeetsTheBounds) {
           const std::string mark = std::string("(") + hwy::TargetName(other) + ")";
           EXPECT_EQ(explained.find(mark) != std::string::npos, other == target) << explained;
         }
-        EXPECT_EQ(recording->greedy()->tokens, reference.greedy(prompt.tokens, 12).tokens);
+        EXPECT_EQ(recording->greedy()->tokens, reference_engine.record(prompt, trace::TapFilter("logits"), 12)->greedy()->tokens);
       }
     }
   }

@@ -28,7 +28,6 @@ Result Bench::judge(const Run& run) {
   const Mutant mutant(*reference_, mutation);
   tests::EmulatedEngine engine(mutant.reference(), {.contract = contract,
                                                     .seed = run.seed,
-                                                    .mode = run.mode,
                                                     .taps = run.taps,
                                                     .deviations = &mutant.deviations()});
   return judge(engine, run.judged_by.empty() ? run.contract : run.judged_by);

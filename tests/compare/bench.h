@@ -32,7 +32,6 @@ class Bench {
     std::string contract = "float32";
     std::string taps = "all";
     uint64_t seed = 1;
-    reference::RoundingMode mode = reference::RoundingMode::kNearest;
     const Fault* fault = nullptr;
     std::string judged_by;  // another contract; empty: its own
   };

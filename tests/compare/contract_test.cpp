@@ -34,12 +34,12 @@ TEST_P(Roundings, AreNamedUnderPlainFloat32) {
   EXPECT_FALSE(result.diagnosis->front().layer.has_value());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Engines, Roundings,
-    ::testing::Values(Rounding{"float32-f16-kv", "kv_f16", "all"},
-                      Rounding{"float32-f16-kv", "kv_f16", "coarse"},
-                      Rounding{"float32-f16-kv", "kv_f16", "logits"},
-                      Rounding{"float32-bf16-matmul", "matmul_inputs_bf16", "logits"}));
+INSTANTIATE_TEST_SUITE_P(Engines, Roundings,
+                         ::testing::Values(Rounding{"float32-f16-kv", "kv_f16", "all"},
+                                           Rounding{"float32-f16-kv", "kv_f16", "coarse"},
+                                           Rounding{"float32-f16-kv", "kv_f16", "logits"},
+                                           Rounding{"float32-bf16-matmul", "matmul_inputs_bf16",
+                                                    "logits"}));
 
 }  // namespace
 }  // namespace plumb::compare::testing

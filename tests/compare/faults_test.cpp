@@ -1,10 +1,9 @@
 // The library of faults: each row is well formed, applies somewhere, and changes the forward there.
-#include "compare/faults/fault.h"
-
 #include <gtest/gtest.h>
 
 #include <set>
 
+#include "compare/faults/fault.h"
 #include "tests/compare/bench.h"
 
 namespace plumb::compare::testing {
@@ -35,8 +34,8 @@ TEST(Faults, LeaveTheRightGraphAlone) {
 
 TEST(Faults, SayWhereTheyAre) {
   const Bench bench("llama-gqa");
-  EXPECT_EQ(bench.fault("rope_interleaved", "layer 2").says(),
-            "layer 2 rotates interleaved pairs instead of halves");
+  EXPECT_EQ(bench.fault("rope_interleaved", "layer 1").says(),
+            "layer 1 rotates interleaved pairs instead of halves");
   EXPECT_EQ(bench.fault("norm_missing", "final_norm").says(), "final_norm is left out");
   EXPECT_EQ(bench.fault("norm_missing", "ffn_norm of every layer").says(),
             "ffn_norm of every layer is left out");

@@ -8,16 +8,14 @@
 namespace plumb::compare::testing {
 namespace {
 
-// Dithered roundings take the other side of many ties, in every layer.
+// An engine that keeps its stream in float32 takes the other side of many ties.
 TEST(Routing, LetsTiesFallEitherWay) {
-  Bench bench("mixtral-window");
+  Bench bench("gpt_oss-plain");
   int judged_under_own_choice = 0;
-  for (const char* taps : {"all", "coarse", "logits"}) {
+  for (const char* taps : {"coarse", "logits"}) {
     for (uint64_t seed = 1; seed <= 8; ++seed) {
-      const Result result = bench.judge({.contract = "bfloat16",
-                                         .taps = taps,
-                                         .seed = seed,
-                                         .mode = reference::RoundingMode::kDithered});
+      const Result result = bench.judge(
+          {.contract = "float32-bf16-matmul", .taps = taps, .seed = seed, .judged_by = "bfloat16"});
       EXPECT_EQ(result.verdict, Verdict::kPassed)
           << taps << " seed " << seed << ": " << reasons_of(result);
       judged_under_own_choice += !result.notes.empty();
@@ -60,11 +58,13 @@ TEST_F(OneRouter, NeverTakesOneExpertTwice) {
   EXPECT_EQ(routing_.judge(0, logits_, 10.0, chosen), Routing::Verdict::kWrong);
 }
 
-TEST_F(OneRouter, KnowsTheRunnerUp) {
-  const auto next = routing_.runner_up(0, logits_, 0.01);
-  ASSERT_TRUE(next.has_value());
-  EXPECT_EQ(*next, (std::vector<double>{0, 2}));
-  EXPECT_FALSE(routing_.runner_up(0, logits_, 1e-4).has_value());
+TEST_F(OneRouter, KnowsWhatTiesAllow) {
+  const auto ties = routing_.ties(0, logits_, 0.01);
+  ASSERT_EQ(ties.size(), 2u);
+  EXPECT_EQ(ties[0].ids, (std::vector<double>{0, 1}));
+  EXPECT_EQ(ties[1].ids, (std::vector<double>{0, 2}));
+  EXPECT_NEAR(ties[1].margin, 0.01, 1e-12);
+  EXPECT_EQ(routing_.ties(0, logits_, 1e-4).size(), 1u);
 }
 
 }  // namespace

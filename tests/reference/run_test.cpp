@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "fixtures/presets.h"
+#include "reference/engine.h"
 #include "tests/support/model.h"
 
 namespace plumb::reference {
@@ -217,15 +218,17 @@ TEST(ReferenceRun, ContinuesGreedilyByTheLargestLogit) {
   const SyntheticModel model(fixtures::preset_config("llama", "tiny"), 3);
   const base::Threads threads(1);
   std::vector<int64_t> sequence = some_tokens(model.graph, 6, 5);
-  const trace::Greedy greedy = Reference(model.graph, model.weights, threads).greedy(sequence, 5);
+  const Reference reference(model.graph, model.weights, threads);
+  const trace::Greedy greedy =
+      *ReferenceEngine(reference).record({"p", sequence}, TapFilter("logits"), 5)->greedy();
   ASSERT_EQ(greedy.tokens.size(), 5U);
   for (size_t step = 0; step < 5; ++step) {
     const trace::Tensor logits = record(model, sequence, "logits").at(kLogits);
     const auto row = logits.row(sequence.size() - 1);
     std::vector<double> sorted(row.begin(), row.end());
     std::sort(sorted.rbegin(), sorted.rend());
-    EXPECT_EQ(row[static_cast<size_t>(greedy.tokens[step])], sorted[0]);
-    EXPECT_EQ(greedy.margins[step], sorted[0] - sorted[1]);
+    EXPECT_EQ(trace::top_two(row).token, greedy.tokens[step]);
+    EXPECT_NEAR(greedy.margins[step], sorted[0] - sorted[1], 1e-12);
     sequence.push_back(greedy.tokens[step]);
   }
 }
