@@ -22,6 +22,7 @@ struct Options {
   std::vector<std::string> settings;
   uint64_t seed = 0;
   uint64_t max_shard_size = uint64_t{1} << 30;
+  int64_t tied_tokens = 0;
 };
 
 // KEY=VALUE with a JSON value; what is no JSON is a text.
@@ -73,7 +74,8 @@ int run(const Options& options) {
   const base::Threads threads(options.common.threads);
   fixtures::SynthOptions synth{.config = make_config(options),
                                .seed = options.seed,
-                               .max_shard_size = options.max_shard_size};
+                               .max_shard_size = options.max_shard_size,
+                               .tied_tokens = options.tied_tokens};
   if (::isatty(STDERR_FILENO) != 0) synth.progress = show_progress;
   fixtures::synthesize(synth, options.folder, threads);
   return 0;
@@ -98,6 +100,10 @@ void add_synth(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb->add_option("--max-shard-size", options->max_shard_size, "bytes of tensors in a shard")
       ->check(whole_number())
+      ->capture_default_str();
+  verb->add_option("--ties", options->tied_tokens,
+                   "so many tokens get the head's rows of the first ones: exact ties")
+      ->check(CLI::Range(0, 1 << 24))
       ->capture_default_str();
   options->common.add_threads(*verb);
   verb->callback([options, &action] { action = [options] { return run(*options); }; });

@@ -36,6 +36,9 @@ inline constexpr double kOracleLimit = 1e-12;
 // deviations of the noise of a difference of two logits.
 inline constexpr double kTieDeviations = 4.0;
 
+// More tokens that are not the truth's best than the precision accounts for: less likely than this.
+inline constexpr double kTooManyTies = 1e-6;
+
 // Independent emulations that a floor is measured on; and those on which a failure must be
 // confirmed. Where one rounding makes most of a position's noise, a floor from few replicas can by
 // chance be much too small (a ratio of two normal deviates has heavy tails) and hardly too large.

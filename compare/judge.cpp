@@ -7,6 +7,7 @@
 #include <cmath>
 #include <deque>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "compare/diagnose.h"
@@ -16,6 +17,7 @@
 #include "compare/segment.h"
 #include "compare/state/diagnose.h"
 #include "compare/state/matrix.h"
+#include "compare/tokens.h"
 
 namespace plumb::compare {
 namespace {
@@ -65,6 +67,7 @@ class Findings {
     }
     if (findings.kld) raise(result_.drift.kld, *findings.kld);
     merge(result_.tokens, findings.tokens);
+    flip_odds_.insert(flip_odds_.end(), findings.flip_odds.begin(), findings.flip_odds.end());
     if (!result_.first_divergence) result_.first_divergence = findings.first_divergence;
     result_.notes.insert(result_.notes.end(), findings.notes.begin(), findings.notes.end());
   }
@@ -80,6 +83,7 @@ class Findings {
   }
 
   void finish(const std::optional<OracleJudge>& oracle) {
+    count_ties();
     for (const auto& [tap, figures] : taps_) result_.taps.push_back(row(tap, figures));
     const auto logits = taps_.find(kLogits);
     if (logits != taps_.end()) fill_drift(logits->second);
@@ -112,8 +116,22 @@ class Findings {
     drift.floor_rms_logit = logits.global.floor_rms();
   }
 
+  // Each tie by itself may be certain, and there may be too many of them.
+  void count_ties() {
+    TokenSection& tokens = result_.tokens;
+    tokens.expected_ties = std::accumulate(flip_odds_.begin(), flip_odds_.end(), 0.0);
+    const int others = tokens.compared - tokens.exact;
+    const double chance = tail_probability(flip_odds_, others);
+    if (within(kTooManyTies, chance)) return;
+    fail({"tokens", "logits",
+          fmt::format("{} of {} positions choose another token than the truth; the precision "
+                      "accounts for {:.3g} (so many: probability {:.1g})",
+                      others, tokens.compared, tokens.expected_ties, chance)});
+  }
+
   Result& result_;
   std::map<Tap, TapFigures> taps_;
+  std::vector<double> flip_odds_;
   bool failed_ = false;
   bool doubtful_ = false;
 };

@@ -23,6 +23,13 @@ void raise(double& worst, double value) {
   if (std::isnan(worst) || value > worst) worst = value;
 }
 
+// Equal logits may come out an ulp apart, and then either is the best: so is any within the oracle's
+// own precision.
+bool is_best(std::span<const double> logits, int64_t token) {
+  const double best = logits[static_cast<size_t>(best_token(logits))];
+  return within(best - logits[static_cast<size_t>(token)], kOracleLimit * std::abs(best));
+}
+
 }  // namespace
 
 OracleJudge::OracleJudge(Truth& truth, const trace::TraceFile& oracle)
@@ -73,18 +80,14 @@ void OracleJudge::judge(const Prompt& prompt, const std::vector<Tap>& other_taps
 void OracleJudge::judge_logits(const Matrix& ours, const Matrix& theirs) {
   for (size_t t = 0; t < theirs.shape(0); ++t) {
     section_.token_exact &=
-        best_token(reference::row(theirs, t)) == best_token(reference::row(ours, t));
+        is_best(reference::row(ours, t), best_token(reference::row(theirs, t)));
   }
 }
 
 void OracleJudge::judge_greedy(const Prompt& prompt, const std::vector<int64_t>& tokens) {
   const Matrix& decided = truth_.continuation(prompt.tokens, tokens);
   for (size_t i = 0; i < tokens.size(); ++i) {
-    const auto logits = reference::row(decided, i);
-    const double best = logits[static_cast<size_t>(best_token(logits))];
-    // torch.topk promises no order among equals: within the oracle's own precision any is right.
-    section_.token_exact &=
-        within(best - logits[static_cast<size_t>(tokens[i])], kOracleLimit * std::abs(best));
+    section_.token_exact &= is_best(reference::row(decided, i), tokens[i]);
   }
 }
 

@@ -226,6 +226,7 @@ class PromptJudge {
     for (size_t t = 0; t < value.shape(0); ++t) {
       const int64_t chosen = best_token(reference::row(value, t));
       ++findings_.tokens.compared;
+      findings_.flip_odds.push_back(flip_probability(truth, evidence_.floors().at(kLogits), t));
       count_token(judge_token(truth, evidence_.floors().at(kLogits), t, chosen), chosen,
                   fmt::format("position {}", t), findings_.tokens.exact);
     }

@@ -40,6 +40,7 @@ struct PromptFindings {
   std::map<trace::Tap, TapFigures> taps;
   std::optional<double> kld;  // of the logits, where they were recorded
   TokenSection tokens;
+  std::vector<double> flip_odds;  // of each token compared: that the precision makes it another
   std::optional<FirstDivergence> first_divergence;
   std::vector<std::string> notes;
 };

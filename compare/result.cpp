@@ -157,7 +157,8 @@ OrderedJson to_json(const TokenSection& tokens) {
           {"certified_ties", tokens.certified_ties},
           {"flips", tokens.flips},
           {"greedy_compared", tokens.greedy_compared},
-          {"greedy_exact", tokens.greedy_exact}};
+          {"greedy_exact", tokens.greedy_exact},
+          {"expected_ties", number(tokens.expected_ties)}};
 }
 
 TokenSection read_tokens(const Reader& json) {
@@ -166,7 +167,8 @@ TokenSection read_tokens(const Reader& json) {
           .certified_ties = json.integer("certified_ties"),
           .flips = json.integer("flips"),
           .greedy_compared = json.integer("greedy_compared"),
-          .greedy_exact = json.integer("greedy_exact")};
+          .greedy_exact = json.integer("greedy_exact"),
+          .expected_ties = json.optional_number("expected_ties")};
 }
 
 OrderedJson to_json(const TapRow& row) {

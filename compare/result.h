@@ -62,7 +62,8 @@ struct TokenSection {
   int certified_ties = 0;  // differs, within what the precision may cost
   int flips = 0;           // differs beyond it
   int greedy_compared = 0;
-  int greedy_exact = 0;  // equal to the reference's, or certified ties
+  int greedy_exact = 0;        // equal to the reference's, or certified ties
+  double expected_ties = 0.0;  // of those compared, how many the precision makes others
 };
 
 // One tap over all prompts: the worst of each.

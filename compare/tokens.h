@@ -27,4 +27,11 @@ int64_t best_token(std::span<const double> logits);
 // vocabulary is a flip.
 TokenJudgement judge_token(const Matrix& truth, const Floor& floor, size_t t, int64_t chosen);
 
+// The probability that the noise of position t makes another token the best: that of the runner-up
+// to overtake it.
+double flip_probability(const Matrix& truth, const Floor& floor, size_t t);
+
+// The probability that at least `count` of independent events with these probabilities happen.
+double tail_probability(std::span<const double> probabilities, int count);
+
 }  // namespace plumb::compare

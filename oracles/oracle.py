@@ -22,8 +22,9 @@ class Oracle:
         """Greedy tokens and their margins, each step a forward of the whole sequence."""
         sequence, chosen, margins = list(tokens), [], []
         for _ in range(steps):
-            top = torch.tensor(self.logits(sequence)[-1]).topk(2)
-            chosen.append(int(top.indices[0]))
-            margins.append(float(top.values[0] - top.values[1]))
+            last = torch.tensor(self.logits(sequence)[-1])
+            top = last.topk(2).values
+            chosen.append(int(last.argmax()))  # as generate() chooses, among equals too
+            margins.append(float(top[0] - top[1]))
             sequence.append(chosen[-1])
         return chosen, margins

@@ -44,7 +44,7 @@ def synthesize(plumb, case, folder):
     config.write_text(json.dumps(case["config"]))
     target = folder / "checkpoint"
     subprocess.run([plumb, "synth", case["family"], "--config", config, "--seed", str(case["seed"]),
-                    "-o", target] + case.get("synth", []), check=True)
+                    "--ties", str(case.get("ties", 0)), "-o", target], check=True)
     return target
 
 

@@ -197,9 +197,24 @@ std::string token_detail(const compare::TokenSection& tokens) {
   return text;
 }
 
+std::string state_place_text(const compare::StateCell& cell) {
+  std::string text;
+  if (cell.call) text += fmt::format("call {}", *cell.call);
+  if (cell.position) text += fmt::format("{}position {}", text.empty() ? "" : ", ", *cell.position);
+  if (!cell.slots.empty()) {
+    text += fmt::format("{}{}", text.empty() ? "" : ": ", fmt::join(cell.slots, ", "));
+  }
+  return text;
+}
+
 std::string divergence_text(const compare::FirstDivergence& first) {
   std::string text = "departs at " + first.tap;
   if (!first.op.empty()) text += ", in " + first.op;
+  if (!first.run.empty()) {
+    const std::string place = state_place_text(
+        {.call = first.call, .position = first.position, .slots = first.slots});
+    text += fmt::format(", in the run {}{}", first.run, place.empty() ? "" : " (" + place + ")");
+  }
   const bool names_others = first.suspects.size() > 1 ||
                             (first.suspects.size() == 1 && first.suspects.front() != first.tap);
   if (names_others) {

@@ -85,6 +85,9 @@ const std::string& cause_text(const compare::Diagnosis& diagnosis);
 // "1 certified tie, 0 flips; greedy 16 of 16"
 std::string token_detail(const compare::TokenSection& tokens);
 
+// "call 3, position 9: layer.2.state.k": where a run otherwise than at once goes wrong.
+std::string state_place_text(const compare::StateCell& cell);
+
 // "departs at layer.2.mixer_out, in rope" and what is known beyond it; one sentence.
 std::string divergence_text(const compare::FirstDivergence& first);
 

@@ -166,6 +166,7 @@ void write_candidate(Markup& page, const Result& result) {
   write_reasons(page, result);
   write_cause(page, result);
   write_facts(page, result);
+  if (result.state) write_state(page, *result.state);
   write_taps(page, result);
 }
 

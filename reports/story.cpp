@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "reports/digest.h"
 #include "reports/text.h"
 
 namespace plumb::reports {
@@ -53,6 +54,12 @@ std::string place_text(const Result& result, size_t first) {
                       divergence.op.empty() ? "" : " (" + clean(divergence.op) + ")",
                       number(divergence.local_ratio));
   if (!divergence.where.empty()) text += ", " + clean(divergence.where);
+  if (!divergence.run.empty()) {
+    const std::string place = state_place_text({.call = divergence.call,
+                                                .position = divergence.position,
+                                                .slots = divergence.slots});
+    text += fmt::format("\nrun:    {} ({})", clean(divergence.run), clean(place));
+  }
   return text + "\n";
 }
 

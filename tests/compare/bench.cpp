@@ -1,5 +1,7 @@
 #include "tests/compare/bench.h"
 
+#include <algorithm>
+
 #include "base/errors.h"
 #include "fixtures/catalogue.h"
 
@@ -14,6 +16,12 @@ Bench::Bench(const base::Json& config, uint64_t seed)
       prompts_(fixtures::default_prompts(model_->graph.vocab_size,
                                          model_->config.spec.max_position_embeddings, seed)),
       judge_(std::make_unique<Judge>(*reference_, nullptr)) {}
+
+void Bench::keep_shortest_prompt() {
+  prompts_ = {*std::min_element(prompts_.begin(), prompts_.end(), [](const auto& a, const auto& b) {
+    return a.tokens.size() < b.tokens.size();
+  })};
+}
 
 Fault Bench::fault(const std::string& cause, const std::string& place) const {
   for (const Fault& fault : applicable_faults(graph())) {

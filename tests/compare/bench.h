@@ -24,6 +24,9 @@ class Bench {
   const reference::Reference& reference() const { return *reference_; }
   const std::vector<trace::Prompt>& prompts() const { return prompts_; }
 
+  // Judges on the shortest prompt alone from here on.
+  void keep_shortest_prompt();
+
   // The fault of this cause at this place ("layer 1", "every layer", "final_norm").
   Fault fault(const std::string& cause, const std::string& place) const;
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <numeric>
 
+#include "base/errors.h"
 #include "compare/state/cells.h"
 #include "compare/state/faults.h"
 #include "compare/state/matrix.h"
@@ -286,10 +287,10 @@ class PiecesSource : public trace::Source {
 TEST(StateDiagnosis, NamesTheFaultFromLogitsAlone) {
   for (const char* name : {"qwen3_next-tied", "gemma3-pattern"}) {
     Bench bench(name);
+    bench.keep_shortest_prompt();
     const Prompt& whole = bench.prompts().front();
-    std::vector<size_t> pieces(whole.tokens.size() - 15, 1);
-    pieces[0] = 9;
-    pieces[1] = 8;
+    const std::vector<size_t> pieces = {4, 2, 1, 1, 1, 1, 1};
+    ASSERT_EQ(whole.tokens.size(), 11U);
     const Prompt run{"p0@run", whole.tokens, "run", pieces};
     std::vector<size_t> ops(bench.graph().ops.size());
     std::iota(ops.begin(), ops.end(), size_t{0});
@@ -319,7 +320,7 @@ TEST(StateDiagnosis, NamesTheFaultFromLogitsAlone) {
         between = fault.make();
         Request first;
         State state(bench.graph());
-        first.sequences = {{.tokens = std::span(whole.tokens).first(9), .state = &state}};
+        first.sequences = {{.tokens = std::span(whole.tokens).first(4), .state = &state}};
         between(0, first);
       };
       const Result result = bench.judge(source, "float32");

@@ -126,7 +126,7 @@ class Outcomes {
 // The keys of a case that take any value in silence, and are on no list; and those that count.
 void sort_keys(const tests::Case& one, std::set<std::string>& silent,
                std::set<std::string>& counted) {
-  const tests::SyntheticModel model(one.config, one.seed);
+  const tests::SyntheticModel model(one);
   const Outcomes outcomes(model.folder.path(), trace::TraceFile(one.oracle()).prompts());
   const std::string file = model.checkpoint.config_file();
   const Json written = model.checkpoint.config();

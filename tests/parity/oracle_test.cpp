@@ -73,7 +73,7 @@ Agreement compare(const tests::SyntheticModel& model, const trace::TraceFile& or
 TEST(Oracle, AgreesWithTheReferenceAtEveryTapOfEveryCase) {
   for (const std::string& name : tests::case_names()) {
     const tests::Case one = tests::read_case(name);
-    const tests::SyntheticModel model(one.config, one.seed);
+    const tests::SyntheticModel model(one);
     const Agreement agreement = compare(model, trace::TraceFile(one.oracle()));
     EXPECT_LE(agreement.worst, kTolerance) << name << " " << agreement.where;
     // Logits, final_norm, embed, and three taps a layer, of two prompts.
@@ -85,7 +85,7 @@ TEST(Oracle, ContinuesGreedilyAsTheReferenceDoes) {
   const base::Threads threads(1);
   for (const std::string& name : tests::case_names()) {
     const tests::Case one = tests::read_case(name);
-    const tests::SyntheticModel model(one.config, one.seed);
+    const tests::SyntheticModel model(one);
     const reference::Reference reference(model.graph, model.weights, threads);
     const trace::TraceFile oracle(one.oracle());
     for (const trace::Prompt& prompt : oracle.prompts()) {
@@ -156,7 +156,7 @@ TEST(Oracle, TellsAWrongForwardFromARightOne) {
       },
   };
   for (const Slip slip : slips) {
-    tests::SyntheticModel model(one.config, one.seed);
+    tests::SyntheticModel model(one);
     slip(model.graph);
     EXPECT_GT(compare(model, trace::TraceFile(one.oracle())).worst, 1e3 * kTolerance);
   }

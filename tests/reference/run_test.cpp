@@ -44,7 +44,7 @@ void for_every_case(Visit&& visit) {
   for (const std::string& name : tests::case_names()) {
     SCOPED_TRACE(name);
     const tests::Case one = tests::read_case(name);
-    const SyntheticModel model(one.config, one.seed);
+    const SyntheticModel model(one);
     visit(model, some_tokens(model.graph, 29, one.seed));
   }
 }

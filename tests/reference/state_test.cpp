@@ -23,7 +23,7 @@ constexpr Tap kLogits{TapId::kLogits, -1};
 
 struct Scene {
   explicit Scene(const std::string& case_name)
-      : model(tests::read_case(case_name).config, tests::read_case(case_name).seed),
+      : model(tests::read_case(case_name)),
         reference(model.graph, model.weights, threads),
         engine(reference) {
     for (size_t i = 0; i < 29; ++i) {
@@ -110,8 +110,8 @@ TEST_P(StateOf, SnapshotsAndResetsBringTheSameBitsBack) {
 INSTANTIATE_TEST_SUITE_P(Kinds, StateOf,
                          ::testing::Values("qwen3-gqa", "gemma3-pattern", "deepseek_v3-plain",
                                            "baichuan-m1-swa", "qwen3_next-tied", "gpt_oss-types"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& kind) {
+                           std::string name = kind.param;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

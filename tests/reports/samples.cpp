@@ -81,6 +81,18 @@ Result failed_result() {
                              .layer = 1,
                              .suspects = {"layer.1.q_rope", "layer.1.k_rope"},
                              .local_ratio = 5.1e4};
+  result.state = {.reference_max_rel = 3e-15,
+                  .cells = {{.prompt = "p0",
+                             .run = "every token alone",
+                             .verdict = Verdict::kFailed,
+                             .floor_ratio = 812,
+                             .call = 3,
+                             .position = 3,
+                             .slots = {"layer.1.state.k", "layer.1.state.v"}},
+                            {.prompt = "p0",
+                             .run = "reset, then again",
+                             .verdict = Verdict::kPassed,
+                             .floor_ratio = 0.95}}};
   result.diagnosis = {{{.cause = "rope_interleaved",
                         .says = "layer 1 rotates interleaved pairs",
                         .layer = 1,

@@ -63,7 +63,7 @@ compare::Result judge(compare::Judge& judge, EmulatedEngine& engine,
 
 void run_case(const Options& options, const std::string& name, Study& study) {
   const Case one = read_case(name);
-  const SyntheticModel model(one.config, one.seed);
+  const SyntheticModel model(one);
   const base::Threads threads(1);
   const reference::Reference right(model.graph, model.weights, threads);
   const auto prompts = fixtures::default_prompts(

@@ -14,9 +14,10 @@ const std::filesystem::path kRoot = PLUMB_ROOT;
 
 const std::filesystem::path& synthesize(const base::TemporaryFolder& folder,
                                         const base::Json& config, uint64_t seed,
-                                        uint64_t max_shard_size) {
+                                        uint64_t max_shard_size, int64_t tied_tokens) {
   fixtures::SynthOptions options{.config = config, .seed = seed};
   options.max_shard_size = max_shard_size;
+  options.tied_tokens = tied_tokens;
   fixtures::synthesize(options, folder.path(), base::Threads(1));
   return folder.path();
 }
@@ -43,11 +44,19 @@ Case read_case(const std::string& name) {
   return {.name = name,
           .family = family,
           .seed = json.at("seed"),
-          .config = fixtures::complete_config(json.at("config"), family)};
+          .config = fixtures::complete_config(json.at("config"), family),
+          .tied_tokens = json.value("ties", 0)};
 }
 
 SyntheticModel::SyntheticModel(const base::Json& json, uint64_t seed, uint64_t max_shard_size)
-    : checkpoint(synthesize(folder, json, seed, max_shard_size)),
+    : SyntheticModel(json, seed, max_shard_size, 0) {}
+
+SyntheticModel::SyntheticModel(const Case& one)
+    : SyntheticModel(one.config, one.seed, uint64_t{1} << 30, one.tied_tokens) {}
+
+SyntheticModel::SyntheticModel(const base::Json& json, uint64_t seed, uint64_t max_shard_size,
+                               int64_t tied_tokens)
+    : checkpoint(synthesize(folder, json, seed, max_shard_size, tied_tokens)),
       config(model::read_config(checkpoint)),
       graph(graph::build(config.spec)),
       weights(checkpoint, graph.weights, config.names) {}

@@ -20,6 +20,7 @@ struct Case {
   std::string family;
   uint64_t seed = 0;
   base::Json config;
+  int64_t tied_tokens = 0;
 
   std::filesystem::path oracle() const;  // the recorded trace
 };
@@ -30,12 +31,17 @@ Case read_case(const std::string& name);
 struct SyntheticModel {
   explicit SyntheticModel(const base::Json& json, uint64_t seed = 1,
                           uint64_t max_shard_size = uint64_t{1} << 30);
+  explicit SyntheticModel(const Case& one);
 
   base::TemporaryFolder folder;
   model::Checkpoint checkpoint;
   model::ModelConfig config;
   graph::Graph graph;
   model::Weights weights;
+
+ private:
+  SyntheticModel(const base::Json& json, uint64_t seed, uint64_t max_shard_size,
+                 int64_t tied_tokens);
 };
 
 }  // namespace plumb::tests

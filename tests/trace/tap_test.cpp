@@ -68,6 +68,14 @@ TEST(Tap, HasTheNamesOfTheFormat) {
                                                "router_logits",
                                                "router_ids",
                                                "router_weights",
+                                               "state.k",
+                                               "state.v",
+                                               "state.latent",
+                                               "state.latent_rope",
+                                               "state.k_conv",
+                                               "state.v_conv",
+                                               "state.conv",
+                                               "state.recurrent",
                                                "ffn_out",
                                                "out",
                                                "final_norm",
@@ -85,7 +93,7 @@ TEST(Tap, OtherNamesAreNone) {
   for (const char* name :
        {"", "logit", "logits ", "Logits", "out", "layer", "layer.", "layer.0", "layer.0.",
         "layer..out", "layer.-1.out", "layer.+1.out", "layer.01.out", "layer.1 .out", "layer.x.out",
-        "layer.0.logits", "layer.0.out.x", "layer.99999999999.out", "layer.0.state.k"}) {
+        "layer.0.logits", "layer.0.out.x", "layer.99999999999.out", "layer.0.state", "layer.0.state.q"}) {
     EXPECT_EQ(parse_tap(name), std::nullopt) << name;
   }
 }

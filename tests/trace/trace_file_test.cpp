@@ -96,12 +96,45 @@ TEST_F(TraceFileTest, ReadsEveryLayoutThatEnginesWrite) {
   }
 }
 
+TEST_F(TraceFileTest, FindsTheRunsOfAPrompt) {
+  const TraceFile trace = read([](Hdf5Builder& b) {
+    b.integers("prompts/p0", {1, 2, 3});
+    b.integers("prompts/p1", {4});
+    for (const char* run : {"p0", "p0@1x3", "p0@2+1", "p0@batch", "p0@reset", "p1@batch"}) {
+      b.dataset(std::string("float32/") + run + "/logits", {1, 2}, {1, 2});
+    }
+  });
+  const std::vector<Prompt> runs = trace.runs(DType::kF32, trace.prompts()[0]);
+  ASSERT_EQ(runs.size(), 4U);
+  EXPECT_EQ(runs[0].name, "p0@1x3");
+  EXPECT_EQ(runs[0].run, "1x3");
+  EXPECT_EQ(runs[0].pieces, (std::vector<size_t>{1, 1, 1}));
+  EXPECT_EQ(runs[1].pieces, (std::vector<size_t>{2, 1}));
+  EXPECT_EQ(runs[2].run, "batch");
+  EXPECT_TRUE(runs[3].pieces.empty());
+  EXPECT_EQ(runs[3].tokens, trace.prompts()[0].tokens);
+  EXPECT_EQ(trace.runs(DType::kF32, trace.prompts()[1]).size(), 1U);
+  EXPECT_TRUE(trace.runs(DType::kF64, trace.prompts()[0]).empty());
+  EXPECT_TRUE(trace.ignored().empty());
+}
+
+TEST_F(TraceFileTest, RefusesRunsThatAreNone) {
+  for (const char* run : {"p0@2", "p0@1x4", "p0@", "p0@batches", "p0@2+x"}) {
+    EXPECT_THROW(read([&](Hdf5Builder& b) {
+                   b.integers("prompts/p0", {1, 2, 3});
+                   b.dataset(std::string("float32/") + run + "/logits", {1, 2}, {1, 2});
+                 }),
+                 base::InputError)
+        << run;
+  }
+}
+
 TEST_F(TraceFileTest, NamesWhatItIgnores) {
   const TraceFile trace = read([](Hdf5Builder& b) {
     b.integers("prompts/p0", {1});
     b.dataset("float64/p0/logits", {1, 2}, {1, 2});
     b.dataset("float64/p0/layer.0.unheard_of", {1}, {1});
-    b.dataset("float64/p0@1x1/logits", {1, 2}, {1, 2});
+    b.dataset("float64/p7@1x1/logits", {1, 2}, {1, 2});
     b.dataset("float64/logits", {1}, {1});
     b.dataset("int8/p0/logits", {1}, {1});
     b.dataset("float64/p0/deep/logits", {1}, {1});
@@ -113,7 +146,7 @@ TEST_F(TraceFileTest, NamesWhatItIgnores) {
   EXPECT_EQ(trace.ignored(),
             (std::vector<std::string>{"claimed", "float64/logits", "float64/p0/deep/logits",
                                       "float64/p0/layer.0.unheard_of", "int8/p0/logits", "notes",
-                                      "nothing", "texts", "float64/p0@1x1/*"}));
+                                      "nothing", "texts", "float64/p7@1x1/*"}));
   EXPECT_EQ(trace.recording(DType::kF64, "p0")->taps(), std::vector<Tap>{kLogits});
 }
 
