@@ -108,6 +108,7 @@ void delta_rule(State& state, Kernel kernel, const base::Threads& threads) {
 
 void register_delta_rule(const base::Threads& threads) {
   for (const auto& [name, kernel] : {std::pair{"delta_rule/fused", Kernel::kFused},
+                                     std::pair{"delta_rule/chunked", Kernel::kChunked},
                                      std::pair{"delta_rule/naive", Kernel::kNaive}}) {
     benchmark::RegisterBenchmark(
         name, [&threads, kernel = kernel](State& state) { delta_rule(state, kernel, threads); })

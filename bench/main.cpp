@@ -18,7 +18,7 @@ namespace plumb::bench {
 namespace {
 
 void add_context(const base::Threads& threads) {
-  candidates::cpu::use_blas_without_threads();
+  candidates::cpu::set_up_kernels();
   benchmark::AddCustomContext("blas", std::string(candidates::cpu::blas_name()));
   benchmark::AddCustomContext("simd", std::string(candidates::cpu::current_target()));
   benchmark::AddCustomContext("threads", std::to_string(threads.count()));

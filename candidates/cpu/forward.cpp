@@ -11,7 +11,7 @@ namespace plumb::candidates::cpu {
 
 Forward::Forward(const Plan& plan, const base::Threads& threads)
     : plan_(plan), threads_(threads), ran_(plan.steps().size()) {
-  use_blas_without_threads();
+  set_up_kernels();
 }
 
 Rows Forward::run(std::span<const Sequence> sequences, const Observer* observer) {

@@ -25,15 +25,17 @@ struct Place {
   size_t width = 0;
 };
 
-// Which of an op's kernels runs, where it has two.
+// Which of an op's kernels runs, where it has several.
 enum class Kernel : uint8_t {
-  kFused,  // the fast one
-  kNaive,  // as the op's formula is written: to compare with
+  kFastest,  // for the call at hand
+  kFused,    // one pass a token over what the nearest cache holds
+  kChunked,  // products of matrices for chunks of tokens; calls of less than a chunk as kFused
+  kNaive,    // as the op's formula is written: to compare with
 };
 
 struct Step {
   const graph::Op* op = nullptr;
-  Kernel kernel = Kernel::kFused;
+  Kernel kernel = Kernel::kFastest;
   std::vector<Place> in;
   std::vector<Place> out;
   std::vector<const Weight*> weights;  // in the order of the op's row in op_table.cpp
@@ -45,7 +47,7 @@ class Plan {
  public:
   // `weights` must outlive the plan: bytes are used in place where they can be.
   Plan(const graph::Graph& graph, const model::Weights& weights, base::DType precision,
-       const base::Threads& threads, Kernel kernel = Kernel::kFused);
+       const base::Threads& threads, Kernel kernel = Kernel::kFastest);
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 

@@ -2,6 +2,10 @@
 
 #include <cblas.h>
 
+#include <cstdlib>
+
+#include "base/errors.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "candidates/cpu/targets.cpp"
 #include "hwy/foreach_target.h"
@@ -36,8 +40,27 @@ std::string_view blas_name() {
   return name;
 }
 
-void use_blas_without_threads() {
-  openblas_set_num_threads(1);
+namespace {
+
+void force_target(std::string_view name) {
+  std::string known;
+  for (const int64_t target : usable_targets()) {
+    if (name == hwy::TargetName(target)) return hwy::SetSupportedTargetsForTest(target);
+    known += (known.empty() ? "" : ", ") + std::string(hwy::TargetName(target));
+  }
+  throw base::InputError("PLUMB_TARGET", std::string(name), "is no instruction set of this machine",
+                         "known: " + known);
+}
+
+}  // namespace
+
+void set_up_kernels() {
+  static const bool once = [] {
+    openblas_set_num_threads(1);
+    if (const char* const name = std::getenv("PLUMB_TARGET")) force_target(name);
+    return true;
+  }();
+  static_cast<void>(once);
 }
 
 }  // namespace plumb::candidates::cpu

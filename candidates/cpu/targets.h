@@ -1,7 +1,8 @@
 // The instruction sets that kernels are compiled for, and the BLAS beside them.
 //
 // Every kernel file is compiled once for each target and picks one at run time (Highway's dynamic
-// dispatch). hwy::SetSupportedTargetsForTest forces one.
+// dispatch). PLUMB_TARGET in the environment forces one, and so does
+// hwy::SetSupportedTargetsForTest.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,10 @@ std::string_view current_target();
 // "OpenBLAS Haswell": the kernels that OpenBLAS chose for this machine (or OPENBLAS_CORETYPE did).
 std::string_view blas_name();
 
-// Products call OpenBLAS from several threads at once; its own threads must stay out of it. The
-// setting is OpenBLAS's and counts for the whole process.
-void use_blas_without_threads();
+// To be called before any kernel runs; later calls do nothing. Products call OpenBLAS from several
+// threads at once, so its own threads must stay out of it: that setting is OpenBLAS's and counts
+// for the whole process. The environment's PLUMB_TARGET forces an instruction set, by a name that
+// explain() prints; throws InputError where the machine or this build has none of that name.
+void set_up_kernels();
 
 }  // namespace plumb::candidates::cpu
