@@ -12,5 +12,6 @@ void register_forwards(const Settings& settings, const base::Threads& threads);
 
 // The gated delta rule by itself, 512 tokens of 16 heads of 128 x 128: both kernels.
 void register_delta_rule(const base::Threads& threads);
+void register_products(const base::Threads& threads);
 
 }  // namespace plumb::bench

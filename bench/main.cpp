@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
   register_checkpoint(settings, threads);
   register_forwards(settings, threads);
   register_delta_rule(threads);
+  register_products(threads);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

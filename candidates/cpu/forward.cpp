@@ -5,6 +5,7 @@
 
 #include "base/errors.h"
 #include "candidates/cpu/kernels.h"
+#include "candidates/cpu/product.h"
 #include "candidates/cpu/targets.h"
 
 namespace plumb::candidates::cpu {
@@ -69,6 +70,9 @@ void Forward::execute(size_t index, std::span<const Sequence> sequences, const O
                         .ropes = ropes_};
   const Ran ran = std::visit([&](const auto& op) { return compute(op, context); }, step.op->kind);
   ++ran_[index][ran];
+  for (size_t i = 0; i < step.out.size(); ++i) {
+    if (step.is_operand[i] && rounds_operands(rows_)) round_to_bf16(out[i], threads_);
+  }
   if (observer == nullptr) return;
   for (size_t i = 0; i < step.out.size(); ++i) {
     for (const trace::Tap& tap : plan_.graph().value(step.op->outputs[i]).taps) {

@@ -53,6 +53,7 @@ Plan::Plan(const graph::Graph& graph, const model::Weights& weights, base::DType
     : graph_(graph), precision_(precision) {
   for (const Op& op : graph_.ops) add_step(op, weights, threads, kernel);
   place_values();
+  mark_operands();
   for (Step& step : steps_) prepare(step);
 }
 
@@ -87,6 +88,23 @@ void Plan::prepare(Step& step) {
         }
       },
       step.op->kind);
+}
+
+// What multiplies matrices reads its first input as their operand.
+void Plan::mark_operands() {
+  std::vector<bool> is_operand(graph_.values.size());
+  for (const Step& step : steps_) {
+    const bool multiplies = std::holds_alternative<graph::Linear>(step.op->kind) ||
+                            std::holds_alternative<graph::Experts>(step.op->kind);
+    if (multiplies && step.weights[0]->is_bf16()) {
+      is_operand[static_cast<size_t>(step.op->inputs[0])] = true;
+    }
+  }
+  for (Step& step : steps_) {
+    for (const ValueId id : step.op->outputs) {
+      step.is_operand.push_back(is_operand[static_cast<size_t>(id)]);
+    }
+  }
 }
 
 // A value keeps its place until its last reader has run; no op writes over what it reads. The last

@@ -41,6 +41,7 @@ struct Step {
   std::vector<const Weight*> weights;  // in the order of the op's row in op_table.cpp
   Buffer<float> constants;             // what the kernel derives from them, once
   std::optional<size_t> slot;          // of the session's state
+  std::vector<bool> is_operand;        // each output: read by a product with bfloat16 weights
 };
 
 class Plan {
@@ -64,6 +65,7 @@ class Plan {
   void add_step(const graph::Op& op, const model::Weights& weights, const base::Threads& threads,
                 Kernel kernel);
   void place_values();
+  void mark_operands();
   void prepare(Step& step);
 
   graph::Graph graph_;

@@ -1,6 +1,7 @@
 // The causal convolution and the gated delta rule against their formulas in float64: shapes, any
 // split into calls, both kernels of the rule, numbers at the ends of the range.
 #include <gtest/gtest.h>
+#include <hwy/detect_targets.h>
 
 #include <cmath>
 #include <limits>
@@ -273,11 +274,10 @@ TEST(GatedDeltaRuleKernel, IsTheOneOfThePlan) {
 TEST(GatedDeltaRuleKernel, IsTheFastestOfTheTarget) {
   OpCase test = case_of({30, 1, 1, 4, 4});
   test.kernel = Kernel::kFastest;
-  for (const int64_t target : cpu::usable_targets()) {
+  for (const cpu::Target& target : cpu::usable_targets()) {
     const Forced forced(target);
-    const std::string expected = std::string("gated_delta_rule: ") +
-                                 (target == HWY_AVX3 ? "fused (" : "chunks (") +
-                                 hwy::TargetName(target);
+    const std::string expected =
+        std::string("gated_delta_rule: ") + (target.simd == HWY_AVX3 ? "fused (" : "chunks (");
     EXPECT_NE(run_op(test).explained.find(expected), std::string::npos) << expected;
   }
 }

@@ -48,6 +48,7 @@ double rms(const trace::Tensor& a) {
 // tap (a softmax of large scores is more sensitive than what comes behind it); thrice that is
 // allowed.
 TEST(Parity, EveryTapOfEveryFamilyStandsByTheReference) {
+  const Forced forced(best_in_float32());
   const base::Threads threads(1);
   for (const Variation& variation : variations()) {
     const SyntheticModel model(variation.family, variation.changes);
@@ -71,9 +72,9 @@ TEST(Parity, EveryTapOfEveryFamilyStandsByTheReference) {
   }
 }
 
-// The sizes of an error of the float32 contract at every tap: what an engine that rounds wherever
+// The sizes of an error of a precision's contract at every tap: what an engine that rounds wherever
 // it may and adds in the worst usual order gives, over some draws of the noise.
-std::map<trace::Tap, double> floors(const reference::Reference& reference,
+std::map<trace::Tap, double> floors(const reference::Reference& reference, DType precision,
                                     const std::vector<int64_t>& tokens,
                                     const trace::MemoryRecording& truth) {
   constexpr int kDraws = 4;
@@ -81,7 +82,7 @@ std::map<trace::Tap, double> floors(const reference::Reference& reference,
   for (uint64_t seed = 1; seed <= kDraws; ++seed) {
     reference::Request request;
     request.sequences = {{tokens}};
-    request.emulation = {&graph::default_contract(DType::kF32), seed};
+    request.emulation = {&graph::default_contract(precision), seed};
     request.wants = [](const trace::Tap&) { return true; };
     request.take = [&](const trace::Tap& tap, const reference::Matrix& value) {
       const double size =
@@ -107,16 +108,18 @@ TEST(Parity, EveryTapOfEveryFeatureStandsWithinFloorsOfFloat32) {
       const trace::Prompt prompt{"p", model.prompt(length)};
       trace::MemoryRecording truth;
       reference.record(prompt.tokens, trace::TapFilter::all(), truth);
-      const auto floor = floors(reference, prompt.tokens, truth);
-      for (const int64_t target : cpu::usable_targets()) {
+      const auto narrow = floors(reference, DType::kF32, prompt.tokens, truth);
+      const auto wide = floors(reference, DType::kBF16, prompt.tokens, truth);
+      for (const cpu::Target& target : cpu::usable_targets()) {
         const Forced forced(target);
         for (const std::string_view name : engine_names()) {
           const auto engine = make_engine(name, model.graph(), model.weights(), threads);
           const auto recording = engine->record(prompt, trace::TapFilter::all(), 0);
+          const auto& floor = target.has_bf16 && name == "cpu-bf16" ? wide : narrow;
           ASSERT_EQ(recording->taps(), truth.taps());
           for (const trace::Tap& tap : truth.taps()) {
             EXPECT_LE(difference(recording->read(tap), truth.at(tap)).rms, kFloors * floor.at(tap))
-                << name << " " << hwy::TargetName(target) << ", " << tap.name() << " of " << length;
+                << name << " " << target.name << ", " << tap.name() << " of " << length;
           }
         }
       }
@@ -130,6 +133,7 @@ TEST(Parity, EveryTapOfEveryFeatureStandsWithinFloorsOfFloat32) {
 // but over the catalogue they must not be worse (the geometric mean was 0.72 to 0.88 with the
 // kernels above).
 TEST(Parity, NoWorseThanHuggingFaceInFloat32) {
+  const Forced forced(best_in_float32());
   const std::filesystem::path root = PLUMB_ROOT;
   const base::Threads threads(1);
   double log_ratios[2] = {};
