@@ -55,8 +55,9 @@ TEST(Targets, TheForcedOneRunsAndMeetsTheBounds) {
           const std::string mark = "(" + std::string(other.name) + ")";
           EXPECT_EQ(explained.find(mark) != std::string::npos, runs) << explained;
         }
-        if (!rounds)
+        if (!rounds) {
           EXPECT_EQ(recording->greedy()->tokens, reference.greedy(prompt.tokens, 12).tokens);
+        }
       }
     }
   }
