@@ -43,8 +43,11 @@ TEST(Targets, TheForcedOneRunsAndMeetsTheBounds) {
           squares += expected[i] * expected[i];
           errors += (actual[i] - expected[i]) * (actual[i] - expected[i]);
         }
-        EXPECT_LE(std::sqrt(errors / squares), rounds ? 6.0 * 0x1p-8 : 50.0 * 0x1p-24)
-            << variation.family << " " << target.name;
+        // Where products round to bfloat16, floors are the bounds: parity_test.cpp.
+        if (!rounds) {
+          EXPECT_LE(std::sqrt(errors / squares), 50.0 * 0x1p-24)
+              << variation.family << " " << target.name;
+        }
         // Every op that Highway runs says so itself, and none of another target has run.
         const std::string explained = engine->explain();
         for (const char* op : {"rms_norm: rows (", "rope: rows (", "linear: dots "}) {
