@@ -19,7 +19,7 @@ namespace plumb::candidates::cpu::HWY_NAMESPACE {
 // What the registers hold beside a panel's vectors and a weight.
 constexpr size_t kColumns = HWY_TARGET == HWY_AVX3 ? 8 : 4;
 
-template <size_t kVectors>
+template <size_t kVectors, bool kByDepth>
 HWY_INLINE void sum_up(const float* x, const float* w, size_t w_stride, size_t depth, float* c,
                        size_t c_stride, bool first) {
   const F d;
@@ -34,7 +34,7 @@ HWY_INLINE void sum_up(const float* x, const float* w, size_t w_stride, size_t d
     hn::Vec<F> from_x[kVectors];
     for (size_t v = 0; v < kVectors; ++v) from_x[v] = hn::LoadU(d, x + v * lanes);
     for (size_t j = 0; j < kColumns; ++j) {
-      const auto from_w = hn::Set(d, w[j * w_stride + k]);
+      const auto from_w = hn::Set(d, kByDepth ? w[k * w_stride + j] : w[j * w_stride + k]);
       for (size_t v = 0; v < kVectors; ++v) sums[j][v] = hn::MulAdd(from_x[v], from_w, sums[j][v]);
     }
   }
@@ -43,16 +43,17 @@ HWY_INLINE void sum_up(const float* x, const float* w, size_t w_stride, size_t d
   }
 }
 
-void run_f32(const float* x, size_t vectors, const float* w, size_t w_stride, size_t depth,
-             float* c, size_t c_stride, bool first) {
+template <bool kByDepth>
+void run(const float* x, size_t vectors, const float* w, size_t w_stride, size_t depth, float* c,
+         size_t c_stride, bool first) {
   static_assert(kPanelVectors == 3);
-  if (vectors == 3) return sum_up<3>(x, w, w_stride, depth, c, c_stride, first);
-  if (vectors == 2) return sum_up<2>(x, w, w_stride, depth, c, c_stride, first);
-  sum_up<1>(x, w, w_stride, depth, c, c_stride, first);
+  if (vectors == 3) return sum_up<3, kByDepth>(x, w, w_stride, depth, c, c_stride, first);
+  if (vectors == 2) return sum_up<2, kByDepth>(x, w, w_stride, depth, c, c_stride, first);
+  sum_up<1, kByDepth>(x, w, w_stride, depth, c, c_stride, first);
 }
 
 GemmKernel f32_kernel() {
-  return {hn::Lanes(F()), kColumns, false, target_name(), run_f32};
+  return {hn::Lanes(F()), kColumns, false, target_name(), run<false>, run<true>};
 }
 
 // Four rows of four numbers become four columns.
@@ -100,8 +101,8 @@ HWY_INLINE void transpose_columns(const float* from, size_t from_stride, size_t 
 
 // to[j, i] = from[i, j], i < rows, j < columns; a cache line's columns at a time, so that few rows
 // of the result are written at once.
-void transpose(const float* from, size_t from_stride, size_t rows, size_t columns, float* to,
-               size_t to_stride) {
+void transpose_all(const float* from, size_t from_stride, size_t rows, size_t columns, float* to,
+                   size_t to_stride) {
   constexpr size_t kLine = kAlignment / sizeof(float);
   for (size_t j = 0; j < columns; j += kLine) {
     transpose_columns(from, from_stride, rows, j, std::min(j + kLine, columns), to, to_stride);
@@ -127,7 +128,7 @@ HWY_AFTER_NAMESPACE();
 namespace plumb::candidates::cpu {
 
 HWY_EXPORT(f32_kernel);
-HWY_EXPORT(transpose);
+HWY_EXPORT(transpose_all);
 HWY_EXPORT(widen_row);
 HWY_EXPORT(add_bias);
 
@@ -177,7 +178,16 @@ void add_block(const GemmKernel& kernel, const GemmTile& tile, size_t depth, siz
 
 GemmKernel gemm_kernel(bool bf16, size_t depth) {
   if (bf16 && depth % 2 == 0 && multiplies_bf16()) return bf16_kernel();
+  return f32_gemm_kernel();
+}
+
+GemmKernel f32_gemm_kernel() {
   return HWY_DYNAMIC_DISPATCH(f32_kernel)();
+}
+
+void transpose(const float* from, size_t from_stride, size_t rows, size_t columns, float* to,
+               size_t to_stride) {
+  HWY_DYNAMIC_DISPATCH(transpose_all)(from, from_stride, rows, columns, to, to_stride);
 }
 
 void pack_panel(const GemmKernel& kernel, const float* x, size_t rows, size_t depth, size_t first,
@@ -191,7 +201,7 @@ void pack_panel(const GemmKernel& kernel, const float* x, size_t rows, size_t de
     from = scratch;
   }
   float* const to = packed + first * width;
-  HWY_DYNAMIC_DISPATCH(transpose)(from, width, count, width, to, wide);
+  transpose(from, width, count, width, to, wide);
   for (size_t k = 0; count < wide && k < width; ++k) {
     std::fill(to + k * wide + count, to + (k + 1) * wide, 0.0f);
   }
@@ -206,8 +216,7 @@ void run_gemm_tile(const GemmKernel& kernel, const GemmTile& tile, float* scratc
     gather_weights(kernel, tile, begin, count, weights);
     add_block(kernel, tile, depth, begin, count, weights, sums);
   }
-  HWY_DYNAMIC_DISPATCH(transpose)
-  (sums, kSumStride, tile.columns, tile.rows, tile.y, tile.y_stride);
+  transpose(sums, kSumStride, tile.columns, tile.rows, tile.y, tile.y_stride);
   for (size_t t = 0; tile.bias != nullptr && t < tile.rows; ++t) {
     HWY_DYNAMIC_DISPATCH(add_bias)(tile.bias, tile.y + t * tile.y_stride, tile.columns);
   }

@@ -30,7 +30,12 @@ struct GemmKernel {
   // c[j, r] (+)= sum_k x[k, r] w[j, k] for `vectors` vectors of r: x is [depth, vectors * lanes].
   void (*run)(const float* x, size_t vectors, const float* w, size_t w_stride, size_t depth,
               float* c, size_t c_stride, bool first);
+  // The same with w[k, j], a row a number of the depth; null where the kernel takes pairs.
+  void (*run_by_depth)(const float* x, size_t vectors, const float* w, size_t w_stride,
+                       size_t depth, float* c, size_t c_stride, bool first);
 };
+
+GemmKernel f32_gemm_kernel();
 
 // For weights of this type; for bfloat16 one that takes pairs where the machine can multiply them.
 GemmKernel gemm_kernel(bool bf16, size_t depth);
@@ -49,6 +54,10 @@ inline size_t panel_rows(const GemmKernel& kernel) {
 inline size_t elements(const GemmKernel& kernel, size_t depth) {
   return kernel.takes_pairs ? depth / 2 : depth;
 }
+
+// to[j, i] = from[i, j], i < rows, j < columns
+void transpose(const float* from, size_t from_stride, size_t rows, size_t columns, float* to,
+               size_t to_stride);
 
 // Packs rows [first, first + panel_rows()) of x [rows, depth], or what there is of them, to where
 // they belong in `packed`, whole_vectors(rows) * elements() floats in all. `scratch`:

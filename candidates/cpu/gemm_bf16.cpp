@@ -89,7 +89,7 @@ void round_floats(float* x, size_t n) {
 }
 
 GemmKernel bf16_kernel() {
-  return {kLanes, kColumns, true, kBf16Target, run_pairs};
+  return {kLanes, kColumns, true, kBf16Target, run_pairs, nullptr};
 }
 
 }  // namespace plumb::candidates::cpu
