@@ -32,7 +32,8 @@ int run(int argc, char** argv) {
   Settings settings{.cache = temporary.path(), .presets = {"tiny", "small"}};
   CLI::App app("Benchmarks of Plumbline; further options are Google Benchmark's", "plumb_bench");
   app.add_option("--cache", settings.cache, "folder that keeps the synthetic checkpoints");
-  app.add_option("--presets", settings.presets, "tiny, small, medium, hybrid, large")->delimiter(',');
+  app.add_option("--presets", settings.presets, "tiny, small, medium, hybrid, large")
+      ->delimiter(',');
   app.add_option("--threads", settings.threads, "threads; 0: one a core");
   app.allow_extras();
   CLI11_PARSE(app, argc, argv);

@@ -21,18 +21,22 @@ struct Shape {
   size_t depth;
 };
 
-// Products of Qwen3-0.6B and llama-160m.
+// Products of Qwen3-0.6B and llama-160m, of prompts and of single tokens.
 constexpr Shape kShapes[] = {{512, 1024, 1024}, {512, 3072, 1024}, {512, 1024, 3072},
-                             {128, 3072, 1024}, {512, 3072, 768},  {32, 3072, 1024}};
+                             {128, 3072, 1024}, {512, 3072, 768},  {32, 3072, 1024},
+                             {1, 32000, 1024},  {1, 1024, 1024}};
 
 std::string name_of(const Shape& s) {
   return std::to_string(s.rows) + "x" + std::to_string(s.columns) + "x" + std::to_string(s.depth);
 }
 
-void report(State& state, const Shape& s) {
+void report(State& state, const Shape& s, double bytes_per_weight) {
   const double flops = 2.0 * static_cast<double>(s.rows * s.columns * s.depth);
   state.counters["gflops"] =
       benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+  const double bytes = static_cast<double>(s.columns * s.depth) * bytes_per_weight;
+  state.counters["gbytes"] =
+      benchmark::Counter(bytes * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
 // A checkpoint of one matrix.
@@ -76,10 +80,10 @@ void product(State& state, const Shape& s, DType precision, const base::Threads&
                         .y = y.data(),
                         .y_stride = s.columns};
   for (auto _ : state) candidates::cpu::multiply({&product, 1}, threads, scratch);
-  report(state, s);
+  report(state, s, static_cast<double>(base::size_of(precision)));
 }
 
-// The same by OpenBLAS, one thread a tile: its best rate over some widths of tiles is the roof.
+// The same by OpenBLAS, a thread a share of the columns: the roof.
 void sgemm(State& state, const Shape& s, const base::Threads& threads) {
   const std::vector<float> x(s.rows * s.depth, 0.5f);
   const std::vector<float> w(s.columns * s.depth, 0.5f);
@@ -93,7 +97,7 @@ void sgemm(State& state, const Shape& s, const base::Threads& threads) {
                   0.0f, &y[begin], static_cast<blasint>(s.columns));
     });
   }
-  report(state, s);
+  report(state, s, sizeof(float));
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // The list of steps that a graph becomes, made once per graph, weights and precision.
 //
 // Everything that does not depend on the tokens is settled here: which kernel, which buffers, which
-// weights in which form, which state slot, how much scratch. One step an op for now; a plan that
-// fuses ops rewrites its copy of the graph first.
+// weights in which form, which state slot, how much scratch. One step an op; products that read the
+// same value (q, k and v; gate and up) run together, as one job.
 #pragma once
 
 #include <map>
@@ -25,6 +25,8 @@ struct Place {
   size_t width = 0;
 };
 
+inline constexpr size_t kMostTogether = 8;
+
 // Which of an op's kernels runs, where it has several.
 enum class Kernel : uint8_t {
   kFastest,  // for the call at hand
@@ -41,7 +43,8 @@ struct Step {
   std::vector<const Weight*> weights;  // in the order of the op's row in op_table.cpp
   Buffer<float> constants;             // what the kernel derives from them, once
   std::optional<size_t> slot;          // of the session's state
-  std::vector<bool> is_operand;        // each output: read by a product with bfloat16 weights
+  size_t together = 1;           // so many steps from this one on run as one; 0: not the first
+  std::vector<bool> is_operand;  // each output: read by a product with bfloat16 weights
 };
 
 class Plan {
@@ -64,6 +67,7 @@ class Plan {
   const Weight* hold(const model::WeightView& view, WeightForm form, const base::Threads& threads);
   void add_step(const graph::Op& op, const model::Weights& weights, const base::Threads& threads,
                 Kernel kernel);
+  void join_products();
   void place_values();
   void mark_operands();
   void prepare(Step& step);

@@ -1,6 +1,8 @@
 #include "candidates/cpu/product.h"
 
 #include <algorithm>
+#include <array>
+#include <memory_resource>
 #include <vector>
 
 #include "candidates/cpu/gemm.h"
@@ -120,7 +122,10 @@ struct Pack {
 // The products of a job, the packs that they need, and how all of them are numbered.
 class Job {
  public:
-  explicit Job(std::span<const Product> products) : products_(products) {
+  Job(std::span<const Product> products, std::pmr::memory_resource& memory)
+      : products_(products), packs_(&memory), ends_(&memory), pack_of_(&memory) {
+    ends_.reserve(products.size());
+    pack_of_.reserve(products.size());
     for (const Product& p : products) {
       tiles_ += Cut(p).tiles();
       ends_.push_back(tiles_);
@@ -173,35 +178,20 @@ class Job {
   }
 
   std::span<const Product> products_;
-  std::vector<Pack> packs_;
-  std::vector<size_t> ends_;     // of the tiles of each product
-  std::vector<size_t> pack_of_;  // each product
+  std::pmr::vector<Pack> packs_;
+  std::pmr::vector<size_t> ends_;     // of the tiles of each product
+  std::pmr::vector<size_t> pack_of_;  // each product
   size_t tiles_ = 0;
   size_t panels_ = 0;
   size_t packed_floats_ = 0;
 };
 
-Ran describe(const Product& p) {
-  if (by_dots(p)) {
-    return {p.weight->is_bf16() ? "dots bf16" : "dots f32", HWY_DYNAMIC_DISPATCH(product_target)()};
-  }
-  const GemmKernel kernel = kernel_of(p);
-  if (kernel.takes_pairs) return {"gemm bf16", kernel.target};
-  return {p.weight->is_bf16() ? "gemm of widened bf16" : "gemm f32", kernel.target};
-}
-
 }  // namespace
 
-Ran multiply(std::span<const Product> products, const base::Threads& threads, Scratch& scratch) {
-  if (products.empty()) return {};
-  if (products.size() == 1 && by_dots(products[0])) {  // decoding: no lists
-    const Cut cut(products[0]);
-    threads.for_each(cut.tiles(), [&](size_t index) {
-      HWY_DYNAMIC_DISPATCH(dots)(products[0], cut.tile(index));
-    });
-    return describe(products.front());
-  }
-  const Job job(products);
+void multiply(std::span<const Product> products, const base::Threads& threads, Scratch& scratch) {
+  std::array<std::byte, 4096> memory;  // of the lists of a few products
+  std::pmr::monotonic_buffer_resource resource(memory.data(), memory.size());
+  const Job job(products, resource);
   float* const packed = scratch.packed(job.packed_floats());
   threads.for_each_on_worker(job.panels(), [&](size_t panel, size_t worker) {
     job.pack(panel, packed, scratch.of_worker(worker));
@@ -209,7 +199,15 @@ Ran multiply(std::span<const Product> products, const base::Threads& threads, Sc
   threads.for_each_on_worker(job.tiles(), [&](size_t tile, size_t worker) {
     job.run(tile, packed, scratch.of_worker(worker));
   });
-  return describe(products.front());
+}
+
+Ran ran_by(const Product& p) {
+  if (by_dots(p)) {
+    return {p.weight->is_bf16() ? "dots bf16" : "dots f32", HWY_DYNAMIC_DISPATCH(product_target)()};
+  }
+  const GemmKernel kernel = kernel_of(p);
+  if (kernel.takes_pairs) return {"gemm bf16", kernel.target};
+  return {p.weight->is_bf16() ? "gemm of widened bf16" : "gemm f32", kernel.target};
 }
 
 bool rounds_operands(size_t rows) {

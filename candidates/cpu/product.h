@@ -37,9 +37,11 @@ struct Tile {
   size_t columns;
 };
 
-// Runs all of them as one job. Needs product_scratch() floats of each worker. What ran is told of
-// the first.
-Ran multiply(std::span<const Product> products, const base::Threads& threads, Scratch& scratch);
+// Runs all of them as one job. Needs product_scratch() floats of each worker.
+void multiply(std::span<const Product> products, const base::Threads& threads, Scratch& scratch);
+
+// The kernel that multiply() uses for it.
+Ran ran_by(const Product& product);
 
 // Whether products of so many rows with bfloat16 weights multiply in bfloat16 at present. Values
 // that they read are then stored in it as soon as they are made, for all that read them: what a tap
