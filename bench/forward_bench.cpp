@@ -113,8 +113,11 @@ void register_forwards(const Settings& settings, const base::Threads& threads) {
         ->Unit(benchmark::kMillisecond);
   };
   for (const std::string& preset : settings.presets) {
-    add("reference/" + preset + "/128",
-        [&, preset](State& state) { reference_forward(state, settings, preset, 128, threads); });
+    for (const size_t length : {128, 512}) {
+      add("reference/" + preset + "/" + std::to_string(length), [&, preset, length](State& state) {
+        reference_forward(state, settings, preset, length, threads);
+      });
+    }
     for (const DType precision : {DType::kF32, DType::kBF16}) {
       const std::string engine = precision == DType::kF32 ? "cpu-f32/" : "cpu-bf16/";
       for (const size_t length : {128, 512}) {
