@@ -49,6 +49,7 @@ int run(int argc, char** argv) {
   register_forwards(settings, threads);
   register_delta_rule(threads);
   register_products(threads);
+  register_growth(settings, threads);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;
