@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "base/safetensors.h"
 #include "bench/benchmarks.h"
+#include "bench/roofline.h"
 #include "candidates/cpu/forward.h"
 #include "model/weights.h"
 
@@ -88,11 +89,18 @@ void delta_rule(State& state, Kernel kernel, const base::Threads& threads) {
   std::vector<int64_t> tokens(kTokens);
   std::iota(tokens.begin(), tokens.end(), 0);
   Clock::time_point start;
+  double busy_start = 0.0;
+  double busy = 0.0;
   std::chrono::duration<double> passed{};
   const Observer observer{.wants =
                               [&](const trace::Tap& tap) {
-                                if (tap == kBefore) start = Clock::now();
-                                if (tap == kAfter) passed = Clock::now() - start;
+                                if (tap == kBefore) {
+                                  start = Clock::now();
+                                  busy_start = busy_seconds(threads);
+                                } else if (tap == kAfter) {
+                                  passed = Clock::now() - start;
+                                  busy += busy_seconds(threads) - busy_start;
+                                }
                                 return false;
                               },
                           .take = {}};
@@ -102,12 +110,14 @@ void delta_rule(State& state, Kernel kernel, const base::Threads& threads) {
     forward.prefill(session, tokens, 0, &observer);
     state.SetIterationTime(passed.count());
   }
+  state.counters["busy_ms"] = 1e3 * busy / static_cast<double>(state.iterations());
 }
 
 }  // namespace
 
 void register_delta_rule(const base::Threads& threads) {
   for (const auto& [name, kernel] : {std::pair{"delta_rule/fused", Kernel::kFused},
+                                     std::pair{"delta_rule/chunked", Kernel::kChunked},
                                      std::pair{"delta_rule/naive", Kernel::kNaive}}) {
     benchmark::RegisterBenchmark(
         name, [&threads, kernel = kernel](State& state) { delta_rule(state, kernel, threads); })

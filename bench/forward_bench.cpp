@@ -1,10 +1,7 @@
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <chrono>
-
 #include "bench/benchmarks.h"
-#include "bench/roofline.h"
+#include "bench/meter.h"
 #include "candidates/cpu/forward.h"
 #include "reference/run.h"
 
@@ -14,37 +11,6 @@ namespace {
 using base::DType;
 using benchmark::State;
 using namespace candidates::cpu;
-
-// Times the iterations of a benchmark and relates them to a roof, measured before and after.
-class Meter {
- public:
-  using Roof = double (*)(const base::Threads&);
-  Meter(State& state, Roof roof, const base::Threads& threads)
-      : state_(state), roof_(roof), threads_(threads), before_(roof(threads)) {}
-
-  template <class Body>
-  void time(Body&& body) {
-    const auto start = std::chrono::steady_clock::now();
-    body();
-    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
-    state_.SetIterationTime(passed.count());
-    total_ += passed.count();
-  }
-
-  // `amount`: 10^9 flops or bytes of an iteration.
-  void report(const char* share, double amount, size_t tokens) {
-    const double rounds = static_cast<double>(state_.iterations()) / total_;
-    state_.counters["tokens_per_s"] = static_cast<double>(tokens) * rounds;
-    state_.counters[share] = amount * rounds / std::max(before_, roof_(threads_));
-  }
-
- private:
-  State& state_;
-  Roof roof_;
-  const base::Threads& threads_;
-  double before_;
-  double total_ = 0.0;
-};
 
 double gflops(const LoadedModel& model, size_t tokens) {
   return 2e-9 * static_cast<double>(model.matrix_parameters()) * static_cast<double>(tokens);
@@ -113,8 +79,11 @@ void register_forwards(const Settings& settings, const base::Threads& threads) {
         ->Unit(benchmark::kMillisecond);
   };
   for (const std::string& preset : settings.presets) {
-    add("reference/" + preset + "/128",
-        [&, preset](State& state) { reference_forward(state, settings, preset, 128, threads); });
+    for (const size_t length : {128, 512}) {
+      add("reference/" + preset + "/" + std::to_string(length), [&, preset, length](State& state) {
+        reference_forward(state, settings, preset, length, threads);
+      });
+    }
     for (const DType precision : {DType::kF32, DType::kBF16}) {
       const std::string engine = precision == DType::kF32 ? "cpu-f32/" : "cpu-bf16/";
       for (const size_t length : {128, 512}) {

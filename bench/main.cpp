@@ -18,7 +18,7 @@ namespace plumb::bench {
 namespace {
 
 void add_context(const base::Threads& threads) {
-  candidates::cpu::use_blas_without_threads();
+  candidates::cpu::set_up_kernels();
   benchmark::AddCustomContext("blas", std::string(candidates::cpu::blas_name()));
   benchmark::AddCustomContext("simd", std::string(candidates::cpu::current_target()));
   benchmark::AddCustomContext("threads", std::to_string(threads.count()));
@@ -32,7 +32,8 @@ int run(int argc, char** argv) {
   Settings settings{.cache = temporary.path(), .presets = {"tiny", "small"}};
   CLI::App app("Benchmarks of Plumbline; further options are Google Benchmark's", "plumb_bench");
   app.add_option("--cache", settings.cache, "folder that keeps the synthetic checkpoints");
-  app.add_option("--presets", settings.presets, "tiny, small, medium, large")->delimiter(',');
+  app.add_option("--presets", settings.presets, "tiny, small, medium, hybrid, large")
+      ->delimiter(',');
   app.add_option("--threads", settings.threads, "threads; 0: one a core");
   app.allow_extras();
   CLI11_PARSE(app, argc, argv);
@@ -47,6 +48,8 @@ int run(int argc, char** argv) {
   register_checkpoint(settings, threads);
   register_forwards(settings, threads);
   register_delta_rule(threads);
+  register_products(threads);
+  register_growth(settings, threads);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

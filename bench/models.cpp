@@ -8,6 +8,7 @@
 namespace plumb::bench {
 
 std::string family_of(const std::string& preset) {
+  if (preset == "hybrid") return "qwen3_5_text";
   return preset == "tiny" || preset == "small" ? "llama" : "qwen3";
 }
 

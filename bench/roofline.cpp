@@ -3,8 +3,8 @@
 #include <cblas.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <numeric>
 #include <vector>
 
@@ -16,10 +16,10 @@ constexpr int kRepeats = 3;
 constexpr size_t kReadWords = size_t{1} << 25;  // 256 MiB, eight times a large L3
 
 template <class Body>
-double seconds(Body&& body) {
-  const auto start = std::chrono::steady_clock::now();
+double seconds(const base::Threads& threads, Body&& body) {
+  const double start = busy_seconds(threads);
   body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return busy_seconds(threads) - start;
 }
 
 void gemm(const float* a, const float* b, float* c) {
@@ -43,7 +43,7 @@ double gemm_peak(const base::Threads& threads) {
   std::vector<std::vector<T>> c(count, std::vector<T>(kElements));
   double best = 0.0;
   for (int round = 0; round < kRepeats; ++round) {
-    const double time = seconds([&] {
+    const double time = seconds(threads, [&] {
       threads.for_each(count, [&](size_t i) {
         for (int k = 0; k < kProducts; ++k) gemm(a.data(), a.data(), c[i].data());
       });
@@ -55,6 +55,13 @@ double gemm_peak(const base::Threads& threads) {
 }
 
 }  // namespace
+
+double busy_seconds(const base::Threads& threads) {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  const double seconds = static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+  return seconds / threads.count();
+}
 
 double sgemm_peak(const base::Threads& threads) {
   return gemm_peak<float>(threads);
@@ -69,7 +76,7 @@ double read_bandwidth(const base::Threads& threads) {
   std::vector<uint64_t> sums(kReadWords / kGrain);
   double best = 0.0;
   for (int round = 0; round < kRepeats; ++round) {
-    const double time = seconds([&] {
+    const double time = seconds(threads, [&] {
       threads.for_ranges(kReadWords, kGrain, [&](size_t begin, size_t end) {
         sums[begin / kGrain] =
             std::accumulate(memory.data() + begin, memory.data() + end, uint64_t{0});

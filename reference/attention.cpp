@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "reference/kernels.h"
+#include "reference/loops.h"
 #include "reference/past.h"
 #include "reference/product.h"
 
@@ -48,10 +49,7 @@ class Query {
   // scale q . k, capped
   void score(const double* q, const HeadRows& k, NoiseSizes& noise) {
     const auto dim = static_cast<size_t>(op_.head_dim);
-    for (size_t s = 0; s < p_.size(); ++s) {
-      const double* key = k[begin_ + s];
-      p_[s] = sum_of(dim, [&](size_t i) { return q[i] * key[i]; });
-    }
+    dots(q, k[begin_], k.stride, p_.size(), dim, p_.data());
     if constexpr (A::kEmulates) {
       if (noise.scores.empty()) size_scores(q, k, noise.scores);
       a_.add_noise(Attention::kScoreSum, p_, noise.scores, element_);
@@ -77,11 +75,7 @@ class Query {
 
   // sum_s p[s] v[s]
   void mix(const HeadRows& v, std::span<double> out, size_t out_element, NoiseSizes& noise) const {
-    std::fill(out.begin(), out.end(), 0.0);
-    for (size_t s = 0; s < p_.size(); ++s) {
-      const double* value = v[begin_ + s];
-      for (size_t i = 0; i < out.size(); ++i) out[i] += p_[s] * value[i];
-    }
+    reference::mix(p_.data(), v[begin_], v.stride, p_.size(), out.size(), out.data());
     if constexpr (A::kEmulates) {
       if (noise.output.empty()) size_output(v, out, noise.output);
       a_.add_noise(Attention::kOutputSum, out, noise.output, out_element);

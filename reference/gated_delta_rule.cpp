@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "reference/kernels.h"
+#include "reference/loops.h"
 
 namespace plumb::reference {
 namespace {
@@ -38,17 +39,16 @@ template <class A>
 std::vector<double> read(const A& a, const Matrix& s, const std::vector<double>& x,
                          size_t element) {
   const size_t columns = s.shape(1);
-  std::vector<double> y(columns, 0.0);
-  std::vector<double> squares(columns, 0.0);
-  for (size_t i = 0; i < x.size(); ++i) {
-    for (size_t j = 0; j < columns; ++j) {
-      const double product = s(i, j) * x[i];
-      y[j] += product;
-      if constexpr (A::kEmulates) squares[j] += product * product;
+  std::vector<double> y(columns);
+  mix(x.data(), s.data(), columns, x.size(), columns, y.data());
+  if constexpr (A::kEmulates) {
+    std::vector<double> squares(columns, 0.0);
+    for (size_t i = 0; i < x.size(); ++i) {
+      for (size_t j = 0; j < columns; ++j) squares[j] += (s(i, j) * x[i]) * (s(i, j) * x[i]);
     }
-  }
-  for (size_t j = 0; j < columns; ++j) {
-    y[j] = a.sum(GatedDeltaRule::kSum, y[j], squares[j], x.size(), element + j);
+    for (size_t j = 0; j < columns; ++j) {
+      y[j] = a.sum(GatedDeltaRule::kSum, y[j], squares[j], x.size(), element + j);
+    }
   }
   return y;
 }
@@ -59,16 +59,20 @@ void update(const A& a, Matrix& s, const std::vector<double>& k, const double* v
             double g, size_t element) {
   const size_t columns = s.shape(1);
   const double decay = a.compute(a.function(std::exp(g), element), element);
-  for (double& x : s) x *= decay;
+  scale(decay, s.data(), s.size());
   a.round(GatedDeltaRule::kState, {s.data(), s.size()}, element);
   std::vector<double> delta = read(a, s, k, element);
   for (size_t j = 0; j < columns; ++j) {
     delta[j] = a.compute(a.compute(v[j] - delta[j], element + j) * beta, element + j);
   }
-  for (size_t i = 0; i < k.size(); ++i) {
-    for (size_t j = 0; j < columns; ++j) {
-      s(i, j) += a.compute(k[i] * delta[j], element + i * columns + j);
+  if constexpr (A::kEmulates) {
+    for (size_t i = 0; i < k.size(); ++i) {
+      for (size_t j = 0; j < columns; ++j) {
+        s(i, j) += a.compute(k[i] * delta[j], element + i * columns + j);
+      }
     }
+  } else {
+    add_outer(k.data(), delta.data(), k.size(), columns, s.data());
   }
   a.round(GatedDeltaRule::kState, {s.data(), s.size()}, element);
 }

@@ -8,8 +8,12 @@
 namespace plumb::reference {
 namespace {
 
-// Output columns of one tile: its weights are what one thread holds widened.
+// Output columns of one tile: its weights are what one thread holds widened. dgemm packs x anew for
+// each, so tiles are wide where there are enough of them for any number of threads of a small
+// machine.
 constexpr size_t kTile = 256;
+constexpr size_t kWideTile = 768;
+constexpr size_t kManyColumns = 4 * kWideTile;
 
 // OpenBLAS's own threads stay out of it: they would take the cores from ours, and the bits of a
 // result would depend on their number.
@@ -81,9 +85,12 @@ void project(const A& a, const ProjectionSteps& steps, const Context& context, c
   const size_t width = y.shape(1);
   Matrix x_squares;
   if constexpr (A::kEmulates) x_squares = squares(x, x.shape(0) / context.replicas);
-  context.threads.for_ranges(width, kTile, [&](size_t begin, size_t end) {
+  const size_t tile_columns = width < kManyColumns ? kTile : kWideTile;
+  context.threads.for_ranges(width, tile_columns, [&](size_t begin, size_t end) {
     const size_t columns = end - begin;
-    std::vector<double> w(columns * inner);
+    // Kept from tile to tile: fresh memory would be cleared by the kernel, page by page.
+    static thread_local std::vector<double> w;
+    w.resize(columns * inner);
     rows.weight.widen(rows.first + begin, columns, w);
     if (rows.normalized) normalize_rows(a, steps, w, inner, begin);
     size_t at = 0;

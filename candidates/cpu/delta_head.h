@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "candidates/cpu/buffer.h"
+
 namespace plumb::candidates::cpu {
 
 // The first token's numbers and their distance from token to token, in floats.
@@ -13,6 +15,9 @@ struct Track {
 
   T* at(size_t t) const { return first + t * stride; }
 };
+
+// Columns of the state that a kernel takes at a time, at any target.
+inline constexpr size_t kMostBlockColumns = 2 * kAlignment / sizeof(float);
 
 struct DeltaHead {
   size_t tokens;

@@ -133,7 +133,7 @@ Ran compute(const graph::Experts& op, const Context& context) {
   });
   products.clear();
   add_products(products, g, context, 2, x.width, parts.gate, parts.answer);
-  const Ran ran = multiply(products, context.threads, context.scratch);
+  multiply(products, context.threads, context.scratch);
   for_rows(context, [&](size_t begin, size_t end) {
     const size_t chosen = context.in[1].width;
     for (size_t t = begin; t < end; ++t) {
@@ -145,7 +145,7 @@ Ran compute(const graph::Experts& op, const Context& context) {
       }
     }
   });
-  return ran;
+  return ran_by(products.front());
 }
 
 ScratchSize scratch_for(const graph::Experts& op, const Step& step) {

@@ -5,19 +5,29 @@
 
 #include "base/errors.h"
 #include "candidates/cpu/kernels.h"
+#include "candidates/cpu/product.h"
 #include "candidates/cpu/targets.h"
 
 namespace plumb::candidates::cpu {
 
 Forward::Forward(const Plan& plan, const base::Threads& threads)
     : plan_(plan), threads_(threads), ran_(plan.steps().size()) {
-  use_blas_without_threads();
+  set_up_kernels();
 }
 
 Rows Forward::run(std::span<const Sequence> sequences, const Observer* observer) {
   reserve(sequences);
   ropes_.begin(sequences);
-  for (size_t i = 0; i < plan_.steps().size(); ++i) execute(i, sequences, observer);
+  size_t count = 0;
+  for (size_t i = 0; i < plan_.steps().size(); i += count) {
+    count = plan_.steps()[i].together;
+    if (count == 1) {
+      execute(i, sequences);
+    } else {
+      execute_products(i, count, sequences);
+    }
+    for (size_t j = i; j < i + count; ++j) settle(j, observer);
+  }
   for (const Sequence& sequence : sequences) sequence.session->advance(sequence.rows());
   return rows_at(plan_.steps().back().out[0]);
 }
@@ -51,7 +61,8 @@ Rows Forward::rows_at(const Place& place) {
   return {arena_.data() + place.offset * rows_, rows_, place.width};
 }
 
-void Forward::execute(size_t index, std::span<const Sequence> sequences, const Observer* observer) {
+template <class Body>
+void Forward::with_context(size_t index, std::span<const Sequence> sequences, Body&& body) {
   constexpr size_t kMostValues = 8;
   const Step& step = plan_.steps()[index];
   std::array<Rows, kMostValues> in;
@@ -60,19 +71,50 @@ void Forward::execute(size_t index, std::span<const Sequence> sequences, const O
                "an op has few values");
   for (size_t i = 0; i < step.in.size(); ++i) in[i] = rows_at(step.in[i]);
   for (size_t i = 0; i < step.out.size(); ++i) out[i] = rows_at(step.out[i]);
-  const Context context{.step = step,
-                        .in = {in.data(), step.in.size()},
-                        .out = {out.data(), step.out.size()},
-                        .sequences = sequences,
-                        .threads = threads_,
-                        .scratch = scratch_,
-                        .ropes = ropes_};
-  const Ran ran = std::visit([&](const auto& op) { return compute(op, context); }, step.op->kind);
-  ++ran_[index][ran];
-  if (observer == nullptr) return;
+  body(Context{.step = step,
+               .in = {in.data(), step.in.size()},
+               .out = {out.data(), step.out.size()},
+               .sequences = sequences,
+               .threads = threads_,
+               .scratch = scratch_,
+               .ropes = ropes_});
+}
+
+void Forward::execute(size_t index, std::span<const Sequence> sequences) {
+  with_context(index, sequences, [&](const Context& context) {
+    const Ran ran = std::visit([&](const auto& op) { return compute(op, context); },
+                               plan_.steps()[index].op->kind);
+    ++ran_[index][ran];
+  });
+}
+
+void Forward::execute_products(size_t first, size_t count, std::span<const Sequence> sequences) {
+  const auto for_each = [&](auto&& body) {
+    for (size_t i = 0; i < count; ++i) {
+      with_context(first + i, sequences, [&](const Context& context) {
+        body(i, std::get<graph::Linear>(context.step.op->kind), context);
+      });
+    }
+  };
+  std::array<Product, kMostTogether> products;
+  for_each([&](size_t i, const graph::Linear& op, const Context& context) {
+    products[i] = product_of(op, context);
+  });
+  multiply({products.data(), count}, threads_, scratch_);
+  for_each([&](size_t i, const graph::Linear& op, const Context& context) {
+    finish_product(op, context);
+    ++ran_[first + i][ran_by(products[i])];
+  });
+}
+
+void Forward::settle(size_t index, const Observer* observer) {
+  const Step& step = plan_.steps()[index];
   for (size_t i = 0; i < step.out.size(); ++i) {
+    const Rows out = rows_at(step.out[i]);
+    if (step.is_operand[i] && rounds_operands(rows_)) round_to_bf16(out, threads_);
+    if (observer == nullptr) continue;
     for (const trace::Tap& tap : plan_.graph().value(step.op->outputs[i]).taps) {
-      if (observer->wants(tap)) observer->take(tap, out[i]);
+      if (observer->wants(tap)) observer->take(tap, out);
     }
   }
 }

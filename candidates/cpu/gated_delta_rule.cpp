@@ -1,21 +1,22 @@
-// Two kernels. The naive one is the loop over tokens as the paper has it, a pass over a head's
+// Three kernels. The naive one is the loop over tokens as the paper has it, a pass over a head's
 // state for each of decay, reading, writing and answering. The fused one needs a single pass a
 // token: the state's columns are independent of one another (column j meets v[j] alone), so a
 // worker takes a few of a head's columns into its scratch, which the nearest cache holds, and a
 // pass decays and writes each row, adds it to the answer, and adds it to what the next token's key
-// will read.
+// will read. The third takes chunks of tokens (delta_chunks.h).
 //
 // State and sums are float32. Unit vectors and exp(g) are made once for all heads, in float64, and
 // rounded once.
 #include <cmath>
 
-#include "candidates/cpu/delta_head.h"
+#include "candidates/cpu/delta_chunks.h"
 #include "candidates/cpu/kernels.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "candidates/cpu/gated_delta_rule.cpp"
 #include "hwy/foreach_target.h"
 // After foreach_target.h, as Highway asks.
+#include "candidates/cpu/delta_block-inl.h"
 #include "candidates/cpu/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -51,12 +52,6 @@ void run_naive(const DeltaHead& head, float* delta) {
   }
 }
 
-constexpr size_t kVectors = 2;  // of a block's columns
-
-size_t block_columns() {
-  return kVectors * hn::Lanes(F());
-}
-
 // Sums over the rows of a block. The rows are added to two halves in turn: an addition need not
 // wait for the one before it, and fewer roundings pile up.
 struct Sums {
@@ -70,24 +65,10 @@ struct Sums {
   HWY_INLINE hn::Vec<F> total(size_t v) const { return hn::Add(half[0][v], half[1][v]); }
 };
 
-// Columns of a head's state in scratch memory, [key_dim, block_columns()]; those that the head does
-// not have are zero.
-class Block {
+// A pass over a block, token by token.
+class Passes {
  public:
-  HWY_INLINE Block(const DeltaHead& head, size_t column, float* rows)
-      : head_(head), column_(column), rows_(rows) {
-    for (size_t i = 0; i < head.key_dim; ++i) {
-      for (size_t v = 0; v < kVectors; ++v) hn::Store(load(state_row(i), v), F(), row(i, v));
-    }
-  }
-
-  HWY_INLINE void write_back() const {
-    for (size_t i = 0; i < head_.key_dim; ++i) {
-      for (size_t v = 0; v < kVectors; ++v) {
-        store(hn::Load(F(), row(i, v)), state_row(i), v);
-      }
-    }
-  }
+  HWY_INLINE explicit Passes(const DeltaBlock& block) : block_(block), head_(block.head()) {}
 
   // What key k reads: S^T k
   HWY_INLINE Sums read(const float* k) const {
@@ -96,7 +77,7 @@ class Block {
       const auto factor = hn::Set(F(), k[i]);
       for (size_t v = 0; v < kVectors; ++v) {
         auto& sum = sums.half[i % 2][v];
-        sum = hn::MulAdd(factor, hn::Load(F(), row(i, v)), sum);
+        sum = hn::MulAdd(factor, hn::Load(F(), block_.row(i, v)), sum);
       }
     }
     return sums;
@@ -108,8 +89,7 @@ class Block {
     const auto beta = hn::Set(F(), *head_.beta.at(t));
     hn::Vec<F> delta[kVectors];
     for (size_t v = 0; v < kVectors; ++v) {
-      const auto value = load(head_.v.at(t) + column_, v);
-      delta[v] = hn::Mul(beta, hn::NegMulAdd(decay, held.total(v), value));
+      delta[v] = hn::Mul(beta, hn::NegMulAdd(decay, held.total(v), block_.value(t, v)));
     }
     const bool is_last = t + 1 == head_.tokens;
     const Keys keys{head_.q.at(t), head_.k.at(t), head_.k.at(is_last ? t : t + 1)};
@@ -121,7 +101,7 @@ class Block {
       pass(keys, i + 1, decay, delta, answer.half[1], ahead.half[1]);
     }
     if (i < head_.key_dim) pass(keys, i, decay, delta, answer.half[0], ahead.half[0]);
-    for (size_t v = 0; v < kVectors; ++v) store(answer.total(v), head_.out.at(t) + column_, v);
+    for (size_t v = 0; v < kVectors; ++v) block_.answer(t, v, answer.total(v));
     return ahead;
   }
 
@@ -141,41 +121,31 @@ class Block {
     const auto k = hn::Set(F(), keys.k[i]);
     const auto next_k = hn::Set(F(), keys.next_k[i]);
     for (size_t v = 0; v < kVectors; ++v) {
-      const auto s = hn::MulAdd(k, delta[v], hn::Mul(decay, hn::Load(F(), row(i, v))));
+      const auto s = hn::MulAdd(k, delta[v], hn::Mul(decay, hn::Load(F(), block_.row(i, v))));
       answer[v] = hn::MulAdd(q, s, answer[v]);
       ahead[v] = hn::MulAdd(next_k, s, ahead[v]);
-      hn::Store(s, F(), row(i, v));
+      hn::Store(s, F(), block_.row(i, v));
     }
   }
 
-  HWY_INLINE float* row(size_t i, size_t v) const {
-    return rows_ + (i * kVectors + v) * hn::Lanes(F());
-  }
-  HWY_INLINE float* state_row(size_t i) const {
-    return head_.state + i * head_.value_dim + column_;
-  }
-  // Vector v of the block's columns from and to where the head has them.
-  HWY_INLINE size_t lanes(size_t v) const {
-    const size_t before = column_ + v * hn::Lanes(F());
-    return before < head_.value_dim ? head_.value_dim - before : 0;
-  }
-  HWY_INLINE hn::Vec<F> load(const float* from, size_t v) const {
-    return load_some(F(), from + v * hn::Lanes(F()), lanes(v));
-  }
-  HWY_INLINE void store(hn::Vec<F> x, float* to, size_t v) const {
-    store_some(x, F(), to + v * hn::Lanes(F()), lanes(v));
-  }
-
+  const DeltaBlock& block_;
   const DeltaHead& head_;
-  size_t column_;
-  float* rows_;
 };
 
 void run_fused(const DeltaHead& head, size_t column, float* scratch) {
-  const Block block(head, column, scratch);
-  Sums held = block.read(head.k.at(0));
-  for (size_t t = 0; t < head.tokens; ++t) held = block.step(t, held);
+  const DeltaBlock block(head, column, scratch);
+  const Passes passes(block);
+  Sums held = passes.read(head.k.at(0));
+  for (size_t t = 0; t < head.tokens; ++t) held = passes.step(t, held);
   block.write_back();
+}
+
+size_t block_columns() {
+  return columns_of_a_block();
+}
+
+bool has_short_vectors() {
+  return hn::Lanes(F()) * sizeof(float) < kAlignment;
 }
 
 const char* delta_target() {
@@ -192,11 +162,10 @@ HWY_EXPORT(unit);
 HWY_EXPORT(run_naive);
 HWY_EXPORT(run_fused);
 HWY_EXPORT(block_columns);
+HWY_EXPORT(has_short_vectors);
 HWY_EXPORT(delta_target);
 
 namespace {
-
-constexpr size_t kMostColumns = 2 * kAlignment / sizeof(float);  // of a block, at any target
 
 // Where the numbers of a row stand in the shared scratch: q and k of all key heads at unit length,
 // exp(g) of all value heads.
@@ -252,34 +221,71 @@ DeltaHead head_of(const graph::GatedDeltaRule& op, const Context& context, const
           .state = std::get<RecurrentState>(sequence.session->state(*context.step.slot)).head(h)};
 }
 
+// The kernel that a sequence of so many tokens gets. Chunks need fewer operations, which pays where
+// vectors are short; with long ones the passes are as fast (plumb_bench, delta_rule, --threads 1:
+// ms in passes and in chunks, AVX3 5.7 and 6.0, AVX2 14.0 and 10.8, SSE4 25.8 and 23.7).
+Kernel kernel_for(const Context& context, const Sequence& sequence) {
+  const Kernel kernel = context.step.kernel;
+  if (kernel == Kernel::kNaive) return kernel;
+  const bool chunks = kernel == Kernel::kChunked ||
+                      (kernel == Kernel::kFastest && HWY_DYNAMIC_DISPATCH(has_short_vectors)());
+  return chunks && sequence.rows() >= kChunk ? Kernel::kChunked : Kernel::kFused;
+}
+
+std::string_view name_of(Kernel kernel) {
+  if (kernel == Kernel::kNaive) return "naive";
+  return kernel == Kernel::kFused ? "fused" : "chunks";
+}
+
+// `tables`: room for the tables of all heads and chunks, where it takes them.
+template <class HeadAt>
+void run(Kernel kernel, const Context& context, size_t heads, size_t value_dim, float* tables,
+         const HeadAt& head_at) {
+  const size_t tokens = head_at(0).tokens;
+  const size_t chunks = kernel == Kernel::kChunked ? chunks_of(tokens) : 0;
+  context.threads.for_each(heads * chunks, [&](size_t piece) {
+    tabulate_chunk(head_at(piece / chunks), piece % chunks * kChunk, tables + piece * kChunkTable);
+  });
+  const size_t columns =
+      kernel == Kernel::kNaive ? value_dim : HWY_DYNAMIC_DISPATCH(block_columns)();
+  const size_t blocks = (value_dim + columns - 1) / columns;
+  context.threads.for_each_on_worker(heads * blocks, [&](size_t piece, size_t worker) {
+    const size_t h = piece / blocks;
+    const DeltaHead head = head_at(h);
+    const size_t column = piece % blocks * columns;
+    float* const scratch = context.scratch.of_worker(worker);
+    if (kernel == Kernel::kNaive) {
+      HWY_DYNAMIC_DISPATCH(run_naive)(head, scratch);
+    } else if (kernel == Kernel::kFused) {
+      HWY_DYNAMIC_DISPATCH(run_fused)(head, column, scratch);
+    } else {
+      run_chunks(head, column, tables + h * chunks * kChunkTable, scratch);
+    }
+  });
+}
+
 }  // namespace
 
 Ran compute(const graph::GatedDeltaRule& op, const Context& context) {
   const Prepared prepared(op, context.scratch.shared());
   prepare(op, context, prepared);
-  const bool fused = context.step.kernel == Kernel::kFused;
-  const auto heads = static_cast<size_t>(op.value_heads);
-  const auto value_dim = static_cast<size_t>(op.value_dim);
-  const size_t columns = fused ? HWY_DYNAMIC_DISPATCH(block_columns)() : value_dim;
-  const size_t blocks = (value_dim + columns - 1) / columns;
   for_sequences(context, [&](const Sequence& sequence, size_t first_row) {
-    context.threads.for_each_on_worker(heads * blocks, [&](size_t piece, size_t worker) {
-      const DeltaHead head = head_of(op, context, prepared, sequence, first_row, piece / blocks);
-      float* const scratch = context.scratch.of_worker(worker);
-      if (fused) {
-        HWY_DYNAMIC_DISPATCH(run_fused)(head, piece % blocks * columns, scratch);
-      } else {
-        HWY_DYNAMIC_DISPATCH(run_naive)(head, scratch);
-      }
-    });
+    run(kernel_for(context, sequence), context, static_cast<size_t>(op.value_heads),
+        static_cast<size_t>(op.value_dim), prepared.q(context.rows()),
+        [&](size_t h) { return head_of(op, context, prepared, sequence, first_row, h); });
   });
-  return {fused ? "fused" : "naive", HWY_DYNAMIC_DISPATCH(delta_target)()};
+  return {name_of(kernel_for(context, context.sequences.front())),
+          HWY_DYNAMIC_DISPATCH(delta_target)()};
 }
 
-ScratchSize scratch_for(const graph::GatedDeltaRule& op, const Step&) {
-  const auto key_dim = static_cast<size_t>(op.key_dim);
-  return {.per_row = Prepared(op, nullptr).width,
-          .per_worker = std::max(key_dim * kMostColumns, static_cast<size_t>(op.value_dim))};
+ScratchSize scratch_for(const graph::GatedDeltaRule& op, const Step& step) {
+  const auto heads = static_cast<size_t>(op.value_heads);
+  // A chunk is begun for every kChunk tokens, of which there are at least as many.
+  const bool chunks = step.kernel == Kernel::kChunked || step.kernel == Kernel::kFastest;
+  const size_t tables = chunks ? heads * 2 * kChunkTable / kChunk : 0;
+  return {.per_row = Prepared(op, nullptr).width + tables,
+          .per_worker = std::max(chunk_scratch(static_cast<size_t>(op.key_dim)),
+                                 static_cast<size_t>(op.value_dim))};
 }
 
 std::optional<State> initial_state(const graph::GatedDeltaRule& op, const Step&) {

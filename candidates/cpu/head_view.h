@@ -10,8 +10,6 @@
 
 namespace plumb::candidates::cpu {
 
-inline constexpr size_t kRowBlock = 64;  // rows of a block of queries
-
 struct Range {
   size_t begin;
   size_t end;

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "candidates/cpu/context.h"
+#include "candidates/cpu/product.h"
 #include "candidates/cpu/state.h"
 #include "graph/ops.h"
 
@@ -34,6 +35,10 @@ Ran compute(const graph::Experts& op, const Context& context);
 Ran compute(const graph::CausalConv& op, const Context& context);
 Ran compute(const graph::DeltaDecay& op, const Context& context);
 Ran compute(const graph::GatedDeltaRule& op, const Context& context);
+
+// The two halves of compute() for Linear, between which products that run together are multiplied.
+Product product_of(const graph::Linear& op, const Context& context);
+void finish_product(const graph::Linear& op, const Context& context);
 
 // How many of an op's weights, the first of them, are matrices; the others are values.
 template <class Op>

@@ -37,24 +37,34 @@ namespace plumb::candidates::cpu {
 HWY_EXPORT(rescale);
 HWY_EXPORT(square_of_length);
 
-Ran compute(const graph::Linear& op, const Context& context) {
+Product product_of(const graph::Linear& op, const Context& context) {
   const Rows& y = context.out[0];
   const float* const bias = context.has_weight(1) ? context.weight(1).values().data() : nullptr;
-  const Product product{.weight = &context.weight(0),
-                        .columns = y.width,
-                        .bias = op.normalized_rows ? nullptr : bias,
-                        .x = context.in[0].data,
-                        .rows = context.rows(),
-                        .y = y.data,
-                        .y_stride = y.width};
-  const Ran ran = multiply({&product, 1}, context.threads, context.scratch);
-  if (!op.normalized_rows) return ran;
+  return {.weight = &context.weight(0),
+          .columns = y.width,
+          .bias = op.normalized_rows ? nullptr : bias,
+          .x = context.in[0].data,
+          .rows = context.rows(),
+          .y = y.data,
+          .y_stride = y.width};
+}
+
+void finish_product(const graph::Linear& op, const Context& context) {
+  if (!op.normalized_rows) return;
+  const Rows& y = context.out[0];
+  const float* const bias = context.has_weight(1) ? context.weight(1).values().data() : nullptr;
   for_rows(context, [&](size_t begin, size_t end) {
     for (size_t t = begin; t < end; ++t) {
       HWY_DYNAMIC_DISPATCH(rescale)(context.step.constants.data(), bias, y.row(t), y.width);
     }
   });
-  return ran;
+}
+
+Ran compute(const graph::Linear& op, const Context& context) {
+  const Product product = product_of(op, context);
+  multiply({&product, 1}, context.threads, context.scratch);
+  finish_product(op, context);
+  return ran_by(product);
 }
 
 // With normalized rows, what brings each row of W to unit length: the product is multiplied by it

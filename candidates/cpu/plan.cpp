@@ -36,12 +36,15 @@ class Arena {
   size_t size_ = 0;
 };
 
-// The last op that reads each value; its producer where none does.
-std::vector<size_t> last_uses(const graph::Graph& graph) {
+// The last step that reads each value; its producer where none does. Steps that run together are
+// all over when the last of them is.
+std::vector<size_t> last_uses(const graph::Graph& graph, const std::vector<Step>& steps) {
   std::vector<size_t> last(graph.values.size());
-  for (size_t i = 0; i < graph.ops.size(); ++i) {
-    for (const ValueId id : graph.ops[i].outputs) last[static_cast<size_t>(id)] = i;
-    for (const ValueId id : graph.ops[i].inputs) last[static_cast<size_t>(id)] = i;
+  size_t end = 0;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].together > 0) end = i + steps[i].together - 1;
+    for (const ValueId id : steps[i].op->outputs) last[static_cast<size_t>(id)] = end;
+    for (const ValueId id : steps[i].op->inputs) last[static_cast<size_t>(id)] = end;
   }
   return last;
 }
@@ -52,7 +55,9 @@ Plan::Plan(const graph::Graph& graph, const model::Weights& weights, base::DType
            const base::Threads& threads, Kernel kernel)
     : graph_(graph), precision_(precision) {
   for (const Op& op : graph_.ops) add_step(op, weights, threads, kernel);
+  join_products();
   place_values();
+  mark_operands();
   for (Step& step : steps_) prepare(step);
 }
 
@@ -92,10 +97,41 @@ void Plan::prepare(Step& step) {
       step.op->kind);
 }
 
+void Plan::join_products() {
+  const auto is_product = [&](size_t i) {
+    return std::holds_alternative<graph::Linear>(steps_[i].op->kind);
+  };
+  for (size_t i = 0; i < steps_.size(); i += steps_[i].together) {
+    size_t end = i + 1;
+    while (is_product(i) && end < steps_.size() && end - i < kMostTogether && is_product(end) &&
+           steps_[end].op->inputs == steps_[i].op->inputs) {
+      steps_[end++].together = 0;
+    }
+    steps_[i].together = end - i;
+  }
+}
+
+// What multiplies matrices reads its first input as their operand.
+void Plan::mark_operands() {
+  std::vector<bool> is_operand(graph_.values.size());
+  for (const Step& step : steps_) {
+    const bool multiplies = std::holds_alternative<graph::Linear>(step.op->kind) ||
+                            std::holds_alternative<graph::Experts>(step.op->kind);
+    if (multiplies && step.weights[0]->is_bf16()) {
+      is_operand[static_cast<size_t>(step.op->inputs[0])] = true;
+    }
+  }
+  for (Step& step : steps_) {
+    for (const ValueId id : step.op->outputs) {
+      step.is_operand.push_back(is_operand[static_cast<size_t>(id)]);
+    }
+  }
+}
+
 // A value keeps its place until its last reader has run; no op writes over what it reads. The last
 // value is what the caller reads: nothing comes after it.
 void Plan::place_values() {
-  const std::vector<size_t> last = last_uses(graph_);
+  const std::vector<size_t> last = last_uses(graph_, steps_);
   std::vector<Place> places(graph_.values.size());
   Arena arena;
   for (size_t i = 0; i < steps_.size(); ++i) {

@@ -1,8 +1,8 @@
 // The list of steps that a graph becomes, made once per graph, weights and precision.
 //
 // Everything that does not depend on the tokens is settled here: which kernel, which buffers, which
-// weights in which form, which state slot, how much scratch. One step an op for now; a plan that
-// fuses ops rewrites its copy of the graph first.
+// weights in which form, which state slot, how much scratch. One step an op; products that read the
+// same value (q, k and v; gate and up) run together, as one job.
 #pragma once
 
 #include <map>
@@ -25,27 +25,33 @@ struct Place {
   size_t width = 0;
 };
 
-// Which of an op's kernels runs, where it has two.
+inline constexpr size_t kMostTogether = 8;
+
+// Which of an op's kernels runs, where it has several.
 enum class Kernel : uint8_t {
-  kFused,  // the fast one
-  kNaive,  // as the op's formula is written: to compare with
+  kFastest,  // for the call at hand
+  kFused,    // one pass a token over what the nearest cache holds
+  kChunked,  // products of matrices for chunks of tokens; calls of less than a chunk as kFused
+  kNaive,    // as the op's formula is written: to compare with
 };
 
 struct Step {
   const graph::Op* op = nullptr;
-  Kernel kernel = Kernel::kFused;
+  Kernel kernel = Kernel::kFastest;
   std::vector<Place> in;
   std::vector<Place> out;
   std::vector<const Weight*> weights;  // in the order of the op's row in op_table.cpp
   Buffer<float> constants;             // what the kernel derives from them, once
   std::optional<size_t> slot;          // of the session's state
+  size_t together = 1;           // so many steps from this one on run as one; 0: not the first
+  std::vector<bool> is_operand;  // each output: read by a product with bfloat16 weights
 };
 
 class Plan {
  public:
   // `weights` must outlive the plan: bytes are used in place where they can be.
   Plan(const graph::Graph& graph, const model::Weights& weights, base::DType precision,
-       const base::Threads& threads, Kernel kernel = Kernel::kFused);
+       const base::Threads& threads, Kernel kernel = Kernel::kFastest);
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
@@ -63,7 +69,9 @@ class Plan {
   const Weight* hold(const model::WeightView& view, WeightForm form, const base::Threads& threads);
   void add_step(const graph::Op& op, const model::Weights& weights, const base::Threads& threads,
                 Kernel kernel);
+  void join_products();
   void place_values();
+  void mark_operands();
   void prepare(Step& step);
 
   graph::Graph graph_;

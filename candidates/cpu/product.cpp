@@ -1,11 +1,12 @@
 #include "candidates/cpu/product.h"
 
-#include <cblas.h>
-
 #include <algorithm>
-#include <bit>
+#include <array>
+#include <memory_resource>
 #include <vector>
 
+#include "candidates/cpu/gemm.h"
+#include "candidates/cpu/gemm_bf16.h"
 #include "candidates/cpu/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -40,13 +41,6 @@ void dots(const Product& p, const Tile& tile) {
   }
 }
 
-void widen(const uint16_t* w, size_t n, float* out) {
-  const size_t lanes = hn::Lanes(F());
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(load_weights(w + i), F(), out + i);
-  for (; i < n; ++i) out[i] = load_weight(w + i);
-}
-
 const char* product_target() {
   return target_name();
 }
@@ -58,17 +52,14 @@ HWY_AFTER_NAMESPACE();
 namespace plumb::candidates::cpu {
 
 HWY_EXPORT(dots);
-HWY_EXPORT(widen);
 HWY_EXPORT(product_target);
 
 namespace {
 
 constexpr size_t kFewRows = 8;                 // up to so many, or so many columns, by dots;
-constexpr size_t kFewColumns = 16;             // beyond, by sgemm
+constexpr size_t kFewColumns = 16;             // beyond, by gemm
 constexpr size_t kDotRows = 64;                // of a tile of dots
 constexpr size_t kDotBytes = size_t{1} << 17;  // of its weights: a quarter of a small L2
-constexpr size_t kGemmRows = 512;              // of a tile of sgemm
-constexpr size_t kGemmColumns = 128;  // many tiles, and within 6% of the best rate measured
 
 bool by_dots(const Product& p) {
   return p.rows <= kFewRows || p.columns <= kFewColumns;
@@ -105,61 +96,132 @@ class Cut {
   size_t across_;
 };
 
-void gemm(const Product& p, const Tile& tile, float* panel) {
-  const size_t inner = p.weight->columns();
-  const size_t first = p.first + tile.column;
-  if (p.weight->is_bf16()) {
-    HWY_DYNAMIC_DISPATCH(widen)(p.weight->bf16(first), tile.columns * inner, panel);
-  }
-  const float* const w = p.weight->is_bf16() ? panel : p.weight->f32(first);
-  float* const y = p.y + tile.row * p.y_stride + tile.column;
-  const auto k = static_cast<blasint>(inner);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(tile.rows),
-              static_cast<blasint>(tile.columns), k, 1.0f, p.x + tile.row * inner, k, w, k, 0.0f, y,
-              static_cast<blasint>(p.y_stride));
-  if (p.bias == nullptr) return;
-  for (size_t r = 0; r < tile.rows; ++r) {
-    for (size_t j = 0; j < tile.columns; ++j) y[r * p.y_stride + j] += p.bias[tile.column + j];
-  }
+GemmKernel kernel_of(const Product& p) {
+  return gemm_kernel(p.weight->is_bf16(), p.weight->columns());
 }
 
-void run_tile(const Product& p, const Tile& tile, float* panel) {
-  if (by_dots(p)) {
-    HWY_DYNAMIC_DISPATCH(dots)(p, tile);
-  } else {
-    gemm(p, tile, panel);
-  }
-}
+// Rows of x that products of one job share, packed.
+struct Pack {
+  Pack(const Product& p, size_t start)
+      : kernel(kernel_of(p)), x(p.x), rows(p.rows), depth(p.weight->columns()), at(start) {}
 
-Ran describe(const Product& p) {
-  const bool narrow = p.weight->is_bf16();
-  if (by_dots(p)) {
-    return {narrow ? "dots bf16" : "dots f32", HWY_DYNAMIC_DISPATCH(product_target)()};
+  size_t size() const { return whole_vectors(kernel, rows) * elements(kernel, depth); }
+  size_t panels() const { return pieces_of(rows, panel_rows(kernel)); }
+  bool serves(const Product& p) const {
+    return x == p.x && rows == p.rows && depth == p.weight->columns() &&
+           kernel.takes_pairs == kernel_of(p).takes_pairs;
   }
-  return {narrow ? "sgemm of widened bf16" : "sgemm", blas_name()};
-}
+
+  GemmKernel kernel;
+  const float* x;
+  size_t rows;
+  size_t depth;
+  size_t at;  // where it begins in the scratch memory
+};
+
+// The products of a job, the packs that they need, and how all of them are numbered.
+class Job {
+ public:
+  Job(std::span<const Product> products, std::pmr::memory_resource& memory)
+      : products_(products), packs_(&memory), ends_(&memory), pack_of_(&memory) {
+    ends_.reserve(products.size());
+    pack_of_.reserve(products.size());
+    for (const Product& p : products) {
+      tiles_ += Cut(p).tiles();
+      ends_.push_back(tiles_);
+      pack_of_.push_back(by_dots(p) ? 0 : pack_for(p));
+    }
+  }
+
+  size_t tiles() const { return tiles_; }
+  size_t panels() const { return panels_; }
+  size_t packed_floats() const { return packed_floats_; }
+
+  void pack(size_t panel, float* packed, float* scratch) const {
+    size_t i = 0;
+    for (; panel >= packs_[i].panels(); ++i) panel -= packs_[i].panels();
+    const Pack& pack = packs_[i];
+    pack_panel(pack.kernel, pack.x, pack.rows, pack.depth, panel * panel_rows(pack.kernel),
+               packed + pack.at, scratch);
+  }
+
+  void run(size_t index, const float* packed, float* scratch) const {
+    const auto end = std::upper_bound(ends_.begin(), ends_.end(), index);
+    const auto i = static_cast<size_t>(end - ends_.begin());
+    const Product& p = products_[i];
+    const Tile tile = Cut(p).tile(index - (i == 0 ? 0 : ends_[i - 1]));
+    if (by_dots(p)) return HWY_DYNAMIC_DISPATCH(dots)(p, tile);
+    const Pack& pack = packs_[pack_of_[i]];
+    run_gemm_tile(pack.kernel,
+                  {.packed = packed + pack.at,
+                   .all_rows = p.rows,
+                   .first_row = tile.row,
+                   .rows = tile.rows,
+                   .weight = p.weight,
+                   .first_column = p.first + tile.column,
+                   .columns = tile.columns,
+                   .bias = p.bias == nullptr ? nullptr : p.bias + tile.column,
+                   .y = p.y + tile.row * p.y_stride + tile.column,
+                   .y_stride = p.y_stride},
+                  scratch);
+  }
+
+ private:
+  size_t pack_for(const Product& p) {
+    for (size_t i = 0; i < packs_.size(); ++i) {
+      if (packs_[i].serves(p)) return i;
+    }
+    packs_.emplace_back(p, packed_floats_);
+    packed_floats_ += packs_.back().size();
+    panels_ += packs_.back().panels();
+    return packs_.size() - 1;
+  }
+
+  std::span<const Product> products_;
+  std::pmr::vector<Pack> packs_;
+  std::pmr::vector<size_t> ends_;     // of the tiles of each product
+  std::pmr::vector<size_t> pack_of_;  // each product
+  size_t tiles_ = 0;
+  size_t panels_ = 0;
+  size_t packed_floats_ = 0;
+};
 
 }  // namespace
 
-Ran multiply(std::span<const Product> products, const base::Threads& threads, Scratch& scratch) {
-  if (products.empty()) return {};
-  size_t tiles = 0;
-  std::vector<size_t> ends;  // of the tiles of each product; a single one needs no list
-  for (const Product& p : products) {
-    tiles += Cut(p).tiles();
-    if (products.size() > 1) ends.push_back(tiles);
-  }
-  threads.for_each_on_worker(tiles, [&](size_t piece, size_t worker) {
-    const auto end = std::upper_bound(ends.begin(), ends.end(), piece);
-    const Product& p = products[static_cast<size_t>(end - ends.begin())];
-    const size_t before = end == ends.begin() ? 0 : *(end - 1);
-    run_tile(p, Cut(p).tile(piece - before), scratch.of_worker(worker));
+void multiply(std::span<const Product> products, const base::Threads& threads, Scratch& scratch) {
+  std::array<std::byte, 4096> memory;  // of the lists of a few products
+  std::pmr::monotonic_buffer_resource resource(memory.data(), memory.size());
+  const Job job(products, resource);
+  float* const packed = scratch.packed(job.packed_floats());
+  threads.for_each_on_worker(job.panels(), [&](size_t panel, size_t worker) {
+    job.pack(panel, packed, scratch.of_worker(worker));
   });
-  return describe(products.front());
+  threads.for_each_on_worker(job.tiles(), [&](size_t tile, size_t worker) {
+    job.run(tile, packed, scratch.of_worker(worker));
+  });
+}
+
+Ran ran_by(const Product& p) {
+  if (by_dots(p)) {
+    return {p.weight->is_bf16() ? "dots bf16" : "dots f32", HWY_DYNAMIC_DISPATCH(product_target)()};
+  }
+  const GemmKernel kernel = kernel_of(p);
+  if (kernel.takes_pairs) return {"gemm bf16", kernel.target};
+  return {p.weight->is_bf16() ? "gemm of widened bf16" : "gemm f32", kernel.target};
+}
+
+bool rounds_operands(size_t rows) {
+  return rows > kFewRows && multiplies_bf16();
+}
+
+void round_to_bf16(const Rows& values, const base::Threads& threads) {
+  threads.for_ranges(values.rows * values.width, kFloatsOfAPiece, [&](size_t begin, size_t end) {
+    round_floats(values.data + begin, end - begin);
+  });
 }
 
 size_t product_scratch(const Weight& weight) {
-  return weight.is_bf16() ? kGemmColumns * weight.columns() : 0;
+  return gemm_scratch(weight.columns());
 }
 
 }  // namespace plumb::candidates::cpu

@@ -1,9 +1,9 @@
 // Products with weight matrices, y = x W^T (+ b), and how they are shared out.
 //
-// Several rows: OpenBLAS's sgemm on tiles of W; bfloat16 weights are widened tile by tile. A row or
-// a few, or a narrow W: dot products in Highway straight over the float32 or bfloat16 weights,
-// which reads each once, as fast as the memory gives them. Accumulation in float32. Tiles depend on
-// the shapes alone, so that results are the same bits at any number of threads.
+// Several rows: tiles of a gemm of our own (gemm.h). A row or a few, or a narrow W: dot products in
+// Highway straight over the float32 or bfloat16 weights, which reads each once, as fast as the
+// memory gives them. Accumulation in float32. Tiles depend on the shapes alone, so that results are
+// the same bits at any number of threads.
 #pragma once
 
 #include <cstddef>
@@ -37,9 +37,17 @@ struct Tile {
   size_t columns;
 };
 
-// Runs all of them as one job. Needs product_scratch() floats of each worker. What ran is told of
-// the first.
-Ran multiply(std::span<const Product> products, const base::Threads& threads, Scratch& scratch);
+// Runs all of them as one job. Needs product_scratch() floats of each worker.
+void multiply(std::span<const Product> products, const base::Threads& threads, Scratch& scratch);
+
+// The kernel that multiply() uses for it.
+Ran ran_by(const Product& product);
+
+// Whether products of so many rows with bfloat16 weights multiply in bfloat16 at present. Values
+// that they read are then stored in it as soon as they are made, for all that read them: what a tap
+// shows is what was multiplied.
+bool rounds_operands(size_t rows);
+void round_to_bf16(const Rows& values, const base::Threads& threads);
 
 // Floats that a worker needs for products with `weight`.
 size_t product_scratch(const Weight& weight);

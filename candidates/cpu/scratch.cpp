@@ -18,4 +18,9 @@ void Scratch::reserve(const ScratchSize& size, size_t rows, size_t positions, si
   workers_.resize(worker_size_ * workers);
 }
 
+float* Scratch::packed(size_t floats) {
+  if (floats > packed_.size()) packed_.resize(floats);
+  return packed_.data();
+}
+
 }  // namespace plumb::candidates::cpu

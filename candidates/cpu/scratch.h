@@ -22,10 +22,13 @@ class Scratch {
   void reserve(const ScratchSize& size, size_t rows, size_t positions, size_t workers);
 
   float* shared() { return shared_.data(); }
+  // Memory for what a call packs anew, grown where a call needs more than any before it.
+  float* packed(size_t floats);
   float* of_worker(size_t worker) { return workers_.data() + worker * worker_size_; }
 
  private:
   Buffer<float> shared_;
+  Buffer<float> packed_;
   Buffer<float> workers_;
   size_t worker_size_ = 0;
 };

@@ -2,6 +2,12 @@
 
 #include <cblas.h>
 
+#include <atomic>
+#include <cstdlib>
+
+#include "base/errors.h"
+#include "candidates/cpu/gemm_bf16.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "candidates/cpu/targets.cpp"
 #include "hwy/foreach_target.h"
@@ -15,6 +21,10 @@ const char* compiled_for() {
   return target_name();
 }
 
+bool is_avx3() {
+  return HWY_TARGET == HWY_AVX3;
+}
+
 }  // namespace plumb::candidates::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -22,13 +32,49 @@ HWY_AFTER_NAMESPACE();
 namespace plumb::candidates::cpu {
 
 HWY_EXPORT(compiled_for);
+HWY_EXPORT(is_avx3);
 
-std::vector<int64_t> usable_targets() {
-  return hwy::SupportedAndGeneratedTargets();
+namespace {
+
+std::atomic<bool> bf16_allowed = true;
+
+void force_named(std::string_view name) {
+  std::string known;
+  for (const Target& target : usable_targets()) {
+    if (target.name == name) return force_target(target);
+    known.append(known.empty() ? "" : ", ").append(target.name);
+  }
+  throw base::InputError("PLUMB_TARGET", std::string(name), "is no instruction set of this machine",
+                         "known: " + known);
+}
+
+}  // namespace
+
+std::vector<Target> usable_targets() {
+  std::vector<Target> targets;
+  for (const int64_t simd : hwy::SupportedAndGeneratedTargets()) {
+    if (simd == HWY_AVX3 && has_bf16_instructions()) targets.push_back({kBf16Target, simd, true});
+    targets.push_back({hwy::TargetName(simd), simd});
+  }
+  return targets;
 }
 
 std::string_view current_target() {
-  return HWY_DYNAMIC_DISPATCH(compiled_for)();
+  return multiplies_bf16() ? kBf16Target : HWY_DYNAMIC_DISPATCH(compiled_for)();
+}
+
+bool multiplies_bf16() {
+  return bf16_allowed && has_bf16_instructions() && HWY_DYNAMIC_DISPATCH(is_avx3)();
+}
+
+void force_target(const Target& target) {
+  hwy::SetSupportedTargetsForTest(target.simd);
+  bf16_allowed = target.has_bf16;
+}
+
+void use_best_target() {
+  hwy::SetSupportedTargetsForTest(0);
+  bf16_allowed = true;
 }
 
 std::string_view blas_name() {
@@ -36,8 +82,13 @@ std::string_view blas_name() {
   return name;
 }
 
-void use_blas_without_threads() {
-  openblas_set_num_threads(1);
+void set_up_kernels() {
+  static const bool once = [] {
+    openblas_set_num_threads(1);
+    if (const char* const name = std::getenv("PLUMB_TARGET")) force_named(name);
+    return true;
+  }();
+  static_cast<void>(once);
 }
 
 }  // namespace plumb::candidates::cpu

@@ -108,7 +108,8 @@ TEST(GatedDeltaRule, AllocatesNothing) {
   const WeightFolder folder(tables);
   for (const int count : {1, 2}) {
     const base::Threads threads(count);
-    for (const cpu::Kernel kernel : {cpu::Kernel::kFused, cpu::Kernel::kNaive}) {
+    for (const cpu::Kernel kernel :
+         {cpu::Kernel::kFused, cpu::Kernel::kChunked, cpu::Kernel::kNaive}) {
       const cpu::Plan plan(graph, folder.weights(), base::DType::kF32, threads, kernel);
       cpu::Forward forward(plan, threads);
       cpu::Session session(plan);

@@ -1,11 +1,14 @@
 // The causal convolution and the gated delta rule against their formulas in float64: shapes, any
 // split into calls, both kernels of the rule, numbers at the ends of the range.
 #include <gtest/gtest.h>
+#include <hwy/detect_targets.h>
 
 #include <cmath>
 #include <limits>
 #include <ostream>
 
+#include "candidates/cpu/targets.h"
+#include "tests/candidates/forced_target.h"
 #include "tests/candidates/op_bench.h"
 
 namespace plumb::candidates::testing {
@@ -203,7 +206,14 @@ INSTANTIATE_TEST_SUITE_P(Shapes, GatedDeltaRule,
                                            Shape{25, 3, 3, 1, 1}, Shape{150, 2, 4, 64, 64},
                                            Shape{130, 1, 2, 128, 128}));
 
-// In any split, either kernel is at most as far from float64 as the loop in sequential float32.
+// What the error of a kernel may be, in errors of the loop in sequential float32. In chunks a
+// token's numbers are sums of two parts that may cancel, which shows where keys are short (1.19 was
+// seen at a key of one number, 1.04 at 12, less than 1 from 16 on).
+double allowance(Kernel kernel) {
+  return kernel == Kernel::kChunked ? 1.25 : 1.0;
+}
+
+// In any split, every kernel is at most as far from float64 as the loop in sequential float32.
 TEST_P(GatedDeltaRule, IsNoFurtherFromFloat64ThanTheLoopInFloat32) {
   OpCase test = case_of(GetParam());
   const std::vector<double> expected = Rule<double>(test)();
@@ -214,10 +224,10 @@ TEST_P(GatedDeltaRule, IsNoFurtherFromFloat64ThanTheLoopInFloat32) {
   for (const auto& split : splits) {
     test.calls = split;
     if (test.calls.back() == 0) test.calls.pop_back();
-    for (const Kernel kernel : {Kernel::kNaive, Kernel::kFused}) {
+    for (const Kernel kernel : {Kernel::kNaive, Kernel::kFused, Kernel::kChunked}) {
       test.kernel = kernel;
       const OpResult y = run_op(test);
-      EXPECT_LE(rms_difference(y.out[0].values, expected), floor)
+      EXPECT_LE(rms_difference(y.out[0].values, expected), allowance(kernel) * floor)
           << y.explained << "in " << test.calls.size() << " calls";
     }
   }
@@ -238,18 +248,57 @@ TEST_P(GatedDeltaRule, IsTheSameBitsInAnySplitAndAtAnyNumberOfThreads) {
   }
 }
 
+// Chunks begin with a call: another split has other sums, but not another number of threads.
+TEST_P(GatedDeltaRule, InChunksIsTheSameBitsAtAnyNumberOfThreads) {
+  OpCase test = case_of(GetParam());
+  test.kernel = Kernel::kChunked;
+  test.threads = 1;
+  const std::vector<double> one = run_op(test).out[0].values;
+  test.threads = 2;
+  EXPECT_EQ(run_op(test).out[0].values, one);
+}
+
 TEST(GatedDeltaRuleKernel, IsTheOneOfThePlan) {
-  OpCase test = case_of({3, 1, 1, 4, 4});
-  EXPECT_NE(run_op(test).explained.find("gated_delta_rule: fused ("), std::string::npos);
-  test.kernel = Kernel::kNaive;
-  EXPECT_NE(run_op(test).explained.find("gated_delta_rule: naive ("), std::string::npos);
+  const auto ran = [](Kernel kernel, int length) {
+    OpCase test = case_of({length, 1, 1, 4, 4});
+    test.kernel = kernel;
+    return run_op(test).explained;
+  };
+  EXPECT_NE(ran(Kernel::kNaive, 30).find("gated_delta_rule: naive ("), std::string::npos);
+  EXPECT_NE(ran(Kernel::kFused, 30).find("gated_delta_rule: fused ("), std::string::npos);
+  EXPECT_NE(ran(Kernel::kChunked, 30).find("gated_delta_rule: chunks ("), std::string::npos);
+  EXPECT_NE(ran(Kernel::kChunked, 3).find("gated_delta_rule: fused ("), std::string::npos);
+}
+
+// Chunks where vectors are short, passes where they are long; never the naive loop.
+TEST(GatedDeltaRuleKernel, IsTheFastestOfTheTarget) {
+  OpCase test = case_of({30, 1, 1, 4, 4});
+  test.kernel = Kernel::kFastest;
+  for (const cpu::Target& target : cpu::usable_targets()) {
+    const Forced forced(target);
+    const std::string expected =
+        std::string("gated_delta_rule: ") + (target.simd == HWY_AVX3 ? "fused (" : "chunks (");
+    EXPECT_NE(run_op(test).explained.find(expected), std::string::npos) << expected;
+  }
+}
+
+// A decay of zero forgets all that came before; no quotient of decays makes it a NaN.
+TEST(GatedDeltaRuleDecay, MayBeZero) {
+  for (const Kernel kernel : {Kernel::kNaive, Kernel::kFused, Kernel::kChunked}) {
+    OpCase test = case_of({40, 1, 2, 8, 12});
+    test.kernel = kernel;
+    for (const size_t t : {5, 6, 31}) test.inputs[2].values[t * 2] = -200.0;
+    const std::vector<double> expected = Rule<double>(test)();
+    const double floor = rms_difference(Rule<float>(test)(), expected);
+    EXPECT_LE(rms_difference(run_op(test).out[0].values, expected), allowance(kernel) * floor);
+  }
 }
 
 // A NaN in a value stays in its column; one in a key, a gate or a decay takes the head.
 TEST(GatedDeltaRuleNaN, StaysWhereTheFormulaHasIt) {
   const Shape shape{20, 1, 2, 8, 40};
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  for (const Kernel kernel : {Kernel::kNaive, Kernel::kFused}) {
+  for (const Kernel kernel : {Kernel::kNaive, Kernel::kFused, Kernel::kChunked}) {
     OpCase test = case_of(shape);
     test.kernel = kernel;
     const size_t width = test.inputs[0].width();
@@ -276,7 +325,7 @@ TEST(GatedDeltaRuleNaN, StaysWhereTheFormulaHasIt) {
 
 // Subnormal inputs: keys of length near 0 become short, not NaN; values keep their digits.
 TEST(GatedDeltaRuleSubnormals, AreNumbers) {
-  for (const Kernel kernel : {Kernel::kNaive, Kernel::kFused}) {
+  for (const Kernel kernel : {Kernel::kNaive, Kernel::kFused, Kernel::kChunked}) {
     OpCase test = case_of({12, 1, 1, 8, 8});
     test.kernel = kernel;
     for (double& x : test.inputs[0].values) x = static_cast<float>(x * 0x1p-128);

@@ -46,7 +46,7 @@ struct OpCase {
   int threads = 1;
   std::vector<size_t> calls;  // rows of each call; empty: all in one
   int64_t first_position = 0;
-  cpu::Kernel kernel = cpu::Kernel::kFused;
+  cpu::Kernel kernel = cpu::Kernel::kFastest;
 };
 
 // Every output of the op, the rows of all calls one after the other.

@@ -1,10 +1,13 @@
-// Products with weights: sgemm and the engine's own dots, float32 and bfloat16, against float64.
+// Products with weights: gemm and dots, float32 and bfloat16, against float64.
+#include "candidates/cpu/product.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <ostream>
 
+#include "tests/candidates/forced_target.h"
 #include "tests/candidates/op_bench.h"
 
 namespace plumb::candidates::testing {
@@ -48,23 +51,28 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Product,
                          ::testing::Values(Shape{1, 1, 1}, Shape{1, 37, 5}, Shape{1, 64, 1031},
                                            Shape{2, 48, 131}, Shape{3, 131, 48}, Shape{7, 33, 70},
                                            Shape{8, 16, 3}, Shape{9, 16, 3}, Shape{41, 48, 131},
-                                           Shape{530, 24, 300}, Shape{1, 5000, 40},
+                                           Shape{600, 24, 300}, Shape{50, 1000, 30},
+                                           Shape{97, 49, 65}, Shape{1, 5000, 40},
                                            Shape{150, 40, 7}));
 
-TEST_P(Product, MatchesFloat64) {
+// The operands are bfloat16 values: none is rounded.
+TEST_P(Product, MatchesFloat64InEveryTarget) {
   const auto [rows, inner, columns] = GetParam();
-  for (const DType precision : {DType::kF32, DType::kBF16}) {
-    for (const bool with_bias : {false, true}) {
-      const Tensor x = random_tensor({rows, inner}, 1, 1.0, true);
-      const Tensor w = random_tensor({columns, inner}, 2, 1.0, true);
-      const Tensor b = random_tensor({columns}, 3, 1.0, true);
-      OpCase test{.kind = graph::Linear{},
-                  .inputs = {x},
-                  .weights = {w},
-                  .out_width = {columns},
-                  .precision = precision};
-      if (with_bias) test.weights.push_back(b);
-      expect_product(run_op(test).out[0], x, w, with_bias ? &b : nullptr);
+  for (const cpu::Target& target : cpu::usable_targets()) {
+    const Forced forced(target);
+    for (const DType precision : {DType::kF32, DType::kBF16}) {
+      for (const bool with_bias : {false, true}) {
+        const Tensor x = random_tensor({rows, inner}, 1, 1.0, true);
+        const Tensor w = random_tensor({columns, inner}, 2, 1.0, true);
+        const Tensor b = random_tensor({columns}, 3, 1.0, true);
+        OpCase test{.kind = graph::Linear{},
+                    .inputs = {x},
+                    .weights = {w},
+                    .out_width = {columns},
+                    .precision = precision};
+        if (with_bias) test.weights.push_back(b);
+        expect_product(run_op(test).out[0], x, w, with_bias ? &b : nullptr);
+      }
     }
   }
 }
@@ -130,23 +138,56 @@ TEST(ProductWeights, OfTheirOwnTypeAreUsedInPlaceAndAgreeWithCopies) {
   }
 }
 
-TEST(ProductPaths, FewRowsOrColumnsRunInHighwayAndManyInOpenBlas) {
-  const auto explained = [](DType precision, int rows, int columns) {
-    return run_op({.kind = graph::Linear{},
-                   .inputs = {random_tensor({rows, 16}, 8, 1.0, true)},
-                   .weights = {random_tensor({columns, 16}, 9, 1.0, true)},
-                   .out_width = {columns},
-                   .precision = precision})
-        .explained;
+TEST(ProductPaths, AreDotsForFewRowsOrColumnsAndGemmForMany) {
+  const auto expect = [](const char* path, DType precision, int rows, int inner, int columns) {
+    const std::string explained =
+        run_op({.kind = graph::Linear{},
+                .inputs = {random_tensor({rows, inner}, 8, 1.0, true)},
+                .weights = {random_tensor({columns, inner}, 9, 1.0, true)},
+                .out_width = {columns},
+                .precision = precision})
+            .explained;
+    EXPECT_NE(explained.find("linear: " + std::string(path) + " ("), std::string::npos)
+        << explained << path;
   };
-  for (const auto& [rows, columns] : {std::pair(1, 20), std::pair(8, 20), std::pair(40, 16)}) {
-    EXPECT_NE(explained(DType::kF32, rows, columns).find("linear: dots f32 ("), std::string::npos);
-    EXPECT_NE(explained(DType::kBF16, rows, columns).find("linear: dots bf16 ("),
-              std::string::npos);
+  for (const cpu::Target& target : cpu::usable_targets()) {
+    const Forced forced(target);
+    for (const auto& [rows, columns] : {std::pair(1, 20), std::pair(8, 20), std::pair(40, 16)}) {
+      expect("dots f32", DType::kF32, rows, 16, columns);
+      expect("dots bf16", DType::kBF16, rows, 16, columns);
+    }
+    expect("gemm f32", DType::kF32, 9, 16, 17);
+    expect(target.has_bf16 ? "gemm bf16" : "gemm of widened bf16", DType::kBF16, 9, 16, 17);
+    expect("gemm of widened bf16", DType::kBF16, 9, 15, 17);  // no whole pairs
   }
-  EXPECT_NE(explained(DType::kF32, 9, 17).find("linear: sgemm (OpenBLAS"), std::string::npos);
-  EXPECT_NE(explained(DType::kBF16, 9, 17).find("linear: sgemm of widened bf16 (OpenBLAS"),
-            std::string::npos);
+}
+
+// The one rounding that products in bfloat16 add: of x, to nearest.
+TEST(ProductRounding, IsOfTheActivations) {
+  const Tensor x = random_tensor({60, 48}, 10);  // float32 values
+  const Tensor w = random_tensor({40, 48}, 11, 1.0, true);
+  Tensor rounded = x;
+  for (double& v : rounded.values) v = base::round_to(DType::kBF16, v);
+  const WeightFolder folder({{"w", w, DType::kBF16}});
+  const base::Threads threads(1);
+  const cpu::Weight weight(folder.weights().at(folder.declared()[0].id), cpu::WeightForm::kMatrix,
+                           DType::kBF16, threads);
+  cpu::Scratch scratch;
+  scratch.reserve({.per_worker = cpu::product_scratch(weight)}, x.rows(), 0, 1);
+  const std::vector<float> in(x.values.begin(), x.values.end());
+  std::vector<float> out(x.rows() * w.rows());
+  const cpu::Product product{.weight = &weight,
+                             .columns = w.rows(),
+                             .x = in.data(),
+                             .rows = x.rows(),
+                             .y = out.data(),
+                             .y_stride = w.rows()};
+  for (const cpu::Target& target : cpu::usable_targets()) {
+    const Forced forced(target);
+    cpu::multiply({&product, 1}, threads, scratch);
+    const Tensor y{.shape = {60, 40}, .values = {out.begin(), out.end()}};
+    expect_product(y, target.has_bf16 ? rounded : x, w, nullptr);
+  }
 }
 
 }  // namespace
