@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "compare/gates.h"
 #include "compare/recognise.h"
@@ -24,6 +25,10 @@ constexpr Tap kLogits{TapId::kLogits, -1};
 
 // A tap this many floors off, whose forward nevertheless ends in clean logits, was misrecorded.
 constexpr double kFarOff = 50.0;
+
+// Emulations that are asked whether one of them takes a token: a tie of experts that falls the other
+// way once in twenty times is among so many.
+constexpr int kChoosingReplicas = 64;
 
 bool is_choice(const Tap& tap) {
   return tap.id == TapId::kRouterIds;
@@ -244,11 +249,32 @@ class PromptJudge {
     const Floor floor = greedy_floor(known, logits);
     for (size_t i = 0; i < known.size(); ++i) {
       ++findings_.tokens.greedy_compared;
-      const TokenJudgement judgement = judge_token(logits, floor, i, known[i]);
+      TokenJudgement judgement = judge_token(logits, floor, i, known[i]);
+      if (judgement.verdict == TokenVerdict::kFlip && may_choose(known, i, judgement.allowed)) {
+        judgement.verdict = TokenVerdict::kCertifiedTie;
+      }
       if (judgement.verdict != TokenVerdict::kFlip) ++findings_.tokens.greedy_exact;
       int uncounted = 0;
       count_token(judgement, known[i], fmt::format("greedy step {}", i), uncounted);
     }
+  }
+
+  // Where experts tie, the precision may take others, and with them another token: as one of its
+  // emulations does.
+  bool may_choose(const std::vector<int64_t>& tokens, size_t step, double allowed) {
+    if (evidence_.routing().empty()) return false;
+    if (!emulated_) {
+      Noise noise = evidence_.noise();
+      noise.replicas = kChoosingReplicas;
+      noise.mode = reference::RoundingMode::kDithered;  // to nearest they all fall alike
+      emulated_ = emulate_continuation(truth_.reference(), s_.prompt->tokens, tokens, noise);
+    }
+    for (size_t row = step; row < emulated_->shape(0); row += tokens.size()) {
+      const auto logits = reference::row(std::as_const(*emulated_), row);
+      const double best = logits[static_cast<size_t>(best_token(logits))];
+      if (within(best - logits[static_cast<size_t>(tokens[step])], allowed)) return true;
+    }
+    return false;
   }
 
   // Only a token that is not the best needs a floor.
@@ -284,6 +310,7 @@ class PromptJudge {
   Truth& truth_;
   const Evidence& evidence_;
   PromptFindings findings_;
+  std::optional<Matrix> emulated_;  // the logits of a continuation
   bool local_failed_ = false;
   bool global_failed_ = false;
   bool state_failed_ = false;

@@ -88,6 +88,30 @@ double freedom(std::span<const double> mean_squares) {
   return variance > 0.0 ? 2.0 * center * center / variance : kInfinity;
 }
 
+// Fills in floor.loud from the whitened noise of each element.
+void find_loud(const Matrix& replicas, const Matrix& truth, Floor& floor) {
+  constexpr double kLoud = 2.0;
+  const size_t rows = truth.shape(0);
+  const size_t columns = truth.shape(1);
+  const size_t count = replicas.shape(0) / rows;
+  for (size_t t = 0; t < rows; ++t) {
+    for (size_t j = 0; j < columns; ++j) {
+      double sum = 0.0;
+      for (size_t k = 0; k < count; ++k) {
+        const double d = replicas(k * rows + t, j) - truth(t, j);
+        sum += d * d;
+      }
+      const double rms = std::sqrt(sum / static_cast<double>(count));
+      if (rms > kLoud * floor.rows[t]) floor.loud[t * columns + j] = rms / floor.rows[t];
+    }
+  }
+}
+
+double loudness(const Floor& floor, size_t element) {
+  const auto found = floor.loud.find(element);
+  return found == floor.loud.end() ? 0.0 : found->second;
+}
+
 }  // namespace
 
 Metrics measure(const Matrix& value, const Matrix& truth) {
@@ -145,6 +169,7 @@ Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_rou
         kSharedNoise * kSharedNoise * all_noise * std::min(1.0, ratio(signal[t], all_signal));
     floor.rows.push_back(std::sqrt(std::max(noise[t], shared)));
   }
+  find_loud(replicas, truth, floor);
   Matrix squares = reference::make_matrix(count, columns);  // mean whitened ones of each replica
   squares.fill(0.0);
   for (size_t t = 0; t < replicas.shape(0); ++t) {
@@ -191,8 +216,8 @@ Ratios over_floor(const Matrix& value, const Matrix& truth, const Floor& floor) 
       plain += d * d;
       by_row += z * z;
       by_column[j] += std::min(z * z, kOneElement * kOneElement);
-      keep(z / std::max(1.0, floor.columns[j]), t * columns + j, ratios.element,
-           ratios.worst_element);
+      keep(z / std::max({1.0, floor.columns[j], loudness(floor, t * columns + j)}),
+           t * columns + j, ratios.element, ratios.worst_element);
     }
     for (size_t j = 0; j < columns && columns > 1; ++j) {
       const double d = finite_or_infinity(value(t, j) - truth(t, j));

@@ -70,7 +70,7 @@ Request make_request(std::span<const int64_t> tokens, size_t copies, const std::
 Request make_emulation(std::span<const int64_t> tokens, const std::vector<Tap>& taps,
                        const Noise& noise, const Given& given) {
   Request request = make_request(tokens, static_cast<size_t>(noise.replicas), taps, given);
-  request.emulation = reference::Emulation{noise.contract, noise.seed};
+  request.emulation = reference::Emulation{noise.contract, noise.seed, noise.mode};
   return request;
 }
 
@@ -273,8 +273,13 @@ Floors measure_state_floors(const Reference& reference, std::span<const int64_t>
 
 Floor measure_floor(const Reference& reference, const Tokens& tokens, const Tokens& continuation,
                     const Matrix& truth, const Noise& noise) {
-  return measure_floor(decide(reference, tokens, continuation, &noise), truth,
+  return measure_floor(emulate_continuation(reference, tokens, continuation, noise), truth,
                        base::unit_roundoff(noise.contract->storage));
+}
+
+Matrix emulate_continuation(const Reference& reference, const Tokens& tokens,
+                            const Tokens& continuation, const Noise& noise) {
+  return decide(reference, tokens, continuation, &noise);
 }
 
 }  // namespace plumb::compare

@@ -53,6 +53,7 @@ struct Noise {
   const graph::Contract* contract = nullptr;
   int replicas = 0;
   uint64_t seed = 0;
+  reference::RoundingMode mode = reference::RoundingMode::kNearest;
 };
 
 // What a run is given instead of computing it, and the mistakes it is to make. All may be null.
@@ -93,6 +94,11 @@ Values state_values(const reference::Reference& reference, std::span<const int64
                     const Given& given);
 Floors measure_state_floors(const reference::Reference& reference, std::span<const int64_t> tokens,
                             const Values& truth, const Noise& noise, const Given& given);
+
+// The logits that decide a continuation as `noise` makes them, one replica under another.
+Matrix emulate_continuation(const reference::Reference& reference,
+                            const std::vector<int64_t>& tokens,
+                            const std::vector<int64_t>& continuation, const Noise& noise);
 
 // The floor of the logits that decide a continuation.
 Floor measure_floor(const reference::Reference& reference, const std::vector<int64_t>& tokens,
