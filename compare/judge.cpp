@@ -141,10 +141,16 @@ struct Judged {
 
 // A failure stands only when floors measured on more replicas confirm it.
 PromptFindings judge_surely(Truth& truth, Judged& judged) {
-  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, kReplicas);
+  const auto replicas = [&](int wanted) {
+    return replicas_for(wanted, judged.subject.prompt->tokens.size(),
+                        static_cast<size_t>(truth.graph().hidden_size));
+  };
+  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, replicas(kReplicas));
   PromptFindings findings = judge_prompt(truth, judged.subject, *judged.evidence);
-  if (findings.failures.empty()) return findings;
-  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, kConfirmingReplicas);
+  const auto& first = findings.first_divergence;
+  if (findings.failures.empty() || (first && first->local_ratio > kBeyondDoubt)) return findings;
+  judged.evidence =
+      std::make_unique<Evidence>(truth, judged.subject, replicas(kConfirmingReplicas));
   return judge_prompt(truth, judged.subject, *judged.evidence);
 }
 
@@ -159,10 +165,26 @@ std::vector<Scene> make_scenes(const std::deque<Judged>& prompts) {
   return scenes;
 }
 
+// Another number of experts than is due needs no trial.
+std::optional<Diagnosis> explain_miscount(const std::vector<Scene>& scenes) {
+  if (scenes.empty() || scenes.front().subject.recorded->miscounts().empty()) return std::nullopt;
+  const auto& miscounts = scenes.front().subject.recorded->miscounts();
+  const Recorded::Miscount& first = miscounts.front();
+  const bool alike = std::ranges::all_of(
+      miscounts, [&](const auto& other) { return other.tap.layer == first.tap.layer; });
+  Diagnosis cause{.cause = "router_count", .explained = 1.0};
+  if (alike) cause.layer = first.tap.layer;
+  cause.says = fmt::format("{} takes {:+} experts too many",
+                           alike ? fmt::format("layer {}", first.tap.layer) : "every layer",
+                           first.counted - first.due);
+  return cause;
+}
+
 // Fills in why the candidate departs, where that is certain.
 void explain(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
   const Tap first = *trace::parse_tap(result.first_divergence->tap);
   result.diagnosis.emplace();
+  if (const auto cause = explain_miscount(scenes)) return result.diagnosis->push_back(*cause);
   if (scenes.empty() || first.id == TapId::kRouterIds) return;
   Explanation explanation = diagnose(truth, scenes, first);
   if (!explanation.ops.empty()) {

@@ -55,6 +55,8 @@ class Trials {
 
   const std::vector<Scene>& scenes() const { return scenes_; }
 
+  // How many trials a diagnosis can afford on a model and prompts of this size.
+  size_t affordable() const;
   // A recorded tap to which the mistake gives another shape: a recording of this shape refutes it.
   std::optional<trace::Tap> reshaped_by(const Fault& fault) const;
 

@@ -170,7 +170,7 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
       const size_t kv = context.deviation.tiled_heads ? h % kv_heads : h / (heads / kv_heads);
       for (size_t t = 0; t < rows; ++t) {
         const size_t end = last_key(t, rows, context.deviation.lookahead) + 1;
-        const size_t begin = window > 0 && end > window ? end - window : 0;
+        const size_t begin = window > 0 && t + 1 > window ? t + 1 - window : 0;
         NoiseSizes noise;
         for (size_t first = group; first < group + replicas * rows; first += rows) {
           const size_t element = (first + t) * heads + h;
