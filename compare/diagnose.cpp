@@ -9,7 +9,7 @@
 
 #include "compare/acceptance.h"
 #include "compare/gates.h"
-#include "compare/segment.h"
+#include "compare/hypotheses.h"
 
 namespace plumb::compare {
 namespace {
@@ -18,10 +18,6 @@ using trace::Tap;
 
 constexpr size_t kFinalists = 8;  // trials that are fitted, and held against emulations
 constexpr int kFitSteps = 12;
-
-bool is_rounding(const Fault& fault) {
-  return fault.row->severity == FaultClass::kRounding;
-}
 
 class Diagnoser {
  public:
@@ -33,17 +29,20 @@ class Diagnoser {
         alone_(scenes.front().subject.alone()) {}
 
   Explanation run() {
-    const std::vector<Fault> faults = affordable(faults_to_try());
+    hypotheses_ = find_hypotheses(trials_, first_);
+    const std::vector<Fault> faults = affordable(hypotheses_.narrow);
     try_all(faults);
     rank();
     fit_parameters();
     rank();
+    widen();
     if (auto explanation = find_certain()) return std::move(*explanation);
     if (auto explanation = find_rounding()) return std::move(*explanation);
     give_up();
     ranked_.clear();
-    try_all(affordable(parts_of(faults)));
+    try_all(affordable(confine(faults, trials_, accept_, first_)));
     rank();
+    widen();
     if (auto explanation = find_certain()) return std::move(*explanation);
     return std::move(unknown_);
   }
@@ -55,53 +54,19 @@ class Diagnoser {
     double residual;
   };
 
-  // With segments to look at, the faults that strike the one before the first departure.
-  std::vector<Fault> faults_to_try() const {
-    std::vector<Fault> faults = applicable_faults(truth_.graph());
-    std::erase_if(faults,
-                  [&](const Fault& fault) { return trials_.reshaped_by(fault).has_value(); });
-    if (alone_) return faults;
-    const Recorded& recorded = *trials_.scenes().front().subject.recorded;
-    const Segment segment =
-        segment_before(truth_.graph(), first_, [&](const Tap& tap) { return recorded.has(tap); });
-    std::set<size_t> inside;
-    for (const graph::Op* op : segment.ops) {
-      inside.insert(static_cast<size_t>(op - truth_.graph().ops.data()));
-    }
-    std::erase_if(faults, [&](const Fault& fault) {
-      return std::none_of(fault.ops.begin(), fault.ops.end(),
-                          [&](size_t op) { return inside.contains(op); });
-    });
-    return faults;
-  }
-
-  // The faults confined to the positions from which on the candidate is off, and to single heads.
-  std::vector<Fault> parts_of(const std::vector<Fault>& faults) const {
-    const Acceptance::Onset onset = accept_.onset();
-    const std::optional<int> channel = alone_ ? std::nullopt : accept_.only_channel();
-    const auto channels = static_cast<int>(trials_.scenes().front().truth(first_).shape(1));
-    std::vector<Fault> parts;
-    const auto add = [&](const Fault& fault, const reference::Restriction& where,
-                         const std::string& says) {
-      auto confined = confine(truth_.graph(), fault, {where, says});
-      if (confined) parts.push_back(std::move(*confined));
+  // What explains one segment and leaves others may have been done in every layer.
+  void widen() {
+    std::vector<Fault> wider;
+    const auto add_wider = [&](const Trial& trial) {
+      if (accept_.unexplained(trial).empty()) return;
+      std::ranges::move(widened(hypotheses_, trial.fault()), std::back_inserter(wider));
     };
-    for (const Fault& fault : faults) {
-      if (is_rounding(fault)) continue;
-      if (onset.last) add(fault, {.last_position = true}, "at the last position alone");
-      // A state shows one position late what is wrong with it.
-      for (const size_t late : {0, 1}) {
-        if (onset.position <= late) continue;
-        const size_t from = onset.position - late;
-        add(fault, {.first_position = from}, fmt::format("from position {} on", from));
-      }
-      if (channel) {
-        auto confined = confine(truth_.graph(), fault, "channel", *channel, channels);
-        if (confined) parts.push_back(std::move(*confined));
-      }
-      std::ranges::move(confine_to_heads(truth_.graph(), fault), std::back_inserter(parts));
+    for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) add_wider(ranked_[i].trial);
+    for (const Trial& trial : roundings_) {
+      if (accept_.score_rounding(trial)) add_wider(trial);
     }
-    return parts;
+    try_all(wider);
+    rank();
   }
 
   // As many as a large model allows, those in all layers first where nothing points at a layer.
@@ -122,7 +87,7 @@ class Diagnoser {
     for (const Fault& fault : faults) {
       Trial trial = trials_.run(fault);
       if (!trial.touches(first_)) continue;
-      if (is_rounding(fault)) {
+      if (fault.row->severity == FaultClass::kRounding) {
         roundings_.push_back(std::move(trial));
       } else {
         add(std::move(trial));
@@ -278,6 +243,7 @@ class Diagnoser {
   Acceptance accept_;
   Tap first_;
   bool alone_;
+  Hypotheses hypotheses_;
   std::vector<Ranked> ranked_;
   std::vector<Trial> roundings_;
   Explanation unknown_;

@@ -196,6 +196,7 @@ void explain(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
 
 // Fills in what a pass is worth: a structural mistake that could not have been seen blocks it.
 void weigh(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
+  if (result.verdict == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
   const Coverage coverage = measure_coverage(truth, scenes);
   result.power = coverage.power;
   if (coverage.unseen.empty() || result.verdict != Verdict::kPassed) return;

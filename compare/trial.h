@@ -53,6 +53,7 @@ class Trials {
  public:
   Trials(Truth& truth, std::vector<Scene> scenes) : truth_(truth), scenes_(std::move(scenes)) {}
 
+  const graph::Graph& graph() const { return truth_.graph(); }
   const std::vector<Scene>& scenes() const { return scenes_; }
 
   // How many trials a diagnosis can afford on a model and prompts of this size.

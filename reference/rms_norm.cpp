@@ -18,7 +18,7 @@ void normalize(const A& a, const RmsNorm& op, std::span<const double> x, std::sp
   }
   double squares = 0.0;
   double fourths = 0.0;
-  for (const double v : y) squares += v * v;
+  for (const double v : y) squares += a.round(RmsNorm::kSquare, v * v, element);
   if constexpr (A::kEmulates) {
     for (const double v : y) fourths += v * v * v * v;
   }
