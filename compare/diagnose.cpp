@@ -151,7 +151,25 @@ class Diagnoser {
   std::optional<Explanation> find_certain() const {
     for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) {
       std::vector<size_t> same = {i};
-      if (is_certain(i, same)) return explain(std::move(same));
+      if (!is_certain(i, same)) continue;
+      if (const auto wider = find_wider(i)) same = {*wider};
+      return explain(std::move(same));
+    }
+    return std::nullopt;
+  }
+
+  // The same mistake in every layer, where that leaves less. What it does to the noise of each
+  // layer may keep it from closing as well as a single one.
+  std::optional<size_t> find_wider(size_t i) const {
+    constexpr double kAlike = 0.98;
+    const Fault& narrow = ranked_[i].trial.fault();
+    for (size_t k = 0; k < ranked_.size() && ranked_[k].score < ranked_[i].score; ++k) {
+      const Fault& wide = ranked_[k].trial.fault();
+      const bool wider = wide.row == narrow.row && wide.ops.size() > narrow.ops.size() &&
+                         std::ranges::includes(wide.ops, narrow.ops);
+      if (!wider) continue;
+      const Fit fit = ranked_[k].trial.fit(accept_.failing());
+      if (fit.correlation() >= kAlike) return k;
     }
     return std::nullopt;
   }
