@@ -1,13 +1,15 @@
 #include "compare/diagnose.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "compare/acceptance.h"
 #include "compare/gates.h"
-#include "compare/segment.h"
+#include "compare/hypotheses.h"
 
 namespace plumb::compare {
 namespace {
@@ -15,114 +17,107 @@ namespace {
 using trace::Tap;
 
 constexpr size_t kFinalists = 8;  // trials that are fitted, and held against emulations
-constexpr int kFitSteps = 6;
-
-bool is_rounding(const Fault& fault) {
-  return fault.row->severity == FaultClass::kRounding;
-}
+constexpr int kFitSteps = 12;
 
 class Diagnoser {
  public:
   Diagnoser(Truth& truth, const std::vector<Scene>& scenes, const Tap& first)
       : truth_(truth),
         trials_(truth, scenes),
+        accept_(trials_, first),
         first_(first),
-        storage_(scenes.front().subject.contract->storage),
-        alone_(scenes.front().subject.alone()) {
-    for (const Scene& scene : scenes) collect_failing(scene);
-  }
+        alone_(scenes.front().subject.alone()) {}
 
   Explanation run() {
-    for (const Fault& fault : faults_to_try()) {
-      if (trials_.reshaped_by(fault)) continue;
-      Trial trial = trials_.run(fault);
-      if (!trial.touches(first_)) continue;
-      if (is_rounding(fault)) {
-        roundings_.push_back(std::move(trial));
-      } else {
-        add(std::move(trial));
-      }
-    }
+    hypotheses_ = find_hypotheses(trials_, first_);
+    const std::vector<Fault> faults = affordable(hypotheses_.narrow);
+    try_all(faults);
     rank();
     fit_parameters();
     rank();
-    for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) {
-      std::vector<size_t> same = {i};
-      if (is_certain(i, same)) return explain(std::move(same));
-    }
-    if (const Trial* rounding = find_rounding()) return explain(*rounding);
-    return give_up();
+    widen();
+    if (auto explanation = find_certain()) return std::move(*explanation);
+    if (auto explanation = find_rounding()) return std::move(*explanation);
+    give_up();
+    ranked_.clear();
+    try_all(affordable(confine(faults, trials_, accept_, first_)));
+    rank();
+    widen();
+    if (auto explanation = find_certain()) return std::move(*explanation);
+    return std::move(unknown_);
   }
 
  private:
   struct Ranked {
     Trial trial;
-    double score;  // what it leaves unexplained: sum of log RMS over the taps in question
+    double score;
     double residual;
   };
 
-  // The null at each recorded tap, and which taps fail by themselves.
-  void collect_failing(const Scene& scene) {
-    for (const auto& [tap, value] : scene.subject.recorded->values()) {
-      if (tap.id == trace::TapId::kRouterIds) continue;
-      const Matrix& truth = scene.truth(tap);
-      null_[tap].add(value, truth, truth, scene.floor(tap));
-      const Floor& floor = scene.floor(tap);
-      const GateLimits limits =
-          alone_ ? global_limits(storage_, floor) : local_limits(storage_, floor);
-      if (!within(over_floor(value, truth, floor), limits)) failing_.insert(tap);
+  // What explains one segment and leaves others may have been done in every layer.
+  void widen() {
+    std::vector<Fault> wider;
+    const auto add_wider = [&](const Trial& trial) {
+      if (accept_.unexplained(trial).empty()) return;
+      std::ranges::move(widened(hypotheses_, trial.fault()), std::back_inserter(wider));
+    };
+    for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) add_wider(ranked_[i].trial);
+    for (const Trial& trial : roundings_) {
+      if (accept_.score_rounding(trial)) add_wider(trial);
     }
-    failing_.insert(first_);
+    try_all(wider);
+    rank();
   }
 
-  // With segments to look at, the faults that strike the one before the first departure.
-  std::vector<Fault> faults_to_try() const {
-    std::vector<Fault> faults = applicable_faults(truth_.graph());
-    if (alone_) return faults;
-    const Recorded& recorded = *trials_.scenes().front().subject.recorded;
-    const Segment segment =
-        segment_before(truth_.graph(), first_, [&](const Tap& tap) { return recorded.has(tap); });
-    std::set<size_t> inside;
-    for (const graph::Op* op : segment.ops) {
-      inside.insert(static_cast<size_t>(op - truth_.graph().ops.data()));
+  // As many as a large model allows, those in all layers first where nothing points at a layer.
+  std::vector<Fault> affordable(std::vector<Fault> faults) {
+    const size_t most = trials_.affordable();
+    if (faults.size() <= most) return faults;
+    unknown_.notes.push_back(
+        fmt::format("{} of {} mistakes were tried: the model is large{}", most, faults.size(),
+                    alone_ ? "; recording `coarse` taps makes a diagnosis cheap" : ""));
+    if (alone_) {
+      std::ranges::stable_partition(faults, [](const Fault& fault) { return !fault.layer; });
     }
-    std::erase_if(faults, [&](const Fault& fault) {
-      return std::none_of(fault.ops.begin(), fault.ops.end(),
-                          [&](size_t op) { return inside.contains(op); });
-    });
+    faults.resize(most);
     return faults;
   }
 
+  void try_all(const std::vector<Fault>& faults) {
+    for (const Fault& fault : faults) {
+      Trial trial = trials_.run(fault);
+      if (!trial.touches(first_)) continue;
+      if (fault.row->severity == FaultClass::kRounding) {
+        roundings_.push_back(std::move(trial));
+      } else {
+        add(std::move(trial));
+      }
+    }
+  }
+
   void add(Trial trial) {
-    const double residual = trial.fit(failing_).residual_rms();
-    const double score = score_of(trial);
+    const double residual = accept_.residual(trial);
+    const double score = accept_.score(trial);
     if (!std::isfinite(score)) return;
     ranked_.push_back({std::move(trial), score, residual});
   }
 
-  double score_of(const Trial& trial) const {
-    std::set<Tap> taps = failing_;
-    for (const auto& [tap, fit] : trial.fits()) taps.insert(tap);
-    double score = 0.0;
-    for (const Tap& tap : taps) {
-      const auto fit = trial.fits().find(tap);
-      const double left =
-          fit == trial.fits().end() ? null_.at(tap).residual_rms() : fit->second.residual_rms();
-      score += std::log(std::max(left, 1.0));
-    }
-    return score;
-  }
-
   // Best first; among equals the graver kind, which has no free parameter.
   void rank() {
-    std::stable_sort(ranked_.begin(), ranked_.end(), [](const Ranked& a, const Ranked& b) {
-      if (std::abs(a.score - b.score) > 0.05) return a.score < b.score;
-      const auto kind = [](const Ranked& r) {
-        return static_cast<int>(r.trial.fault().row->severity);
-      };
-      if (kind(a) != kind(b)) return kind(a) < kind(b);
-      return a.residual < b.residual;
-    });
+    std::stable_sort(ranked_.begin(), ranked_.end(),
+                     [](const Ranked& a, const Ranked& b) { return a.score < b.score; });
+    constexpr double kEqual = 0.05;
+    const auto kind = [](const Ranked& r) {
+      return static_cast<int>(r.trial.fault().row->severity);
+    };
+    for (auto first = ranked_.begin(); first != ranked_.end();) {
+      const auto last = std::find_if(
+          first, ranked_.end(), [&](const Ranked& r) { return r.score > first->score + kEqual; });
+      std::stable_sort(first, last, [&](const Ranked& a, const Ranked& b) {
+        return std::pair(kind(a), a.residual) < std::pair(kind(b), b.residual);
+      });
+      first = last;
+    }
   }
 
   // Gauss-Newton on the logarithm of a continuous parameter, from the best starts.
@@ -144,92 +139,78 @@ class Diagnoser {
     for (int i = 0; i < kFitSteps; ++i) {
       Fault near = fault;
       near.parameter *= 1.0 + kStep;
-      const double step = kStep * trials_.contrast(fault, near, failing_).beta();
+      const double step = kStep * trials_.contrast(fault, near, accept_.failing()).beta();
       if (!std::isfinite(step) || std::abs(step) < 1e-6) break;
       fault.parameter *= std::exp(std::clamp(step, -kLongest, kLongest));
       Trial trial = trials_.run(fault);
-      if (trial.fit(failing_).residual < best.fit(failing_).residual) best = std::move(trial);
+      if (accept_.residual(trial) < accept_.residual(best)) best = std::move(trial);
     }
     return best;
+  }
+
+  std::optional<Explanation> find_certain() const {
+    for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) {
+      std::vector<size_t> same = {i};
+      if (!is_certain(i, same)) continue;
+      if (const auto wider = find_wider(i)) same = {*wider};
+      return explain(std::move(same));
+    }
+    return std::nullopt;
+  }
+
+  // The same mistake in every layer, where that leaves less. What it does to the noise of each
+  // layer may keep it from closing as well as a single one.
+  std::optional<size_t> find_wider(size_t i) const {
+    constexpr double kAlike = 0.98;
+    const Fault& narrow = ranked_[i].trial.fault();
+    for (size_t k = 0; k < ranked_.size() && ranked_[k].score < ranked_[i].score; ++k) {
+      const Fault& wide = ranked_[k].trial.fault();
+      const bool wider = wide.row == narrow.row && wide.ops.size() > narrow.ops.size() &&
+                         std::ranges::includes(wide.ops, narrow.ops);
+      if (!wider) continue;
+      const Fit fit = ranked_[k].trial.fit(accept_.failing());
+      if (fit.correlation() >= kAlike) return k;
+    }
+    return std::nullopt;
   }
 
   // Certain: it explains the difference, and whatever does so as well gives the same values.
   bool is_certain(size_t i, std::vector<size_t>& same) const {
     const Trial& trial = ranked_[i].trial;
-    if (!explains(trial) || worsens(trial)) return false;
+    if (!accept_.explains(trial) || accept_.worsens(trial)) return false;
     for (size_t k = 0; k < ranked_.size() && k < kFinalists; ++k) {
       const bool rival = k != i && ranked_[k].residual < kNextBest * ranked_[i].residual &&
                          ranked_[k].score <= ranked_[i].score + std::log(kNextBest) &&
-                         !worsens(ranked_[k].trial);
-      if (!rival) continue;
-      if (!is_same(trial.fault(), ranked_[k].trial.fault())) return false;
+                         !accept_.worsens(ranked_[k].trial);
+      if (!rival || accept_.is_fit_of(trial.fault(), ranked_[k].trial.fault())) continue;
+      if (!accept_.are_same(trial.fault(), ranked_[k].trial.fault())) return false;
       same.push_back(k);
     }
     return true;
   }
 
-  bool explains(const Trial& trial) const {
-    const Fit fit = trial.fit(failing_);
-    const CauseLimits limits = cause_limits(storage_, !alone_);
-    const bool closes = within(std::abs(fit.beta() - 1.0), limits.beta_error) &&
-                        within(fit.residual_rms(), limits.residual) &&
-                        within(fit.residual_rms(), limits.share * fit.null_rms()) &&
-                        within(limits.correlation, fit.correlation());
-    return closes || is_among(trials_.compare(trial.fault(), failing_));
-  }
-
-  // Does the candidate lie among emulations that make the mistake?
-  static bool is_among(const TwoSample& sample) {
-    return within(sample.ratio, kTwoSampleLimit) && within(kLeastCoherence, sample.coherence) &&
-           within(sample.coherence - kTwoSampleLikeness, sample.likeness);
-  }
-
   // The rounding among whose emulations the candidate lies, if it is the only one.
-  const Trial* find_rounding() const {
+  std::optional<Explanation> find_rounding() const {
     const Trial* best = nullptr;
     double least = std::numeric_limits<double>::infinity();
     double second = least;
     for (const Trial& trial : roundings_) {
-      if (worsens(trial)) continue;
-      const TwoSample sample = trials_.compare(trial.fault(), failing_);
-      const Fit fit = trial.fit(failing_);
-      const CauseLimits limits = cause_limits(storage_, !alone_);
-      const bool aligned = within(std::abs(fit.beta() - 1.0), limits.beta_error) &&
-                           within(kRoundingCorrelation, fit.correlation());
-      if (!is_among(sample) && !aligned) continue;
-      const double score = std::log(sample.ratio) + left_elsewhere(trial);
-      if (!std::isfinite(score)) continue;
-      if (score < least) {
-        second = best != nullptr && best->fault().row != trial.fault().row ? least : second;
-        least = score;
+      if (accept_.worsens(trial)) continue;
+      const std::optional<double> score = accept_.score_rounding(trial);
+      if (!score) continue;
+      const bool is_other = best != nullptr && best->fault().row != trial.fault().row;
+      if (*score < least) {
+        if (is_other) second = least;
+        least = *score;
         best = &trial;
-      } else if (best->fault().row != trial.fault().row) {
-        second = std::min(second, score);
+      } else if (is_other) {
+        second = std::min(second, *score);
       }
     }
-    return second - least >= std::log(kNextBest) ? best : nullptr;
-  }
-
-  // What fails and is not touched.
-  double left_elsewhere(const Trial& trial) const {
-    double score = 0.0;
-    for (const Tap& tap : failing_) {
-      if (!trial.touches(tap)) score += std::log(std::max(null_.at(tap).null_rms(), 1.0));
-    }
-    return score;
-  }
-
-  // A cause that is right makes no other tap worse: this pins the layer.
-  bool worsens(const Trial& trial) const {
-    for (const auto& [tap, fit] : trial.fits()) {
-      if (failing_.contains(tap)) continue;
-      if (!within(fit.residual_rms(), 1.35 * std::max(1.0, fit.null_rms()))) return true;
-    }
-    return false;
-  }
-
-  bool is_same(const Fault& a, const Fault& b) const {
-    return within(trials_.contrast(a, b, {first_}).effect_rms(), 0.5);
+    if (best == nullptr || second - least < std::log(kNextBest)) return std::nullopt;
+    Explanation explanation{.causes = {cause(*best)}, .ops = best->fault().ops};
+    note_unexplained(*best, explanation);
+    return explanation;
   }
 
   // Causes that give the same values, in the order of the library.
@@ -238,46 +219,52 @@ class Diagnoser {
       const Fault& fault = ranked_[i].trial.fault();
       return std::pair(fault.row->severity, fault.order);
     };
-    std::sort(causes.begin(), causes.end(),
-              [&](size_t a, size_t b) { return order(a) < order(b); });
-    Explanation explanation;
+    std::ranges::sort(causes, {}, order);
+    const Trial& best = ranked_[causes.front()].trial;
+    Explanation explanation{.ops = best.fault().ops};
     for (const size_t i : causes) explanation.causes.push_back(cause(ranked_[i].trial));
-    explanation.ops = ranked_[causes.front()].trial.fault().ops;
+    note_unexplained(best, explanation);
     return explanation;
   }
 
-  Explanation explain(const Trial& trial) const {
-    return {.causes = {cause(trial)}, .ops = trial.fault().ops};
+  void note_unexplained(const Trial& trial, Explanation& explanation) const {
+    std::vector<std::string> taps;
+    for (const Tap& tap : accept_.unexplained(trial)) taps.push_back(tap.name());
+    if (taps.empty()) return;
+    explanation.notes.push_back(
+        fmt::format("not explained by this cause: {}", fmt::join(taps, ", ")));
   }
 
   Diagnosis cause(const Trial& trial) const {
-    const Fit fit = trial.fit(failing_);
+    const Fit fit = trial.fit(accept_.failing());
     return {.cause = trial.fault().cause(),
             .says = trial.fault().says(),
             .layer = trial.fault().layer,
             .explained = 1.0 - fit.residual / fit.null};
   }
 
-  Explanation give_up() const {
-    Explanation explanation;
-    if (ranked_.empty()) return explanation;
-    const Trial& best = ranked_.front().trial;
-    const Fit fit = best.fit(failing_);
-    explanation.notes.push_back(fmt::format(
-        "cause unknown; nearest: {} (correlation {:.3f}, leaves {:.3g} floors of {:.3g})",
-        best.fault().says(), fit.correlation(), fit.residual_rms(), fit.null_rms()));
-    return explanation;
+  // Says what comes nearest.
+  void give_up() {
+    constexpr size_t kNamed = 2;
+    for (size_t i = 0; i < std::min(kNamed, ranked_.size()); ++i) {
+      const Trial& trial = ranked_[i].trial;
+      const Fit fit = trial.fit(accept_.failing());
+      unknown_.notes.push_back(
+          fmt::format("cause unknown; {}: {} (correlation {:.3f}, leaves {:.3g} floors of {:.3g})",
+                      i == 0 ? "nearest" : "then", trial.fault().says(), fit.correlation(),
+                      fit.residual_rms(), fit.null_rms()));
+    }
   }
 
   Truth& truth_;
   Trials trials_;
+  Acceptance accept_;
   Tap first_;
-  base::DType storage_;
   bool alone_;
-  std::set<Tap> failing_;
-  std::map<Tap, Fit> null_;
+  Hypotheses hypotheses_;
   std::vector<Ranked> ranked_;
   std::vector<Trial> roundings_;
+  Explanation unknown_;
 };
 
 }  // namespace

@@ -50,6 +50,20 @@ GateLimits global_limits(base::DType storage, const Floor& floor) {
   return limits_for(storage, floor, 1.35, 3.0, 16.0);
 }
 
+int replicas_for(int replicas, size_t tokens, size_t hidden_size) {
+  constexpr size_t kElements = size_t{1} << 18;  // of all replicas of one tap
+  constexpr size_t kFewest = 3;
+  const size_t enough = std::max(kFewest, kElements / (tokens * hidden_size));
+  return static_cast<int>(std::min<size_t>(enough, static_cast<size_t>(replicas)));
+}
+
+GateLimits inherited_limits(base::DType storage, const Floor& floor) {
+  constexpr double kLoosely = 1.25;
+  GateLimits limits = global_limits(storage, floor);
+  for (double* limit : {&limits.whitened, &limits.row, &limits.column}) *limit *= kLoosely;
+  return limits;
+}
+
 CauseLimits cause_limits(base::DType storage, bool segment) {
   if (base::size_of(storage) > 2) {
     return {.residual = 2.0, .share = 0.8, .correlation = 0.5, .beta_error = 0.1};

@@ -26,6 +26,8 @@ struct GateLimits {
 // Local: one op or segment, on the candidate's own inputs. Global: against the whole forward.
 GateLimits local_limits(base::DType storage, const Floor& floor);
 GateLimits global_limits(base::DType storage, const Floor& floor);
+// The same where each step on the way was judged by itself: what is inherited is bounded loosely.
+GateLimits inherited_limits(base::DType storage, const Floor& floor);
 // The same for logits, whose single elements are held to their position's others besides.
 GateLimits logit_limits(base::DType storage, const Floor& floor);
 
@@ -44,6 +46,10 @@ inline constexpr double kTooManyTies = 1e-6;
 // chance be much too small (a ratio of two normal deviates has heavy tails) and hardly too large.
 inline constexpr int kReplicas = 8;
 inline constexpr int kConfirmingReplicas = 32;
+// Large tensors average over their own elements: fewer replicas sample as much, and cost as much.
+int replicas_for(int replicas, size_t tokens, size_t hidden_size);
+// A departure of so many floors needs no confirmation.
+inline constexpr double kBeyondDoubt = 20.0;
 
 // When a cause is named (docs/judgement.md, "Diagnosis"): what it leaves unexplained, in floors,
 // and as a share of the whole difference.

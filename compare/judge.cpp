@@ -167,10 +167,16 @@ struct Judged {
 
 // A failure stands only when floors measured on more replicas confirm it.
 PromptFindings judge_surely(Truth& truth, Judged& judged) {
-  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, kReplicas);
+  const auto replicas = [&](int wanted) {
+    return replicas_for(wanted, judged.subject.prompt->tokens.size(),
+                        static_cast<size_t>(truth.graph().hidden_size));
+  };
+  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, replicas(kReplicas));
   PromptFindings findings = judge_prompt(truth, judged.subject, *judged.evidence);
-  if (findings.failures.empty()) return findings;
-  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, kConfirmingReplicas);
+  const auto& first = findings.first_divergence;
+  if (findings.failures.empty() || (first && first->local_ratio > kBeyondDoubt)) return findings;
+  judged.evidence =
+      std::make_unique<Evidence>(truth, judged.subject, replicas(kConfirmingReplicas));
   return judge_prompt(truth, judged.subject, *judged.evidence);
 }
 
@@ -198,19 +204,36 @@ Explanation explain_run(Truth& truth, const std::deque<Judged>& judged, FirstDiv
   return diagnose_state(truth, {run->subject, *run->evidence}, others, first);
 }
 
+// Another number of experts than is due needs no trial.
+std::optional<Diagnosis> explain_miscount(const std::vector<Scene>& scenes) {
+  if (scenes.empty() || scenes.front().subject.recorded->miscounts().empty()) return std::nullopt;
+  const auto& miscounts = scenes.front().subject.recorded->miscounts();
+  const Recorded::Miscount& first = miscounts.front();
+  const bool alike = std::ranges::all_of(
+      miscounts, [&](const auto& other) { return other.tap.layer == first.tap.layer; });
+  Diagnosis cause{.cause = "router_count", .explained = 1.0};
+  if (alike) cause.layer = first.tap.layer;
+  cause.says = fmt::format("{} takes {:+} experts too many",
+                           alike ? fmt::format("layer {}", first.tap.layer) : "every layer",
+                           first.counted - first.due);
+  return cause;
+}
+
 // Fills in why the candidate departs, where that is certain.
 void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<Scene>& scenes,
              Result& result) {
   FirstDivergence& first = *result.first_divergence;
   const Tap tap = *trace::parse_tap(first.tap);
   result.diagnosis.emplace();
-  if (tap.id == TapId::kRouterIds || trace::definition(tap.id).state) return;
+  if (trace::definition(tap.id).state) return;
   Explanation explanation;
   if (first.run.empty()) {
-    if (scenes.empty()) return;
+    if (const auto cause = explain_miscount(scenes)) return result.diagnosis->push_back(*cause);
+    if (scenes.empty() || tap.id == TapId::kRouterIds) return;
     explanation = diagnose(truth, scenes, tap);
     if (!explanation.ops.empty()) narrow(truth.graph(), explanation.ops, first);
   } else {
+    if (tap.id == TapId::kRouterIds) return;
     explanation = explain_run(truth, judged, first);
   }
   result.diagnosis = std::move(explanation.causes);
@@ -219,6 +242,7 @@ void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<S
 
 // Fills in what a pass is worth: a structural mistake that could not have been seen blocks it.
 void weigh(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
+  if (result.verdict == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
   const Coverage coverage = measure_coverage(truth, scenes);
   result.power = coverage.power;
   if (coverage.unseen.empty() || result.verdict != Verdict::kPassed) return;

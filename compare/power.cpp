@@ -32,7 +32,12 @@ Ratios with_noise(Ratios ratios) {
 
 // With segments, one layer shows what all would; from the logits alone, all show most.
 Sight look_at(const Witness& witness, std::vector<Fault> group, bool alone) {
-  if (alone) std::reverse(group.begin(), group.end());
+  constexpr size_t kMostLayers = 3;
+  if (alone) {
+    std::reverse(group.begin(), group.end());
+  } else if (group.size() > kMostLayers) {
+    group.erase(group.begin() + kMostLayers, group.end());
+  }
   Sight best = Sight::kNothing;
   for (const Fault& fault : group) {
     best = std::max(best, witness.look(fault));
@@ -71,6 +76,10 @@ Sighting Witness::observe(const Fault& fault, bool first) const {
     return !first || sighting.sight != Sight::kSeen;
   });
   return sighting;
+}
+
+bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes) {
+  return Trials(truth, scenes).affordable() >= applicable_faults(truth.graph()).size();
 }
 
 Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes) {

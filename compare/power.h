@@ -39,6 +39,9 @@ struct Coverage {
 // A mistake is covered where it would exceed a gate when made in every layer that can have it, or
 // in any one; where a single layer would hide it, the mistake is named in `blind_to`. One that only
 // longer prompts could show (a window, a scaling of positions) does not apply to shorter ones.
+// On a large model it takes minutes.
+bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes);
+
 Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes);
 
 }  // namespace plumb::compare

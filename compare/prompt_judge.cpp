@@ -41,6 +41,7 @@ class PromptJudge {
 
   PromptFindings run() {
     findings_.notes = evidence_.notes();
+    judge_counts();
     judge_taps();
     judge_state();
     if (s_.recorded->has(kLogits)) judge_logits();
@@ -61,6 +62,17 @@ class PromptJudge {
 
   void fail(const std::string& gate, const std::string& tap, const std::string& message) {
     findings_.failures.push_back({gate, tap, s_.prompt->name + ": " + message});
+  }
+
+  void judge_counts() {
+    for (const Recorded::Miscount& miscount : s_.recorded->miscounts()) {
+      fail("proof", miscount.tap.name(),
+           fmt::format("takes {} experts at a position, {} are due", miscount.counted,
+                       miscount.due));
+      diverge(miscount.tap, kUnknown, "");
+      local_failed_ = true;
+      return;
+    }
   }
 
   void judge_taps() {
@@ -148,7 +160,7 @@ class PromptJudge {
 
   void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
     if (local_failed_ || global_failed_) return;
-    const auto limits = tap == kLogits ? logit_limits : global_limits;
+    const auto limits = tap == kLogits ? logit_limits : inherited_limits;
     const GateLimits gate = limits(s_.contract->storage, whole.floor);
     if (within(whole.ratios, gate)) return;
     global_failed_ = true;

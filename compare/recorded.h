@@ -24,6 +24,14 @@ class Recorded {
   // The value as an input for others: what is not finite is 0 there, so that one NaN does not hide
   // all that comes after it.
   Matrix usable(const trace::Tap& tap) const;
+  // A tap that names this many experts a position, where the model takes another number: the
+  // candidate's choice, and no mistake of the recording. It is not among the values.
+  struct Miscount {
+    trace::Tap tap;
+    int counted = 0;
+    int due = 0;
+  };
+  const std::vector<Miscount>& miscounts() const { return miscounts_; }
   bool finite(const trace::Tap& tap) const;
   bool finite() const;  // all of it
   // Does the other hold the same taps?
@@ -41,6 +49,7 @@ class Recorded {
   std::map<trace::Tap, Matrix> values_;
   std::map<trace::Tap, Matrix> states_;
   std::vector<std::string> ignored_;
+  std::vector<Miscount> miscounts_;
 };
 
 }  // namespace plumb::compare

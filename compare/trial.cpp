@@ -56,6 +56,20 @@ Fit Trial::fit(const std::set<Tap>& taps) const {
   return sum;
 }
 
+size_t Trials::affordable() const {
+  constexpr double kMostProducts = 3e11;  // of two numbers, in float64: about a minute
+  double weights = 0.0;
+  for (const auto& weight : truth_.graph().weights)
+    weights += static_cast<double>(weight.elements());
+  double tokens = 0.0;
+  for (const Scene& scene : scenes_) {
+    tokens += static_cast<double>(scene.subject.prompt->tokens.size());
+  }
+  // A replay runs one layer where the next one's input was recorded.
+  const int layers = scenes_.front().subject.alone() ? 1 : std::max(1, truth_.graph().num_layers);
+  return static_cast<size_t>(std::ceil(kMostProducts * layers / (tokens * weights)));
+}
+
 std::optional<Tap> Trials::reshaped_by(const Fault& fault) const {
   const Mutation mutation = fault.mutate(truth_.graph());
   for (const auto& [id, value] : mutation.values()) {
@@ -105,10 +119,15 @@ Values Trials::values(const Scene& scene, const Mutant& mutant, const Mutation& 
   const Given given{scene.subject.alone() ? nullptr : scene.subject.recorded, &choices,
                     &mutant.deviations(), scene.evidence.given().pieces};
   const auto& tokens = scene.subject.prompt->tokens;
-  if (replicas == 0) return replay(mutant.reference(), tokens, taps, given);
+  // Weights of experts come in the order of their ids.
+  std::vector<Tap> wanted = taps;
+  for (const Tap& tap : taps) {
+    if (tap.id == TapId::kRouterWeights) wanted.push_back({TapId::kRouterIds, tap.layer});
+  }
+  if (replicas == 0) return replay(mutant.reference(), tokens, wanted, given);
   Noise noise = scene.evidence.noise();
   noise.replicas = replicas;
-  return emulate(mutant.reference(), tokens, taps, noise, given);
+  return emulate(mutant.reference(), tokens, wanted, noise, given);
 }
 
 Trial Trials::run(const Fault& fault) const {

@@ -53,8 +53,11 @@ class Trials {
  public:
   Trials(Truth& truth, std::vector<Scene> scenes) : truth_(truth), scenes_(std::move(scenes)) {}
 
+  const graph::Graph& graph() const { return truth_.graph(); }
   const std::vector<Scene>& scenes() const { return scenes_; }
 
+  // How many trials a diagnosis can afford on a model and prompts of this size.
+  size_t affordable() const;
   // A recorded tap to which the mistake gives another shape: a recording of this shape refutes it.
   std::optional<trace::Tap> reshaped_by(const Fault& fault) const;
 

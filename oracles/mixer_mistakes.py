@@ -178,7 +178,7 @@ ROWS = (
     M("rope theta 1.5 times", ("rope_theta",),
       in_rope(with_tables(lambda t, f: t * f * 1.5 ** -torch.linspace(0, 1 - 1 / len(f), len(f)))),
       structural=False),
-    M("rope missing in one head", ("rope_missing",), in_rope(first_head_only)),
+    M("rope missing in one head", ("rope_missing", "rope_missing_on_queries"), in_rope(first_head_only)),
     M("rope missing from position 12 on", ("rope_missing",), in_rope(from_twelve_on)),
     M("score scale missing", ("score_scale_missing", "score_scale"), in_attention(scaled(lambda s: 1.0))),
     M("score scale 1.1 times", ("score_scale",), in_attention(scaled(lambda s: 1.1 * s)), structural=False),

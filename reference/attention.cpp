@@ -169,7 +169,8 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
       const size_t kv = context.deviation.tiled_heads ? h % kv_heads : h / (heads / kv_heads);
       for (size_t t = 0; t < group.rows; ++t) {
         const size_t end = last_key(past + t, past + group.rows, context.deviation.lookahead) + 1;
-        const size_t begin = window > 0 && end > window ? end - window : 0;
+        const size_t own_end = past + t + 1;
+        const size_t begin = window > 0 && own_end > window ? own_end - window : 0;
         NoiseSizes noise;
         for (size_t r = 0; r < group.replicas; ++r) {
           const size_t own = group.first + r * group.rows + t;

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <optional>
 #include <vector>
@@ -18,8 +17,8 @@ struct Restriction {
   graph::Op op;
   size_t first_position = 0;
   bool last_position = false;  // the last position of a sequence alone
-  size_t first_column = 0;
-  size_t end_column = std::numeric_limits<size_t>::max();
+  int head = 0;
+  int heads = 1;  // that share the columns
 };
 
 // A sub-step that is rounded to `dtype`, or (a sum) accumulated in it, whatever the contract says.

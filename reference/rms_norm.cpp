@@ -11,13 +11,14 @@ template <class A>
 void normalize(const A& a, const RmsNorm& op, std::span<const double> x, std::span<const double> w,
                std::span<double> y, size_t element) {
   std::copy(x.begin(), x.end(), y.begin());
+  a.round(RmsNorm::kInput, y, element);
   if (op.input_scaled) {
     for (size_t i = 0; i < y.size(); ++i) y[i] *= w[i];
     a.round(RmsNorm::kScaled, y, element);
   }
   double squares = 0.0;
   double fourths = 0.0;
-  for (const double v : y) squares += v * v;
+  for (const double v : y) squares += a.round(RmsNorm::kSquare, v * v, element);
   if constexpr (A::kEmulates) {
     for (const double v : y) fourths += v * v * v * v;
   }
@@ -44,6 +45,7 @@ void compute(const A& a, const RmsNorm& op, const Context& context, Inputs in, O
   if (op.unit_offset) {
     for (double& v : w) v += 1.0;
   }
+  a.round(RmsNorm::kWeight, w, 0);
   const auto groups = static_cast<size_t>(op.groups);
   const size_t width = out[0].shape(1) / groups;
   for_rows(context, out[0], [&](size_t t, size_t element) {

@@ -157,13 +157,15 @@ class Run {
 
   // Takes from `other` what lies outside the restriction.
   void restrict(const Restriction& where, const Matrix& other, Matrix& out) const {
+    const size_t width = out.shape(1) / static_cast<size_t>(where.heads);
+    const size_t first_column = static_cast<size_t>(where.head) * width;
     size_t first = 0;
     for (const Sequence& sequence : request_.sequences) {
       for (size_t t = 0; t < sequence.rows(); ++t) {
         const bool inside =
             t >= where.first_position && (!where.last_position || t + 1 == sequence.rows());
         for (size_t j = 0; j < out.shape(1); ++j) {
-          if (inside && j >= where.first_column && j < where.end_column) continue;
+          if (inside && j >= first_column && j < first_column + width) continue;
           out(first + t, j) = other(first + t, j);
         }
       }

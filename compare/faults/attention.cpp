@@ -41,6 +41,7 @@ bool look_ahead(Mutation& m, size_t op, int64_t keys) {
 }
 
 bool leave_out_mask(Mutation& m, size_t op, double) {
+  set(m, op, &Attention::window, 0);
   return look_ahead(m, op, kAllKeys);
 }
 bool see_next(Mutation& m, size_t op, double) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace plumb::compare {
@@ -52,6 +53,14 @@ bool is_repeated(const Graph& graph, const Place& place, const std::vector<size_
   return first != last && (place.layer != kWholeModel || first < 0 || last < 0);
 }
 
+// Of the op's first output; 1 where it has none.
+int heads_of(const Graph& graph, const graph::Op& op) {
+  if (const auto* attention = std::get_if<graph::Attention>(&op.kind)) return attention->heads;
+  if (const auto* rule = std::get_if<graph::GatedDeltaRule>(&op.kind)) return rule->value_heads;
+  const auto& shape = graph.value(op.outputs.front()).shape;
+  return shape.size() == 2 ? shape[0] : 1;
+}
+
 void add_faults(const FaultRow& row, const Graph& graph, std::vector<Fault>& faults) {
   const double none[] = {0.0};
   for (const double parameter : row.values.empty() ? std::span<const double>(none) : row.values) {
@@ -68,12 +77,14 @@ void add_faults(const FaultRow& row, const Graph& graph, std::vector<Fault>& fau
 }  // namespace
 
 std::string Fault::says() const {
-  return place + " " + fmt::format(fmt::runtime(row->says), parameter);
+  const std::string all = place + " " + fmt::format(fmt::runtime(row->says), parameter);
+  return part ? all + " " + part->says : all;
 }
 
 Mutation Fault::mutate(const Graph& graph) const {
   Mutation mutation(graph);
   for (const size_t op : ops) row->apply(mutation, op, parameter);
+  if (part) mutation.restrict(part->where);
   return mutation;
 }
 
@@ -85,6 +96,37 @@ std::vector<Fault> applicable_faults(const Graph& graph) {
     for (const FaultRow& row : rows) add_faults(row, graph, faults);
   }
   return faults;
+}
+
+std::optional<Fault> confine(const Graph& graph, const Fault& fault, Part part) {
+  const Mutation mutation = fault.mutate(graph);
+  if (!mutation.weights().empty() || !mutation.values().empty()) return std::nullopt;
+  for (const auto& [index, op] : mutation.ops()) {
+    if (op.inputs != graph.ops[index].inputs) return std::nullopt;
+  }
+  Fault confined = fault;
+  confined.part = std::move(part);
+  return confined;
+}
+
+std::optional<Fault> confine(const Graph& graph, const Fault& fault, const char* what, int which,
+                             int count) {
+  reference::Restriction where;
+  where.head = which;
+  where.heads = count;
+  return confine(graph, fault, {where, fmt::format("in {} {} alone", what, which)});
+}
+
+std::vector<Fault> confine_to_heads(const Graph& graph, const Fault& fault) {
+  const int heads = heads_of(graph, graph.ops[fault.ops.front()]);
+  const bool alike = std::ranges::all_of(
+      fault.ops, [&](size_t op) { return heads_of(graph, graph.ops[op]) == heads; });
+  std::vector<Fault> confined;
+  for (int head = 0; head < heads && heads > 1 && alike; ++head) {
+    auto one = confine(graph, fault, "head", head, heads);
+    if (one) confined.push_back(std::move(*one));
+  }
+  return confined;
 }
 
 std::string op_label(const Graph& graph, const graph::Op& op) {

@@ -47,6 +47,12 @@ std::span<const FaultRow> expert_faults();
 std::span<const FaultRow> delta_faults();
 std::span<const FaultRow> rounding_faults();
 
+// What of an op's output a mistake is confined to.
+struct Part {
+  reference::Restriction where;
+  std::string says;  // "from position 12 on", "in head 3"
+};
+
 // A row at a place.
 struct Fault {
   const FaultRow* row = nullptr;
@@ -55,6 +61,7 @@ struct Fault {
   std::string place;         // "layer 2", "q_norm of every layer", "final_norm"
   double parameter = 0.0;
   size_t order = 0;  // in the library
+  std::optional<Part> part;
 
   std::string cause() const { return std::string(row->cause); }
   std::string says() const;  // "layer 2 rotates interleaved pairs"
@@ -63,6 +70,14 @@ struct Fault {
 
 // Every fault that applies to the graph: in each layer, and in all layers at once.
 std::vector<Fault> applicable_faults(const graph::Graph& graph);
+
+// The fault confined to a part; none for one that works through weights or other inputs.
+std::optional<Fault> confine(const graph::Graph& graph, const Fault& fault, Part part);
+// The same to one of `count` equal parts of the channels ("head", "channel").
+std::optional<Fault> confine(const graph::Graph& graph, const Fault& fault, const char* what,
+                             int which, int count);
+// The same to each head in turn; empty where the ops' outputs have none.
+std::vector<Fault> confine_to_heads(const graph::Graph& graph, const Fault& fault);
 
 // What an op is called within its layer: its weight's role, or the tap it makes, or its kind.
 std::string op_label(const graph::Graph& graph, const graph::Op& op);

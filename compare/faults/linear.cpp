@@ -54,10 +54,43 @@ bool quantize(Mutation& m, size_t op, double) {
   return true;
 }
 
+bool gives_nothing(Mutation& m, size_t op, double) {
+  const bool whole = makes(m, op, trace::TapId::kFfnOut) || makes(m, op, trace::TapId::kMixerOut);
+  if (!whole && !right<Linear>(m, op)) return false;
+  m.deviation(op).factor = 0.0;
+  return true;
+}
+
 bool scale_output(Mutation& m, size_t op, double by) {
   if (!right<Linear>(m, op)) return false;
   m.deviation(op).factor = by;
   return true;
+}
+
+// The op of the same layer whose weight has this role.
+const graph::Op* sibling(const Mutation& m, size_t op, const std::string& role) {
+  for (const graph::Op& other : m.graph().ops) {
+    if (other.layer != m.original(op).layer || other.weights.empty()) continue;
+    if (std::holds_alternative<Linear>(other.kind) && other.weights.front().role == role) {
+      return &other;
+    }
+  }
+  return nullptr;
+}
+
+// gate_proj and up_proj, taken for one another when they were loaded.
+bool swap_gate_and_up(Mutation& m, size_t op, double) {
+  if (!right<Linear>(m, op)) return false;
+  std::string role = m.original(op).weights.front().role;
+  for (const auto& [from, to] : {std::pair("gate_proj", "up_proj"), {"up_proj", "gate_proj"}}) {
+    const size_t at = role.find(from);
+    if (at == std::string::npos) continue;
+    const graph::Op* other = sibling(m, op, role.replace(at, std::string(from).size(), to));
+    if (other == nullptr) return false;
+    m.op(op).weights = other->weights;
+    return true;
+  }
+  return false;
 }
 
 // The head reads the embedding's table although it has one of its own.
@@ -84,8 +117,11 @@ constexpr FaultRow kRows[] = {
      leave_out_bias},
     {"weight_transposed", "multiplies by its weight's transpose", FaultClass::kStructural,
      FaultScope::kEach, transpose},
-    {"weight_int8", "has its weight rounded to 8-bit integers", FaultClass::kSubtle,
+    {"gate_up_weights_swapped", "has the weights of gate and up exchanged", FaultClass::kStructural,
+     FaultScope::kLayer, swap_gate_and_up},
+    {"weight_int8", "has its weight rounded to 8-bit integers", FaultClass::kRounding,
      FaultScope::kEach, quantize},
+    {"output_missing", "gives nothing", FaultClass::kStructural, FaultScope::kEach, gives_nothing},
     {"output_scale", "gives {:.4g} times what it should", FaultClass::kSubtle, FaultScope::kEach,
      scale_output, kFactors, true},
     {"head_tied", "multiplies by the embedding's table", FaultClass::kStructural, FaultScope::kEach,

@@ -61,8 +61,10 @@ bool round_outputs(Mutation& m, size_t op, double) {
 
 template <DType kType>
 bool round_norm(Mutation& m, size_t op, double) {
-  return round<RmsNorm>(
-      m, op, {RmsNorm::kMean, RmsNorm::kInverse, RmsNorm::kNormalized, RmsNorm::kOutput}, kType);
+  return round<RmsNorm>(m, op,
+                        {RmsNorm::kInput, RmsNorm::kWeight, RmsNorm::kSquare, RmsNorm::kMean,
+                         RmsNorm::kInverse, RmsNorm::kNormalized, RmsNorm::kOutput},
+                        kType);
 }
 
 template <DType kType>

@@ -10,13 +10,23 @@ namespace plumb::graph {
 // y = x / sqrt(mean(x^2) + eps) * w
 struct RmsNorm {
   static constexpr std::string_view kName = "rms_norm";
-  enum : int { kScaled, kMeanSquare, kMean, kInverse, kNormalized, kOutput };
-  static constexpr Step kSteps[] = {{"scaled", StepKind::kStorage},
-                                    {"mean_square", StepKind::kSum},
-                                    {"mean", StepKind::kCompute},
-                                    {"inverse", StepKind::kCompute},
-                                    {"normalized", StepKind::kStorage},
-                                    {"output", StepKind::kStorage}};
+  enum : int {
+    kInput,
+    kWeight,
+    kSquare,
+    kScaled,
+    kMeanSquare,
+    kMean,
+    kInverse,
+    kNormalized,
+    kOutput
+  };
+  static constexpr Step kSteps[] = {
+      {"input", StepKind::kOperand},   {"weight", StepKind::kOperand},
+      {"square", StepKind::kOperand},  {"scaled", StepKind::kStorage},
+      {"mean_square", StepKind::kSum}, {"mean", StepKind::kCompute},
+      {"inverse", StepKind::kCompute}, {"normalized", StepKind::kStorage},
+      {"output", StepKind::kStorage}};
   StepKind step_kind(int step) const {
     return step == kNormalized && rounding == model::NormRounding::kAfterWeight ? StepKind::kCompute
                                                                                 : kSteps[step].kind;

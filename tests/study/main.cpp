@@ -1,5 +1,6 @@
 // Plants every fault of the library in models of the catalogue, hands the recordings to the judge,
 // and prints how many it kills, finds and names; beside it, clean runs and what they are called.
+// Exits with 1 where a target of docs/judgement.md is missed.
 //
 //   build/release/judge_study --cases 'llama*' --taps logits --dtype bfloat16 --every 7
 #include <fmt/format.h>
@@ -75,12 +76,8 @@ void run_case(const Options& options, const std::string& name, Study& study) {
     for (const std::string& taps : options.taps) {
       const std::string key = fmt::format("{:8} {:6}", dtype, taps);
       for (int k = 0; k < options.clean; ++k) {
-        const auto mode =
-            k % 2 == 0 ? reference::RoundingMode::kNearest : reference::RoundingMode::kDithered;
-        EmulatedEngine clean(right, {.contract = &contract,
-                                     .seed = 1000 + static_cast<uint64_t>(k),
-                                     .mode = mode,
-                                     .taps = taps});
+        EmulatedEngine clean(
+            right, {.contract = &contract, .seed = 1000 + static_cast<uint64_t>(k), .taps = taps});
         const auto verdict = judge(judge_of_case, clean, prompts, contract);
         study.clean[key].first += 1;
         if (verdict.verdict == Verdict::kPassed) continue;
@@ -128,6 +125,21 @@ void run_case(const Options& options, const std::string& name, Study& study) {
   }
 }
 
+// No false alarm, no structural mistake missed, hardly a wrong name.
+bool meets_targets(const Study& study) {
+  constexpr double kWrong = 0.01;
+  int planted = 0;
+  int wrong = 0;
+  bool met = true;
+  for (const auto& [key, tally] : study.tallies) {
+    planted += tally.planted;
+    wrong += tally.wrong;
+    if (key.ends_with("structural")) met &= tally.killed == tally.planted;
+  }
+  for (const auto& [key, clean] : study.clean) met &= clean.second == 0;
+  return met && wrong <= kWrong * planted;
+}
+
 int run(const Options& options) {
   Study study;
   for (const std::string& name : case_names()) {
@@ -143,7 +155,7 @@ int run(const Options& options) {
   for (const auto& [key, clean] : study.clean) {
     fmt::print("clean {}: {} runs, {} false alarms\n", key, clean.first, clean.second);
   }
-  return 0;
+  return meets_targets(study) ? 0 : 1;
 }
 
 }  // namespace
