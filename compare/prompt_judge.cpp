@@ -190,7 +190,7 @@ class PromptJudge {
   }
 
   void diverge(const Tap& tap, double ratio, const std::string& where,
-               std::optional<size_t> position) {
+               std::optional<size_t> position = std::nullopt) {
     if (findings_.first_divergence) return;
     const auto recorded = [&](const Tap& t) { return s_.recorded->has(t); };
     findings_.first_divergence = locate(truth_.graph(), tap, recorded, ratio);
