@@ -10,7 +10,7 @@ import json
 import math
 from pathlib import Path
 
-WIDTH, HEIGHT, MARGIN = 420, 280, 56
+WIDTH, HEIGHT, MARGIN = 420, 280, 72
 COLOURS = {"measured": "#1f5fa8", "model": "#999999"}
 
 
@@ -43,7 +43,7 @@ def line(points, colour):
 def plot(axis, rows):
     xs = [row[0] for row in rows]
     times = [time for row in rows for time in row[1:3]]
-    to_x = scale(xs, MARGIN, WIDTH - 16)
+    to_x = scale(xs, MARGIN, WIDTH - 24)
     to_y = scale(times, HEIGHT - MARGIN, 24)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
