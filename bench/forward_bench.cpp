@@ -30,9 +30,9 @@ void reference_forward(State& state, const Settings& settings, const std::string
 }
 
 void prefill(State& state, const Settings& settings, const std::string& preset, DType precision,
-             size_t length, const base::Threads& threads) {
+             size_t length, const base::Threads& threads, Kernel kernel = Kernel::kFastest) {
   const LoadedModel model(checkpoint_folder(settings, preset));
-  const Plan plan(model.graph, model.weights, precision, threads);
+  const Plan plan(model.graph, model.weights, precision, threads, kernel);
   Forward forward(plan, threads);
   Session session(plan, length);
   const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
@@ -90,6 +90,12 @@ void register_forwards(const Settings& settings, const base::Threads& threads) {
         add("prefill/" + engine + preset + "/" + std::to_string(length),
             [=, &settings, &threads](State& state) {
               prefill(state, settings, preset, precision, length, threads);
+            });
+      }
+      if (preset == "hybrid") {
+        add("prefill/naive-rule/" + engine + preset + "/512",
+            [=, &settings, &threads](State& state) {
+              prefill(state, settings, preset, precision, 512, threads, Kernel::kNaive);
             });
       }
       add("decode/" + engine + preset, [=, &settings, &threads](State& state) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "base/errors.h"
 #include "candidates/candidate.h"
@@ -81,6 +82,18 @@ TEST(Engine, ThreadsChangeNoBit) {
       }
     }
   });
+}
+
+TEST(Plan, RunsProductsOfTheSameValueTogether) {
+  const base::Threads threads(1);
+  const SyntheticModel model("llama", variations()[0].changes);
+  const Plan plan(model.graph(), model.weights(), DType::kF32, threads);
+  std::map<size_t, int> groups;  // how many groups have so many products
+  for (const cpu::Step& step : plan.steps()) ++groups[step.together];
+  const auto layers = static_cast<int>(groups[3]);
+  EXPECT_GT(layers, 0);
+  EXPECT_EQ(groups[2], layers);               // gate and up
+  EXPECT_EQ(groups[0], 2 * layers + layers);  // those that are not the first of theirs
 }
 
 // Where products of many rows round to bfloat16 and those of few do not, only the judge can tell.
