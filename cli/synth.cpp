@@ -90,7 +90,8 @@ void add_synth(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   verb->add_option("FAMILY", options->family, "model_type of the family")->required();
   verb->add_option("-o,--output", options->folder, "folder to write")->required();
-  verb->add_option("--preset", options->preset, "tiny, small (160M), medium (0.6B), large (1.7B)")
+  verb->add_option("--preset", options->preset,
+                   "tiny, small (160M), medium (0.6B), large (1.7B), hybrid")
       ->capture_default_str();
   verb->add_option("--config", options->config_file, "config.json to use instead of a preset");
   verb->add_option("--set", options->settings, "KEY=VALUE put into the config; VALUE is JSON")
