@@ -10,6 +10,7 @@
 #include "compare/acceptance.h"
 #include "compare/gates.h"
 #include "compare/hypotheses.h"
+#include "compare/wrong_weight.h"
 
 namespace plumb::compare {
 namespace {
@@ -38,6 +39,7 @@ class Diagnoser {
     widen();
     if (auto explanation = find_certain()) return std::move(*explanation);
     if (auto explanation = find_rounding()) return std::move(*explanation);
+    if (auto explanation = find_weight()) return std::move(*explanation);
     give_up();
     ranked_.clear();
     try_all(affordable(confine(faults, trials_, accept_, first_)));
@@ -187,6 +189,11 @@ class Diagnoser {
       same.push_back(k);
     }
     return true;
+  }
+
+  std::optional<Explanation> find_weight() const {
+    const auto channel = alone_ ? std::nullopt : accept_.only_channel();
+    return channel ? find_wrong_weight(trials_, first_, *channel) : std::nullopt;
   }
 
   // The rounding among whose emulations the candidate lies, if it is the only one.

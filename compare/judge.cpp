@@ -122,7 +122,7 @@ class Findings {
     tokens.expected_ties = std::accumulate(flip_odds_.begin(), flip_odds_.end(), 0.0);
     const int others = tokens.compared - tokens.exact;
     const double chance = tail_probability(flip_odds_, others);
-    if (within(kTooManyTies, chance)) return;
+    if (failed_ || within(kTooManyTies, chance)) return;
     fail({"tokens", "logits",
           fmt::format("{} of {} positions choose another token than the truth; the precision "
                       "accounts for {:.3g} (so many: probability {:.1g})",

@@ -18,6 +18,12 @@ double largest_difference(double sigma) {
   return kTieDeviations * std::numbers::sqrt2 * sigma;
 }
 
+double total(std::span<const double> logits, const std::vector<double>& ids) {
+  double sum = 0.0;
+  for (const double id : ids) sum += logits[static_cast<size_t>(id)];
+  return sum;
+}
+
 }  // namespace
 
 Routing::Routing(const reference::Reference& reference) {
@@ -93,7 +99,7 @@ std::vector<Routing::Choice> Routing::ties(int layer, std::span<const double> lo
       const auto is_other = [&](const Choice& choice) { return choice.ids == other; };
       if (std::ranges::any_of(choices, is_other)) continue;
       if (!is_tie(router, logits, sigma, other)) continue;
-      const double margin = logits[static_cast<size_t>(out)] - logits[in];
+      const double margin = total(logits, first) - total(logits, other);
       choices.push_back({std::move(other), std::max(margin, 0.0)});
     }
   }

@@ -30,7 +30,7 @@ class Routing {
                 std::span<const double> chosen) const;
   struct Choice {
     std::vector<double> ids;  // sorted
-    double margin = 0.0;      // of the expert left out over the one taken instead, in logits
+    double margin = 0.0;      // of the experts left out over those taken instead, in logits
   };
   // The best choice, and those that differ from it in one expert and that the precision cannot tell
   // from it, the likeliest first.

@@ -24,8 +24,9 @@ void normalize(const A& a, const RmsNorm& op, std::span<const double> x, std::sp
   }
   squares = a.sum(RmsNorm::kMeanSquare, squares, fourths, y.size(), element);
   const double mean = a.round(RmsNorm::kMean, squares / static_cast<double>(y.size()), element);
+  const double shifted = a.round(RmsNorm::kMean, mean + op.eps, element);
   const double inverse =
-      a.round(RmsNorm::kInverse, inverse_root(a, mean, op.eps, element), element);
+      a.round(RmsNorm::kInverse, inverse_root(a, shifted, 0.0, element), element);
   for (double& v : y) v *= inverse;
   if (w.empty() || op.input_scaled) {
     a.round(RmsNorm::kOutput, y, element);

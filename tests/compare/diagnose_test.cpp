@@ -92,5 +92,39 @@ TEST(DiagnoseTwo, GivesNoWrongName) {
   EXPECT_NE(reasons_of(result).find("cause unknown"), std::string::npos);
 }
 
+// A mistake in one head is found in that head, and one from a position on from there on.
+TEST(DiagnosePart, IsNamedWithItsPart) {
+  Bench bench("llama-gqa");
+  const Fault whole = bench.fault("rope_missing_on_queries", "layer 1");
+  const std::vector<Fault> heads = confine_to_heads(bench.graph(), whole);
+  ASSERT_EQ(heads.size(), 4u);
+  const auto late = confine(bench.graph(), whole, {{.first_position = 12}, "from position 12 on"});
+  ASSERT_TRUE(late.has_value());
+  for (const Fault& fault : {heads[2], *late}) {
+    for (const char* taps : {"all", "coarse", "logits"}) {
+      const Result result = bench.judge({.taps = taps, .fault = &fault});
+      ASSERT_TRUE(result.diagnosis && !result.diagnosis->empty()) << reasons_of(result);
+      EXPECT_EQ(result.diagnosis->front().says, fault.says()) << taps;
+    }
+  }
+}
+
+TEST(DiagnoseWeight, IsNamedWithItsPlace) {
+  Bench bench("llama-gqa");
+  Mutation mutation(bench.graph());
+  mutation.edit({1, "v_proj.weight"}, [](const model::WeightView& stored, size_t first,
+                                         size_t count, std::span<double> out) {
+    stored.widen(first, count, out);
+    if (first <= 3 && 3 < first + count) out[(3 - first) * stored.columns() + 5] += 0.5;
+  });
+  const Mutant mutant(bench.reference(), mutation);
+  tests::EmulatedEngine engine(mutant.reference(),
+                               {.contract = graph::find_contract("float32"), .taps = "all"});
+  const Result result = bench.judge(engine, "float32");
+  ASSERT_TRUE(result.diagnosis && !result.diagnosis->empty()) << reasons_of(result);
+  EXPECT_EQ(result.diagnosis->front().says,
+            "v_proj of layer 1 has one wrong weight: [3, 5] is 0.5 off");
+}
+
 }  // namespace
 }  // namespace plumb::compare::testing

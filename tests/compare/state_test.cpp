@@ -291,7 +291,7 @@ TEST(StateDiagnosis, NamesTheFaultFromLogitsAlone) {
     const Prompt& whole = bench.prompts().front();
     const std::vector<size_t> pieces = {4, 2, 1, 1, 1, 1, 1};
     ASSERT_EQ(whole.tokens.size(), 11U);
-    const Prompt run{"p0@run", whole.tokens, "run", pieces};
+    const Prompt run{whole.name + "@run", whole.tokens, "run", pieces};
     std::vector<size_t> ops(bench.graph().ops.size());
     std::iota(ops.begin(), ops.end(), size_t{0});
     const StateScene scene{bench.reference(), run, bench.prompts()};
@@ -327,7 +327,7 @@ TEST(StateDiagnosis, NamesTheFaultFromLogitsAlone) {
       ++tried;
       if (result.verdict == Verdict::kPassed) continue;  // as good as none at these positions
       ASSERT_TRUE(result.first_divergence);
-      EXPECT_EQ(result.first_divergence->run, "p0@run") << reasons_of(result);
+      EXPECT_EQ(result.first_divergence->run, run.name) << reasons_of(result);
       ASSERT_TRUE(result.diagnosis);
       const bool named = std::any_of(
           result.diagnosis->begin(), result.diagnosis->end(),

@@ -1,0 +1,15 @@
+// One corrupted weight: the error of its op is one input, times a number, in one output channel.
+#pragma once
+
+#include <optional>
+
+#include "compare/diagnose.h"
+
+namespace plumb::compare {
+
+// Where `first` is what a projection made of a recorded input, and all of its error is in
+// `channel`.
+std::optional<Explanation> find_wrong_weight(const Trials& trials, const trace::Tap& first,
+                                             int channel);
+
+}  // namespace plumb::compare
