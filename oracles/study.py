@@ -112,7 +112,7 @@ class Study:
             return
         runs = {}
         for prompt, tokens in prompts.items():
-            with Recorder(model, way == "whole" and attention == "eager") as recorder:
+            with Recorder(model, "all" in self.options.taps) as recorder:
                 logits = forward(model, tokens, way)
             runs[prompt] = {**(recorder.taps if way == "whole" else {}), "logits": logits}
         for which in self.options.taps if way == "whole" else ["logits"]:

@@ -15,7 +15,7 @@ namespace plumb::compare {
 
 enum class FaultClass : uint8_t {
   kStructural,  // a step missing, doubled, of another kind, in another order or place
-  kSubtle,      // a constant or a single number off; a guard left out that seldom acts
+  kSubtle,      // a constant or a single number off; a bias, or a guard that seldom acts, left out
   kRounding,    // a result kept in a narrower type: seen in emulations, not in exact runs
 };
 

@@ -113,8 +113,7 @@ bool keep_rows(Mutation& m, size_t op, double) {
 constexpr double kFactors[] = {1.02};
 
 constexpr FaultRow kRows[] = {
-    {"bias_missing", "leaves its bias out", FaultClass::kStructural, FaultScope::kEach,
-     leave_out_bias},
+    {"bias_missing", "leaves its bias out", FaultClass::kSubtle, FaultScope::kEach, leave_out_bias},
     {"weight_transposed", "multiplies by its weight's transpose", FaultClass::kStructural,
      FaultScope::kEach, transpose},
     {"gate_up_weights_swapped", "has the weights of gate and up exchanged", FaultClass::kStructural,
