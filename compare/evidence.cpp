@@ -63,8 +63,7 @@ Evidence::Evidence(Truth& truth, const PromptSubject& subject, int replicas)
     values_in_pieces_ = replay(truth.reference(), tokens, taps_, {.pieces = pieces()});
     truth_values_ = &*values_in_pieces_;
   } else {
-    truth_values_ =
-        &truth.values(tokens, taps_, known_tokens(subject, truth.graph().vocab_size));
+    truth_values_ = &truth.values(tokens, taps_, known_tokens(subject, truth.graph().vocab_size));
   }
   if (!s_.alone()) establish_local();
   establish_global();
@@ -136,8 +135,7 @@ bool Evidence::resolve_local_ties(Choices& choices) const {
   for (size_t k = 0; k < kMostAlternatives; ++k) {
     const auto others = nth_alternatives(k);
     if (!others) break;
-    const Values values =
-        replay(truth_.reference(), s_.prompt->tokens, taps_, local(*others));
+    const Values values = replay(truth_.reference(), s_.prompt->tokens, taps_, local(*others));
     for (auto& [layer, ids] : choices) {
       const auto seen = s_.recorded->values().upper_bound({TapId::kRouterIds, layer});
       if (is_recorded(layer) || seen == s_.recorded->values().end()) continue;

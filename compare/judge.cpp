@@ -280,11 +280,7 @@ StateCell cell_of(const Prompt& prompt, const Prompt& run, const PromptFindings&
 class Judge::Session {
  public:
   Session(Judge& judge, const Subject& subject, Result& result)
-      : judge_(judge),
-        truth_(judge.truth_),
-        subject_(subject),
-        result_(result),
-        findings_(result) {
+      : judge_(judge), truth_(judge.truth_), subject_(subject), result_(result), findings_(result) {
     if (judge.oracle_ == nullptr) return;
     oracle_.emplace(truth_, *judge.oracle_);
     note_missing_prompts(*judge.oracle_, subject.prompts, findings_);
@@ -333,9 +329,10 @@ class Judge::Session {
     MatrixFindings matrix = judge_state_matrix(truth_, *engine, subject_.prompts, judged);
     result_.state.emplace(reference_matrix(), std::move(matrix.cells));
     if (!within(result_.state->reference_max_rel, kOracleLimit)) {
-      findings_.fail({"state", "logits",
-                      fmt::format("the reference in pieces differs from the prompt at once by {:.3g}",
-                                  result_.state->reference_max_rel)});
+      findings_.fail(
+          {"state", "logits",
+           fmt::format("the reference in pieces differs from the prompt at once by {:.3g}",
+                       result_.state->reference_max_rel)});
     }
     for (PromptFindings& findings : matrix.failures) findings_.add(std::move(findings));
   }

@@ -23,8 +23,8 @@ void raise(double& worst, double value) {
   if (std::isnan(worst) || value > worst) worst = value;
 }
 
-// Equal logits may come out an ulp apart, and then either is the best: so is any within the oracle's
-// own precision.
+// Equal logits may come out an ulp apart, and then either is the best: so is any within the
+// oracle's own precision.
 bool is_best(std::span<const double> logits, int64_t token) {
   const double best = logits[static_cast<size_t>(best_token(logits))];
   return within(best - logits[static_cast<size_t>(token)], kOracleLimit * std::abs(best));
@@ -79,8 +79,7 @@ void OracleJudge::judge(const Prompt& prompt, const std::vector<Tap>& other_taps
 
 void OracleJudge::judge_logits(const Matrix& ours, const Matrix& theirs) {
   for (size_t t = 0; t < theirs.shape(0); ++t) {
-    section_.token_exact &=
-        is_best(reference::row(ours, t), best_token(reference::row(theirs, t)));
+    section_.token_exact &= is_best(reference::row(ours, t), best_token(reference::row(theirs, t)));
   }
 }
 

@@ -26,8 +26,8 @@ constexpr Tap kLogits{TapId::kLogits, -1};
 // A tap this many floors off, whose forward nevertheless ends in clean logits, was misrecorded.
 constexpr double kFarOff = 50.0;
 
-// Emulations that are asked whether one of them takes a token: a tie of experts that falls the other
-// way once in twenty times is among so many.
+// Emulations that are asked whether one of them takes a token: a tie of experts that falls the
+// other way once in twenty times is among so many.
 constexpr int kChoosingReplicas = 64;
 
 bool is_choice(const Tap& tap) {
@@ -195,7 +195,8 @@ class PromptJudge {
     const auto recorded = [&](const Tap& t) { return s_.recorded->has(t); };
     findings_.first_divergence = locate(truth_.graph(), tap, recorded, ratio);
     findings_.first_divergence->where = where;
-    if (!s_.prompt->run.empty()) blame_state(segment_before(truth_.graph(), tap, recorded), position);
+    if (!s_.prompt->run.empty())
+      blame_state(segment_before(truth_.graph(), tap, recorded), position);
   }
 
   // Of a prompt run otherwise than at once: the call, and what the segment had from those before.

@@ -92,10 +92,9 @@ void Recorded::read_state(const graph::StateTensor& tensor, const Tap& tap,
   const bool conv = !tensor.per_position && tensor.axes.size() == 1;
   expected.insert(conv ? expected.end() : expected.begin(), kept);
   if (shape != expected || kept > positions + (tensor.per_position ? 0 : kept)) {
-    throw base::InputError(
-        where, tap.name(), fmt::format("has shape [{}]", fmt::join(shape, ", ")),
-        fmt::format("[{}] is expected, at most {} positions", fmt::join(expected, ", "),
-                    positions));
+    throw base::InputError(where, tap.name(), fmt::format("has shape [{}]", fmt::join(shape, ", ")),
+                           fmt::format("[{}] is expected, at most {} positions",
+                                       fmt::join(expected, ", "), positions));
   }
   states_[tensor.tap] = reference::from_trace(tensor, recording.read(tap));
 }

@@ -216,8 +216,8 @@ Ratios over_floor(const Matrix& value, const Matrix& truth, const Floor& floor) 
       plain += d * d;
       by_row += z * z;
       by_column[j] += std::min(z * z, kOneElement * kOneElement);
-      keep(z / std::max({1.0, floor.columns[j], loudness(floor, t * columns + j)}),
-           t * columns + j, ratios.element, ratios.worst_element);
+      keep(z / std::max({1.0, floor.columns[j], loudness(floor, t * columns + j)}), t * columns + j,
+           ratios.element, ratios.worst_element);
     }
     for (size_t j = 0; j < columns && columns > 1; ++j) {
       const double d = finite_or_infinity(value(t, j) - truth(t, j));

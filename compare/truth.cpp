@@ -121,8 +121,7 @@ Matrix decide(const Reference& reference, const Tokens& tokens, const Tokens& co
     const std::vector<Tap> taps = {kLogits};
     run(reference,
         noise != nullptr ? make_emulation(part, taps, *noise, {}) : make_request(part, 1, taps, {}),
-        {},
-        [&](const Tap&, const Matrix& logits) {
+        {}, [&](const Tap&, const Matrix& logits) {
           for (size_t k = 0; k < copies; ++k) {
             const Matrix last = rows_of(logits, (k + 1) * length - rows, rows);
             std::copy(last.data(), last.data() + last.size(), &result(k * steps + first, 0));

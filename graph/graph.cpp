@@ -42,8 +42,8 @@ std::vector<trace::Tap> Graph::state_taps() const {
 }
 
 const Slot* Graph::slot_of(size_t op) const {
-  const auto found = std::find_if(slots.begin(), slots.end(),
-                                  [&](const Slot& slot) { return slot.op == op; });
+  const auto found =
+      std::find_if(slots.begin(), slots.end(), [&](const Slot& slot) { return slot.op == op; });
   return found == slots.end() ? nullptr : &*found;
 }
 

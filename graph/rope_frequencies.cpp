@@ -12,17 +12,6 @@ using model::RopeScaling;
 using model::RopeSpec;
 using Kind = RopeScaling::Kind;
 
-// Slow rotations are stretched by `factor`, fast ones kept, those between are blended.
-double llama3_frequency(double frequency, const RopeScaling& s) {
-  const double context = s.original_max_position_embeddings;
-  const double wavelength = 2.0 * std::numbers::pi / frequency;
-  if (wavelength < context / s.high_freq_factor) return frequency;
-  if (wavelength > context / s.low_freq_factor) return frequency / s.factor;
-  const double smooth =
-      (context / wavelength - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
-  return (1.0 - smooth) * frequency / s.factor + smooth * frequency;
-}
-
 // NTK-aware: beyond the original context M the base grows with the sequence's length.
 double dynamic_theta(const RopeSpec& rope, double length) {
   const double context = rope.scaling.max_position_embeddings;
@@ -69,6 +58,16 @@ class YarnRamp {
 };
 
 }  // namespace
+
+double llama3_frequency(double frequency, const RopeScaling& s) {
+  const double context = s.original_max_position_embeddings;
+  const double wavelength = 2.0 * std::numbers::pi / frequency;
+  if (wavelength < context / s.high_freq_factor) return frequency;
+  if (wavelength > context / s.low_freq_factor) return frequency / s.factor;
+  const double smooth =
+      (context / wavelength - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
+  return (1.0 - smooth) * frequency / s.factor + smooth * frequency;
+}
 
 std::vector<double> inverse_frequencies(const RopeSpec& rope, double length) {
   const RopeScaling& scaling = rope.scaling;

@@ -12,6 +12,10 @@ namespace plumb::graph {
 // the whole sequence, on which "dynamic" and "longrope" depend.
 std::vector<double> inverse_frequencies(const model::RopeSpec& rope, double length);
 
+// What "llama3" makes of one frequency: slow rotations are stretched by `factor`, fast ones kept,
+// those between are blended.
+double llama3_frequency(double frequency, const model::RopeScaling& s);
+
 // True when `length` matters: a token then changes what the positions before it are worth.
 inline bool depends_on_length(const model::RopeSpec& rope) {
   using Kind = model::RopeScaling::Kind;

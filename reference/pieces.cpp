@@ -97,9 +97,8 @@ class PiecewiseRun {
 
 }  // namespace
 
-void run_in_pieces(const Reference& reference, const Request& whole,
-                   std::span<const size_t> pieces, std::vector<State>& states,
-                   const Between& between) {
+void run_in_pieces(const Reference& reference, const Request& whole, std::span<const size_t> pieces,
+                   std::vector<State>& states, const Between& between) {
   PiecewiseRun run(reference, whole, states);
   size_t first = 0;
   for (size_t i = 0; i < pieces.size(); ++i) {

@@ -14,8 +14,7 @@ using Between = std::function<void(size_t call, Request& request)>;
 // Runs `whole`, of which all sequences are equally long, in calls of these sizes. What it takes,
 // is forced and is chosen covers the whole sequences, as in one call; each tap is handed out once,
 // at the end. The states after the last call are left in `states`, one a sequence.
-void run_in_pieces(const Reference& reference, const Request& whole,
-                   std::span<const size_t> pieces, std::vector<State>& states,
-                   const Between& between = nullptr);
+void run_in_pieces(const Reference& reference, const Request& whole, std::span<const size_t> pieces,
+                   std::vector<State>& states, const Between& between = nullptr);
 
 }  // namespace plumb::reference

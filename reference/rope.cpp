@@ -15,6 +15,17 @@ struct Turn {
   std::vector<double> sin;
 };
 
+// By how much "llama3" magnifies a relative error of a frequency: where it blends, the blend
+// depends on the frequency too.
+double magnification(const model::RopeSpec& rope, double plain) {
+  if (rope.scaling.kind != model::RopeScaling::Kind::kLlama3) return 1.0;
+  constexpr double kStep = 1e-6;
+  const auto at = [&](double factor) {
+    return std::log(graph::llama3_frequency(plain * factor, rope.scaling));
+  };
+  return (at(1.0 + kStep) - at(1.0 - kStep)) / (2.0 * kStep);
+}
+
 // The frequencies as an engine holds them. theta^y with y rounded has a relative error of
 // y ln(theta) roundings; the power, the reciprocal and the scaling add theirs. The same at every
 // position, so it grows with the position like nothing else in a forward.
@@ -22,11 +33,16 @@ template <class A>
 std::vector<double> held_frequencies(const A& a, const model::RopeSpec& rope, double length,
                                      size_t sequence) {
   constexpr double kOtherRoundings = 4.0;
+  constexpr double kBlendRoundings = 3.0;  // of the wavelength, its share of the context, the blend
   std::vector<double> frequencies = graph::inverse_frequencies(rope, length);
   const double log_theta = std::log(rope.theta);
   for (size_t i = 0; i < frequencies.size(); ++i) {
     const double exponent = 2.0 * static_cast<double>(i) / rope.rotary_dim * log_theta;
-    const double roundings = i == 0 ? 0.0 : std::sqrt(exponent * exponent + kOtherRoundings);
+    const double magnified = magnification(rope, std::exp(-exponent));
+    // The first is a power of zero, exact but for what the scaling makes of it.
+    const double power = i == 0 ? 0.0 : exponent * exponent + kOtherRoundings;
+    const double blend = kBlendRoundings * (magnified - 1.0);
+    const double roundings = std::sqrt(magnified * magnified * power + blend * blend);
     frequencies[i] = a.relative(frequencies[i], roundings, ~(sequence * frequencies.size() + i));
   }
   a.round(Rope::kAngle, frequencies, 0);

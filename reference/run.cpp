@@ -141,7 +141,8 @@ class Run {
     };
     if (request_.emulation) {
       const Emulation& e = *request_.emulation;
-      Emulated a(*e.contract, op.kind, base::mix64(e.seed ^ base::mix64(index + call_key_)), e.mode);
+      Emulated a(*e.contract, op.kind, base::mix64(e.seed ^ base::mix64(index + call_key_)),
+                 e.mode);
       for (const StepRounding& r : deviation.roundings) a.set_rounding(r.step, r.dtype);
       dispatch(a);
     } else {

@@ -44,8 +44,8 @@ struct Request {
   // Which taps `forced` will give; needed to know which ops can be left out.
   std::function<bool(const trace::Tap&)> forces;
   // The experts that each position of a sequence takes in a layer, instead of the best: [T, top_k],
-  // or null; a row that starts with kFreeChoice takes the best. Their weights follow from the scores
-  // that the run computes. May be empty.
+  // or null; a row that starts with kFreeChoice takes the best. Their weights follow from the
+  // scores that the run computes. May be empty.
   std::function<const Matrix*(int layer)> choices;
   // Mistakes that the run makes; null: none.
   const Deviations* deviations = nullptr;

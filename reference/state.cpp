@@ -61,8 +61,8 @@ Matrix appended(const Matrix& before, const Matrix& m, size_t first, size_t end,
   const size_t dropped = all - kept;
   const size_t old = std::min(dropped, before.shape(0));
   Matrix joined = make_matrix(kept, m.shape(1));
-  double* const middle = std::copy(before.data() + old * m.shape(1),
-                                   before.data() + before.size(), joined.data());
+  double* const middle =
+      std::copy(before.data() + old * m.shape(1), before.data() + before.size(), joined.data());
   std::copy(m.data() + (first + dropped - old) * m.shape(1), m.data() + end * m.shape(1), middle);
   return joined;
 }

@@ -211,8 +211,8 @@ std::string divergence_text(const compare::FirstDivergence& first) {
   std::string text = "departs at " + first.tap;
   if (!first.op.empty()) text += ", in " + first.op;
   if (!first.run.empty()) {
-    const std::string place = state_place_text(
-        {.call = first.call, .position = first.position, .slots = first.slots});
+    const std::string place =
+        state_place_text({.call = first.call, .position = first.position, .slots = first.slots});
     text += fmt::format(", in the run {}{}", first.run, place.empty() ? "" : " (" + place + ")");
   }
   const bool names_others = first.suspects.size() > 1 ||

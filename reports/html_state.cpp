@@ -40,11 +40,11 @@ void write_cell(Markup& page, const StateCell* cell) {
 }
 
 std::string summary_of(const compare::StateSection& state) {
-  const auto bad = std::count_if(state.cells.begin(), state.cells.end(), [](const auto& cell) {
-    return cell.verdict != Verdict::kPassed;
-  });
+  const auto bad = std::count_if(state.cells.begin(), state.cells.end(),
+                                 [](const auto& cell) { return cell.verdict != Verdict::kPassed; });
   std::string text = "State: " + count_text(static_cast<int>(state.cells.size()), "other run");
-  text += bad == 0 ? ", all as the prompt at once" : fmt::format(", {} not as the prompt at once", bad);
+  text +=
+      bad == 0 ? ", all as the prompt at once" : fmt::format(", {} not as the prompt at once", bad);
   if (!std::isnan(state.reference_max_rel)) {
     text += fmt::format("; the reference's own differ by {} at most",
                         number_text(state.reference_max_rel));
@@ -55,9 +55,8 @@ std::string summary_of(const compare::StateSection& state) {
 }  // namespace
 
 void write_state(Markup& page, const compare::StateSection& state) {
-  const bool bad = std::any_of(state.cells.begin(), state.cells.end(), [](const auto& cell) {
-    return cell.verdict != Verdict::kPassed;
-  });
+  const bool bad = std::any_of(state.cells.begin(), state.cells.end(),
+                               [](const auto& cell) { return cell.verdict != Verdict::kPassed; });
   const auto details = page.open("details", {{"class", "taps"}, {"open", bad ? "open" : ""}});
   page.put("summary", summary_of(state));
   const std::vector<std::string> prompts = names_of(state.cells, &StateCell::prompt);

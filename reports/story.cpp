@@ -55,9 +55,8 @@ std::string place_text(const Result& result, size_t first) {
                       number(divergence.local_ratio));
   if (!divergence.where.empty()) text += ", " + clean(divergence.where);
   if (!divergence.run.empty()) {
-    const std::string place = state_place_text({.call = divergence.call,
-                                                .position = divergence.position,
-                                                .slots = divergence.slots});
+    const std::string place = state_place_text(
+        {.call = divergence.call, .position = divergence.position, .slots = divergence.slots});
     text += fmt::format("\nrun:    {} ({})", clean(divergence.run), clean(place));
   }
   return text + "\n";

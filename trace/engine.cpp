@@ -44,8 +44,8 @@ std::unique_ptr<Recording> Engine::record(const Prompt& prompt, const TapFilter&
   return recording;
 }
 
-void run(Engine& engine, Session& session, std::span<const int64_t> tokens,
-         const TapFilter& filter, Sink& sink) {
+void run(Engine& engine, Session& session, std::span<const int64_t> tokens, const TapFilter& filter,
+         Sink& sink) {
   const Call call{&session, tokens, &sink};
   engine.run({&call, 1}, filter);
 }

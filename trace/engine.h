@@ -54,8 +54,8 @@ class Engine : public Source {
 };
 
 // Runs one sequence on, as one call.
-void run(Engine& engine, Session& session, std::span<const int64_t> tokens,
-         const TapFilter& filter, Sink& sink);
+void run(Engine& engine, Session& session, std::span<const int64_t> tokens, const TapFilter& filter,
+         Sink& sink);
 
 // The largest logit (the lower id among equals) and its lead over the second; where one of them is
 // a NaN, the first such and a NaN.

@@ -175,8 +175,7 @@ std::vector<Prompt> TraceFile::runs(base::DType dtype, const Prompt& prompt) con
   const auto found = runs_.find(dtype);
   if (found == runs_.end()) return runs;
   for (const auto& [name, contents] : found->second) {
-    if (name != prompt.name && prompt_of(name) != nullptr &&
-        prompt_of(name)->name == prompt.name) {
+    if (name != prompt.name && prompt_of(name) != nullptr && prompt_of(name)->name == prompt.name) {
       runs.push_back(read_run(prompt, name));
     }
   }

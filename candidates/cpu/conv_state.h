@@ -7,8 +7,8 @@
 
 namespace plumb::candidates::cpu {
 
-// float32 [kernel, channels], the oldest first; zeros stand before the first position. The oldest is
-// for the record alone: the next output does not see it. A copy is a snapshot.
+// float32 [kernel, channels], the oldest first; zeros stand before the first position. The oldest
+// is for the record alone: the next output does not see it. A copy is a snapshot.
 class ConvState {
  public:
   ConvState(size_t kernel, size_t channels);

@@ -51,19 +51,18 @@ void CpuEngine::run(std::span<const trace::Call> calls, const trace::TapFilter& 
   for (const trace::Call& call : calls) {
     sequences.push_back({&dynamic_cast<CpuSession&>(*call.session).session, call.tokens});
   }
-  const Observer observer{
-      .wants = [&](const trace::Tap& tap) { return filter.matches(tap); },
-      .take =
-          [&](const trace::Tap& tap, const Rows& value) {
-            const float* from = value.data;
-            for (const trace::Call& call : calls) {
-              const size_t rows = call.tokens.size();
-              const float* const end = from + rows * value.width;
-              call.sink->put(
-                  tap, {.shape = plan_.graph().tap_shape(tap, rows), .values = {from, end}});
-              from = end;
-            }
-          }};
+  const Observer observer{.wants = [&](const trace::Tap& tap) { return filter.matches(tap); },
+                          .take =
+                              [&](const trace::Tap& tap, const Rows& value) {
+                                const float* from = value.data;
+                                for (const trace::Call& call : calls) {
+                                  const size_t rows = call.tokens.size();
+                                  const float* const end = from + rows * value.width;
+                                  call.sink->put(tap, {.shape = plan_.graph().tap_shape(tap, rows),
+                                                       .values = {from, end}});
+                                  from = end;
+                                }
+                              }};
   forward_.run(sequences, &observer);
 }
 

@@ -69,7 +69,7 @@ class CellList {
     Cell cell{name, {}};
     for (const Pieces& pieces : ways) {
       const auto play = [&tokens = prompt_.tokens, pieces](Engine& engine, const TapFilter& filter,
-                                                          Sink& sink) {
+                                                           Sink& sink) {
         const auto session = engine.open();
         trace::run_in_pieces(engine, *session, tokens, pieces, filter, sink);
         session->record_state(filter, sink);
@@ -148,8 +148,8 @@ class CellList {
           if (count > 0) calls.push_back({sessions[k].get(), left[k].first(count), &nothing});
           left[k] = left[k].subspan(count);
         }
-        calls.push_back({sessions.back().get(), std::span(tokens).subspan(first, pieces[i]),
-                         &joining});
+        calls.push_back(
+            {sessions.back().get(), std::span(tokens).subspan(first, pieces[i]), &joining});
         engine.run(calls, filter);
         first += pieces[i];
       }

@@ -73,8 +73,8 @@ Explanation diagnose_state(Truth& truth, const Scene& scene,
   const Tap tap = *trace::parse_tap(first.tap);
   const graph::Graph& graph = truth.graph();
   const StateScene faults_scene{truth.reference(), *scene.subject.prompt, others};
-  const std::vector<StateFault> faults = state_faults(
-      faults_scene, ops_in_question(graph, *scene.subject.recorded, tap));
+  const std::vector<StateFault> faults =
+      state_faults(faults_scene, ops_in_question(graph, *scene.subject.recorded, tap));
   std::vector<Tried> ranked;
   for (const StateFault& fault : faults) {
     const Values made = run_with(truth, scene, fault, tap);
@@ -100,11 +100,10 @@ Explanation diagnose_state(Truth& truth, const Scene& scene,
   const std::vector<const Tried*> family = family_of(ranked);
   if (same_slots(family)) first.slots = family.front()->fault->slots;
   for (const Tried* tried : family) {
-    explanation.causes.push_back(
-        {.cause = tried->fault->id,
-         .says = tried->fault->says,
-         .layer = tried->fault->layer,
-         .explained = 1.0 - tried->fit.residual / tried->fit.null});
+    explanation.causes.push_back({.cause = tried->fault->id,
+                                  .says = tried->fault->says,
+                                  .layer = tried->fault->layer,
+                                  .explained = 1.0 - tried->fit.residual / tried->fit.null});
   }
   return explanation;
 }

@@ -18,8 +18,8 @@ using Tensors = std::vector<Matrix>;
 // One slot as a call finds it.
 struct Found {
   Tensors& now;
-  const Tensors& before;  // as the call before this one found it
-  size_t last_call;       // positions of the call before
+  const Tensors& before;          // as the call before this one found it
+  size_t last_call;               // positions of the call before
   size_t window = 0;              // of an attention that has one
   size_t key_dim = 0;             // of a delta rule
   const double* decay = nullptr;  // its log-decays at the position that comes, one a head
@@ -48,8 +48,8 @@ struct Edit {
   const char* id;
   const char* says;  // after "layer 2 "
   void (*apply)(const Found& found);
-  bool decoding = false;   // only where a call of one token came before
-  bool windowed = false;   // only where there is a window
+  bool decoding = false;  // only where a call of one token came before
+  bool windowed = false;  // only where there is a window
 };
 
 constexpr Edit kCacheEdits[] = {
@@ -164,7 +164,8 @@ class Lister {
           if (applies(edit, slot)) struck.push_back(slot);
         }
         if (struck.size() > 1) add(edit, struck, "every layer of the kind ");
-        for (const size_t slot : struck) add(edit, {slot}, fmt::format("layer {} ", layer_of(slot)));
+        for (const size_t slot : struck)
+          add(edit, {slot}, fmt::format("layer {} ", layer_of(slot)));
       }
       add_wide_windows(slots);
     }
@@ -211,14 +212,14 @@ class Lister {
   }
 
   void add(const Edit& edit, const Slots& slots, const std::string& who) {
-    StateFault fault{.id = std::string("state_") + edit.id,
-                     .says = who + edit.says,
-                     .layer = {},
-                     .slots = names_of(slots),
-                     .make = [this_graph = &graph_, calls = calls_, edit, slots,
-                              decays = decays()] {
-                       return between(*this_graph, calls, edit, slots, decays);
-                     }};
+    StateFault fault{
+        .id = std::string("state_") + edit.id,
+        .says = who + edit.says,
+        .layer = {},
+        .slots = names_of(slots),
+        .make = [this_graph = &graph_, calls = calls_, edit, slots, decays = decays()] {
+          return between(*this_graph, calls, edit, slots, decays);
+        }};
     if (slots.size() == 1) fault.layer = layer_of(slots.front());
     faults_.push_back(std::move(fault));
   }
@@ -239,8 +240,7 @@ class Lister {
   static reference::Between between(const graph::Graph& graph, std::vector<size_t> calls,
                                     const Edit& edit, const Slots& slots, const Decays& decays) {
     auto before = std::make_shared<std::map<size_t, Tensors>>();
-    return [&graph, calls, edit, slots, decays, before](size_t call,
-                                                        Request& request) {
+    return [&graph, calls, edit, slots, decays, before](size_t call, Request& request) {
       reference::State& state = *request.sequences.front().state;
       for (const size_t slot : slots) {
         Tensors& now = state.slot(slot);
@@ -261,8 +261,8 @@ class Lister {
     }
     if (const auto* rule = std::get_if<graph::GatedDeltaRule>(&op.kind)) {
       found.key_dim = static_cast<size_t>(rule->key_dim);
-      found.decay = &decays.at({trace::TapId::kGdnDecay, op.layer})(
-          static_cast<size_t>(state.position), 0);
+      found.decay =
+          &decays.at({trace::TapId::kGdnDecay, op.layer})(static_cast<size_t>(state.position), 0);
     }
     return found;
   }
@@ -319,19 +319,19 @@ class Lister {
                 const Slots& slots, bool batch) {
     const std::string who = slots.size() == 1 ? fmt::format("layer {}", layer_of(slots.front()))
                                               : std::string("every layer of the kind");
-    StateFault fault{.id = batch ? "state_batch_leak" : "state_not_reset",
-                     .says = batch ? fmt::format("{} takes what {} keeps for its own", who, other.name)
-                                   : fmt::format("{} is not reset: it keeps what {} left", who,
-                                                 other.name),
-                     .layer = {},
-                     .slots = names_of(slots),
-                     .make = [left, slots] {
-                       return [left, slots](size_t, Request& request) {
-                         for (const size_t slot : slots) {
-                           request.sequences.front().state->slot(slot) = left->slot(slot);
-                         }
-                       };
-                     }};
+    StateFault fault{
+        .id = batch ? "state_batch_leak" : "state_not_reset",
+        .says = batch ? fmt::format("{} takes what {} keeps for its own", who, other.name)
+                      : fmt::format("{} is not reset: it keeps what {} left", who, other.name),
+        .layer = {},
+        .slots = names_of(slots),
+        .make = [left, slots] {
+          return [left, slots](size_t, Request& request) {
+            for (const size_t slot : slots) {
+              request.sequences.front().state->slot(slot) = left->slot(slot);
+            }
+          };
+        }};
     if (slots.size() == 1) fault.layer = layer_of(slots.front());
     faults_.push_back(std::move(fault));
   }

@@ -13,9 +13,9 @@
 namespace plumb::compare {
 
 struct StateFault {
-  std::string id;                  // "conv_shifted"
-  std::string says;                // for a person: "layer 2 shifts the inputs of its convolution ..."
-  std::optional<int> layer;        // of the one slot it strikes; none: of all such slots
+  std::string id;            // "conv_shifted"
+  std::string says;          // for a person: "layer 2 shifts the inputs of its convolution ..."
+  std::optional<int> layer;  // of the one slot it strikes; none: of all such slots
   std::vector<std::string> slots;  // what it gets wrong
   // What stands between two calls of a run with the mistake; one for each run, because it may
   // remember earlier calls.
@@ -25,8 +25,8 @@ struct StateFault {
 // What the faults of a run may need beside the graph.
 struct StateScene {
   const reference::Reference& reference;
-  const trace::Prompt& prompt;                // the run
-  const std::vector<trace::Prompt>& others;   // what the engine may have run before it, or beside
+  const trace::Prompt& prompt;               // the run
+  const std::vector<trace::Prompt>& others;  // what the engine may have run before it, or beside
 };
 
 // Those that an op with one of these indices can show, each for that slot and for all like it.

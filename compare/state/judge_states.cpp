@@ -26,8 +26,8 @@ StateFinding judge_state(const graph::StateTensor& tensor, const Matrix& value, 
   StateFinding finding{.tap = tensor.tap, .figures = {}, .failure = {}};
   const size_t needed = tensor.needed_rows(positions);
   if (value.shape(0) < needed) {
-    finding.failure = fmt::format("keeps {} positions where the next call needs {}",
-                                  value.shape(0), needed);
+    finding.failure =
+        fmt::format("keeps {} positions where the next call needs {}", value.shape(0), needed);
     return finding;
   }
   // Older rows than the reference keeps lie behind the window.
@@ -46,8 +46,7 @@ StateFinding judge_state(const graph::StateTensor& tensor, const Matrix& value, 
   const GateLimits limits = global_limits(storage, floor_here);
   if (!within(ratios, limits)) {
     const auto plain = recognise(mine, right, floor_here);
-    finding.failure = (plain ? *plain + "; " : "") +
-                      describe_excess(ratios, limits, mine.shape(1));
+    finding.failure = (plain ? *plain + "; " : "") + describe_excess(ratios, limits, mine.shape(1));
   }
   return finding;
 }

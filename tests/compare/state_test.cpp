@@ -166,16 +166,16 @@ TEST_F(PlantedStateFault, CachePositionOffByOne) {
 TEST_F(PlantedStateFault, RingOverwrittenOneStepEarly) {
   const Result result = judge(windowed(), edit(windowed(), trace::TapId::kStateK, 1, [](auto& kv) {
                                 for (Matrix& m : kv) {
-                                  if (m.shape(0) >= 5) m = reference::rows_of(m, m.shape(0) - 4, m.shape(0));
+                                  if (m.shape(0) >= 5)
+                                    m = reference::rows_of(m, m.shape(0) - 4, m.shape(0));
                                 }
                               }));
   EXPECT_EQ(first_bad(result), "every token alone: layer.1.state.k layer.1.state.v at call 5");
 }
 
 TEST_F(PlantedStateFault, ConvStateShifted) {
-  const Result result =
-      judge(hybrid(), edit(hybrid(), trace::TapId::kStateConv, 1,
-                           [](auto& conv) { drop_last(conv.front()); }));
+  const Result result = judge(hybrid(), edit(hybrid(), trace::TapId::kStateConv, 1,
+                                             [](auto& conv) { drop_last(conv.front()); }));
   EXPECT_EQ(first_bad(result), "every token alone: layer.1.state.conv at call 1");
 }
 
@@ -189,23 +189,20 @@ TEST_F(PlantedStateFault, ConvStateNotUpdatedInDecoding) {
     if (sequence.first_position == 1 || kept->empty()) *kept = conv;
     if (sequence.rows() == 1) conv = *kept;
   }};
-  EXPECT_EQ(first_bad(judge(hybrid(), mistake)),
-            "every token alone: layer.2.state.conv at call 2");
+  EXPECT_EQ(first_bad(judge(hybrid(), mistake)), "every token alone: layer.2.state.conv at call 2");
 }
 
 TEST_F(PlantedStateFault, RecurrentStateNotReset) {
   const size_t slot = slot_of(hybrid().graph(), trace::TapId::kStateRecurrent, 0);
-  const Mistake mistake{.reset = [slot](const State& before, State& after) {
-    after.slot(slot) = before.slot(slot);
-  }};
+  const Mistake mistake{
+      .reset = [slot](const State& before, State& after) { after.slot(slot) = before.slot(slot); }};
   EXPECT_EQ(first_bad(judge(hybrid(), mistake)),
             "reset, then again: layer.0.state.recurrent at call 0");
 }
 
 TEST_F(PlantedStateFault, DecayAppliedTwiceWhereAChunkBegins) {
-  const Result result =
-      judge(hybrid(), edit(hybrid(), trace::TapId::kStateRecurrent, 2,
-                           [](auto& s) { s.front() *= 0.97; }));
+  const Result result = judge(hybrid(), edit(hybrid(), trace::TapId::kStateRecurrent, 2,
+                                             [](auto& s) { s.front() *= 0.97; }));
   EXPECT_EQ(first_bad(result), "every token alone: layer.2.state.recurrent at call 1");
 }
 
@@ -225,7 +222,8 @@ TEST_F(PlantedStateFault, BatchMatesLeaking) {
 }
 
 TEST_F(PlantedStateFault, WindowOffByOneOnlyAfterTheWrap) {
-  const size_t op = windowed().graph().slots[slot_of(windowed().graph(), trace::TapId::kStateK, 0)].op;
+  const size_t op =
+      windowed().graph().slots[slot_of(windowed().graph(), trace::TapId::kStateK, 0)].op;
   reference::Deviations wider;
   wider[op].wider_window = 1;
   const Mistake mistake{.later_call = [&](Request& request) {
@@ -329,9 +327,9 @@ TEST(StateDiagnosis, NamesTheFaultFromLogitsAlone) {
       ASSERT_TRUE(result.first_divergence);
       EXPECT_EQ(result.first_divergence->run, run.name) << reasons_of(result);
       ASSERT_TRUE(result.diagnosis);
-      const bool named = std::any_of(
-          result.diagnosis->begin(), result.diagnosis->end(),
-          [&](const Diagnosis& cause) { return cause.says == fault.says; });
+      const bool named =
+          std::any_of(result.diagnosis->begin(), result.diagnosis->end(),
+                      [&](const Diagnosis& cause) { return cause.says == fault.says; });
       EXPECT_TRUE(named) << reasons_of(result);
       certain += named;
     }

@@ -91,10 +91,10 @@ TEST(Oracle, ContinuesGreedilyAsTheReferenceDoes) {
     for (const trace::Prompt& prompt : oracle.prompts()) {
       const auto theirs = oracle.recording(base::DType::kF64, prompt.name)->greedy();
       ASSERT_TRUE(theirs.has_value()) << name;
-      const trace::Greedy ours = *reference::ReferenceEngine(reference)
-                                      .record(prompt, trace::TapFilter("logits"),
-                                              static_cast<int>(theirs->tokens.size()))
-                                      ->greedy();
+      const trace::Greedy ours =
+          *reference::ReferenceEngine(reference)
+               .record(prompt, trace::TapFilter("logits"), static_cast<int>(theirs->tokens.size()))
+               ->greedy();
       EXPECT_EQ(ours.tokens, theirs->tokens) << name << " " << prompt.name;
       for (size_t i = 0; i < ours.margins.size(); ++i) {
         EXPECT_NEAR(ours.margins[i], theirs->margins[i], 1e-11) << name;

@@ -90,10 +90,26 @@ TEST(Tap, NameIsReadBack) {
 }
 
 TEST(Tap, OtherNamesAreNone) {
-  for (const char* name :
-       {"", "logit", "logits ", "Logits", "out", "layer", "layer.", "layer.0", "layer.0.",
-        "layer..out", "layer.-1.out", "layer.+1.out", "layer.01.out", "layer.1 .out", "layer.x.out",
-        "layer.0.logits", "layer.0.out.x", "layer.99999999999.out", "layer.0.state", "layer.0.state.q"}) {
+  for (const char* name : {"",
+                           "logit",
+                           "logits ",
+                           "Logits",
+                           "out",
+                           "layer",
+                           "layer.",
+                           "layer.0",
+                           "layer.0.",
+                           "layer..out",
+                           "layer.-1.out",
+                           "layer.+1.out",
+                           "layer.01.out",
+                           "layer.1 .out",
+                           "layer.x.out",
+                           "layer.0.logits",
+                           "layer.0.out.x",
+                           "layer.99999999999.out",
+                           "layer.0.state",
+                           "layer.0.state.q"}) {
     EXPECT_EQ(parse_tap(name), std::nullopt) << name;
   }
 }
