@@ -2,6 +2,7 @@
 
 #include "cli/common.h"
 #include "cli/judging.h"
+#include "cli/shrinking.h"
 #include "cli/verbs.h"
 #include "reports/story.h"
 
@@ -13,6 +14,7 @@ struct Options {
   JudgeOptions judge;
   std::string json;
   bool git_bisect = false;
+  std::string shrunk;  // where the smallest failing config goes; empty: nowhere
 };
 
 std::string command_of(const Options& options) {
@@ -28,6 +30,12 @@ int run(const Options& options) {
   const compare::Result result = judge_checkpoint(options.common, options.judge);
   if (!options.json.empty()) write_text(options.json, compare::to_json(result).dump(2) + "\n");
   if (options.json != "-") write_text("-", reports::story_text(result, command_of(options)));
+  if (!options.shrunk.empty()) {
+    const bool failed = result.verdict == compare::Verdict::kFailed;
+    const std::string lines = failed ? shrink_failure(options.common, options.judge, options.shrunk)
+                                     : "shrink: nothing fails\n";
+    if (options.json != "-") write_text("-", lines);
+  }
   return exit_code({result}, options.git_bisect);
 }
 
@@ -41,6 +49,9 @@ void add_bisect(CLI::App& app, Action& action) {
   options->common.add_threads(*verb);
   options->judge.add(*verb);
   verb->add_option("--json", options->json, "write the result as JSON; - is standard output");
+  verb->add_option("--shrink", options->shrunk,
+                   "write the smallest config on which the engine still fails, and print the lines "
+                   "that repeat it");
   verb->add_flag("--git-bisect", options->git_bisect, "exit 125 where git bisect should skip");
   verb->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -66,6 +66,13 @@ bool same_slots(const std::vector<const Tried*>& family) {
   });
 }
 
+// Of the slots in question, those of the nearest mistake.
+void put_first(const std::vector<std::string>& nearest, std::vector<std::string>& slots) {
+  std::stable_partition(slots.begin(), slots.end(), [&](const std::string& slot) {
+    return std::find(nearest.begin(), nearest.end(), slot) != nearest.end();
+  });
+}
+
 }  // namespace
 
 Explanation diagnose_state(Truth& truth, const Scene& scene,
@@ -91,6 +98,7 @@ Explanation diagnose_state(Truth& truth, const Scene& scene,
   const Fit& best = ranked.front().fit;
   const auto storage = scene.subject.contract->storage;
   if (!explains(best, storage, scene.subject.alone())) {
+    put_first(ranked.front().fault->slots, first.slots);
     explanation.notes.push_back(
         fmt::format("{}: no known mistake of state gives these values; the nearest: {}, which "
                     "leaves {:.3g} floors of {:.3g}",

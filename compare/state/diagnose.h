@@ -8,7 +8,7 @@
 namespace plumb::compare {
 
 // `first` is where the run departs, at the tap that it names. Narrows first.slots down to what the
-// cause strikes, where that is certain.
+// cause strikes, where that is certain; else the slots of the nearest mistake come first.
 Explanation diagnose_state(Truth& truth, const Scene& scene,
                            const std::vector<trace::Prompt>& others, FirstDivergence& first);
 

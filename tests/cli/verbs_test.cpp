@@ -107,6 +107,42 @@ TEST(Verbs, SynthWritesWhatItIsAskedFor) {
   EXPECT_TRUE(contains(expect_done({"inspect", "one"}, scene).out, "qwen3: 3 layers"));
 }
 
+TEST(Verbs, RunWritesRunsInPiecesInABatchAndAfterAReset) {
+  const Scene scene;
+  const Outcome outcome =
+      run_plumb({"run", "ckpt", "--engine", "cpu-f32", "--prompts", "trace.h5", "-o", "out.h5",
+                 "--split", "2+1", "--batch", "--reset", "--taps", "*.state.*"},
+                scene.path());
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "plumb: --split covers 3 tokens, p1 has 1: run whole alone\n");
+  const trace::TraceFile trace(scene / "out.h5");
+  std::set<std::string> runs;
+  for (const trace::Prompt& prompt : trace.prompts()) {
+    for (const trace::Prompt& run : trace.runs(base::DType::kF32, prompt)) runs.insert(run.name);
+  }
+  EXPECT_TRUE(runs.contains("p0@batch"));
+  EXPECT_TRUE(runs.contains("p1@reset"));
+  EXPECT_TRUE(std::any_of(runs.begin(), runs.end(),
+                          [](const std::string& run) { return run.ends_with("@2+1"); }));
+  EXPECT_TRUE(trace.recording(base::DType::kF32, "p0")->has({trace::TapId::kStateK, 0}));
+  expect_done({"check", "ckpt", "--candidate", "trace:out.h5"}, scene);
+}
+
+// No engine in float32 computes in float64: held to that, it fails, down to a single token.
+TEST(Verbs, BisectShrinksAFailureToTheLinesThatRepeatIt) {
+  const Scene scene;
+  const auto outcome = run_plumb({"bisect", "ckpt", "--candidate", "cpu-f32", "--contract",
+                                  "float64", "--shrink", "small.json"},
+                                 scene.path());
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_TRUE(contains(outcome.out, "shrink: 1 tokens, small.json")) << outcome.out;
+  const base::Json small = base::read_json_file((scene / "small.json").string());
+  EXPECT_EQ(small["num_hidden_layers"], 1);
+  expect_done({"synth", small["model_type"].get<std::string>(), "--config", "small.json", "--seed",
+               "1", "-o", "small"},
+              scene);
+}
+
 TEST(Verbs, SayWhenStandardOutputIsFull) {
   if (!std::filesystem::exists("/dev/full")) return;
   const Scene scene;

@@ -1,0 +1,84 @@
+#include "cli/shrinking.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/errors.h"
+#include "base/files.h"
+#include "candidates/candidate.h"
+#include "fixtures/presets.h"
+#include "fixtures/shrink.h"
+#include "fixtures/synth.h"
+
+namespace plumb::cli {
+namespace {
+
+constexpr uint64_t kSeed = 1;
+
+bool fails(const fixtures::SmallCase& one, const JudgeOptions& options,
+           const base::Threads& threads) {
+  const base::TemporaryFolder folder;
+  fixtures::synthesize({.config = one.config, .seed = kSeed}, folder.path() / "checkpoint",
+                       threads);
+  const LoadedModel model(folder.path() / "checkpoint");
+  const reference::Reference reference(model.graph, model.weights, threads);
+  const auto candidate =
+      candidates::make_engine(options.candidate, model.graph, model.weights, threads);
+  const graph::Contract& contract = options.contract.empty()
+                                        ? graph::default_contract(candidate->producer().dtype)
+                                        : named_contract(options.contract);
+  compare::Judge judge(reference, nullptr);
+  return judge
+             .judge({.case_name = "shrunk",
+                     .family = model.config.spec.model_type,
+                     .candidate = candidate.get(),
+                     .candidate_name = options.candidate,
+                     .prompts = {{"p0", one.tokens}},
+                     .contract = &contract,
+                     .state_matrix = options.state_matrix})
+             .verdict == compare::Verdict::kFailed;
+}
+
+base::Json config_of(const CommonOptions& common, const LoadedModel& model) {
+  const std::string& family = model.config.spec.model_type;
+  const std::filesystem::path folder = common.checkpoint;
+  const bool meta = std::filesystem::exists(folder / model::kParamsJson);
+  return fixtures::complete_config(
+      base::read_json_file((folder / (meta ? model::kParamsJson : model::kConfigJson)).string()),
+      family);
+}
+
+}  // namespace
+
+std::string shrink_failure(const CommonOptions& common, const JudgeOptions& judge,
+                           const std::string& file) {
+  const auto engines = candidates::engine_names();
+  if (std::find(engines.begin(), engines.end(), judge.candidate) == engines.end()) {
+    throw base::InputError("--shrink", judge.candidate, "cannot be run again on a smaller model",
+                           fmt::format("name one of {}", fmt::join(engines, ", ")));
+  }
+  const LoadedModel model(common);
+  const base::Threads threads(common.threads);
+  fixtures::SmallCase start{config_of(common, model), prompts_of(model, judge.oracle)[0].tokens};
+  const auto still_fails = [&](const fixtures::SmallCase& one) {
+    return fails(one, judge, threads);
+  };
+  if (!still_fails(start)) {
+    return "shrink: with synthetic weights it does not fail; the cause lies in this checkpoint's\n";
+  }
+  const fixtures::SmallCase small = fixtures::shrink(std::move(start), still_fails);
+  write_text(file, small.config.dump(1) + "\n");
+  const std::string stem = std::filesystem::path(file).replace_extension().string();
+  return fmt::format(
+      "shrink: {} tokens, {}\n"
+      "  plumb synth {} --config {} --seed {} -o {}\n"
+      "  plumb run {} --engine reference --taps logits --tokens {} -o {}.h5\n"
+      "  plumb check {} --candidate {}{} --oracle {}.h5\n",
+      small.tokens.size(), file, model.config.spec.model_type, file, kSeed, stem, stem,
+      fmt::join(small.tokens, ","), stem, stem, judge.candidate,
+      judge.contract.empty() ? "" : " --contract " + judge.contract, stem);
+}
+
+}  // namespace plumb::cli
