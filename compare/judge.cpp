@@ -9,6 +9,7 @@
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "compare/diagnose.h"
 #include "compare/gates.h"
@@ -67,9 +68,14 @@ class Findings {
     }
     if (findings.kld) raise(result_.drift.kld, *findings.kld);
     merge(result_.tokens, findings.tokens);
-    flip_odds_.insert(flip_odds_.end(), findings.flip_odds.begin(), findings.flip_odds.end());
     if (!result_.first_divergence) result_.first_divergence = findings.first_divergence;
     result_.notes.insert(result_.notes.end(), findings.notes.begin(), findings.notes.end());
+  }
+
+  // Of one run of each prompt: another run rounds alike, and chooses alike.
+  void count(const PromptFindings& findings) {
+    flip_odds_.insert(flip_odds_.end(), findings.flip_odds.begin(), findings.flip_odds.end());
+    others_ += findings.tokens.compared - findings.tokens.exact;
   }
 
   void fail(Reason reason) {
@@ -120,18 +126,18 @@ class Findings {
   void count_ties() {
     TokenSection& tokens = result_.tokens;
     tokens.expected_ties = std::accumulate(flip_odds_.begin(), flip_odds_.end(), 0.0);
-    const int others = tokens.compared - tokens.exact;
-    const double chance = tail_probability(flip_odds_, others);
+    const double chance = tail_probability(flip_odds_, others_);
     if (failed_ || within(kTooManyTies, chance)) return;
     fail({"tokens", "logits",
           fmt::format("{} of {} positions choose another token than the truth; the precision "
                       "accounts for {:.3g} (so many: probability {:.1g})",
-                      others, tokens.compared, tokens.expected_ties, chance)});
+                      others_, flip_odds_.size(), tokens.expected_ties, chance)});
   }
 
   Result& result_;
   std::map<Tap, TapFigures> taps_;
   std::vector<double> flip_odds_;
+  int others_ = 0;  // of the tokens with these odds, those that are not the best
   bool failed_ = false;
   bool doubtful_ = false;
 };
@@ -289,7 +295,10 @@ class Judge::Session {
   void run() {
     if (subject_.prompts.empty()) findings_.doubt("", "the candidate recorded no prompt");
     for (const Prompt& prompt : subject_.prompts) {
-      for (const Prompt& run : runs_of(*subject_.candidate, prompt)) judge_run(prompt, run);
+      bool counted = false;
+      for (const Prompt& run : runs_of(*subject_.candidate, prompt)) {
+        judge_run(prompt, run, !std::exchange(counted, true));
+      }
     }
     if (subject_.state_matrix) judge_matrix();
     findings_.finish(oracle_);
@@ -299,7 +308,7 @@ class Judge::Session {
   }
 
  private:
-  void judge_run(const Prompt& prompt, const Prompt& run) {
+  void judge_run(const Prompt& prompt, const Prompt& run, bool counted) {
     const auto recording = subject_.candidate->record(run, subject_.taps, subject_.greedy_steps);
     judged_.push_back({.prompt = run,
                        .recorded = {truth_.graph(), *recording, run.tokens.size(),
@@ -318,6 +327,7 @@ class Judge::Session {
       if (!result_.state) result_.state.emplace();
       result_.state->cells.push_back(cell_of(prompt, run, findings));
     }
+    if (counted) findings_.count(findings);
     findings_.add(std::move(findings));
   }
 

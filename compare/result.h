@@ -64,7 +64,7 @@ struct TokenSection {
   int flips = 0;           // differs beyond it
   int greedy_compared = 0;
   int greedy_exact = 0;        // equal to the reference's, or certified ties
-  double expected_ties = 0.0;  // of those compared, how many the precision makes others
+  double expected_ties = 0.0;  // how many of each prompt's tokens the precision makes others
 };
 
 // One tap over all prompts: the worst of each.
