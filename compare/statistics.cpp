@@ -79,13 +79,24 @@ double mean(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-// A sum of n squares of normal deviates has a variance of 2 / n of its mean's square.
+// What a variance estimated on `count` samples is at least a share of, but once in twenty times
+// (Wilson & Hilferty: the cube root of a sum of squares is normal).
+double least_share(size_t count) {
+  constexpr double kOnceInTwenty = 1.645;
+  const double v = 2.0 / (9.0 * static_cast<double>(count - 1));
+  const double root = 1.0 - v - kOnceInTwenty * std::sqrt(v);
+  return root * root * root;
+}
+
+// A sum of n squares of normal deviates has a variance of 2 / n of its mean's square. Few replicas
+// may show too little of that variance: what it may be at most counts.
 double freedom(std::span<const double> mean_squares) {
   const double center = mean(mean_squares);
   double variance = 0.0;
   for (const double v : mean_squares) variance += (v - center) * (v - center);
   variance /= static_cast<double>(mean_squares.size() - 1);
-  return variance > 0.0 ? 2.0 * center * center / variance : kInfinity;
+  return variance > 0.0 ? 2.0 * center * center / variance * least_share(mean_squares.size())
+                        : kInfinity;
 }
 
 // Fills in floor.loud from the whitened noise of each element.

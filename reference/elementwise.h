@@ -18,6 +18,20 @@ void for_rows(const Context& context, const Matrix& y, Body&& body) {
   });
 }
 
+// The same of one sequence after the other: make(index) gives what its rows share, which an engine
+// derives from weights once, so that each replica has noise of its own there; body(row index, index
+// of its first element, shared) follows.
+template <class Make, class Body>
+void for_rows_sharing(const Context& context, const Matrix& y, Make&& make, Body&& body) {
+  size_t index = 0;
+  for_sequences(context, [&](const Sequence& sequence, size_t start) {
+    const auto shared = make(index++);
+    context.threads.for_ranges(sequence.rows(), kRowGrain, [&](size_t begin, size_t end) {
+      for (size_t t = start + begin; t < start + end; ++t) body(t, t * y.shape(1), shared);
+    });
+  });
+}
+
 // The weight of part g of a row: a weight as wide as one part is shared by all.
 inline std::span<const double> part_of(const std::vector<double>& weight, size_t g, size_t width) {
   if (weight.size() <= width) return weight;

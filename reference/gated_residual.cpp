@@ -27,29 +27,38 @@ double stream_weight(const A& a, double shut, double beta, size_t element) {
   return a.relative(std::sqrt(std::max(shut * (1.0 + beta), kLeastSquare)), kRoundings, element);
 }
 
+struct Weights {
+  std::vector<double> alpha;  // of the stream
+  std::vector<double> beta;   // of the branch
+};
+
 }  // namespace
 
 template <class A>
 void compute(const A& a, const graph::GatedResidual&, const Context& context, Inputs in,
              Outputs out) {
   const std::vector<double> w = context.weight(0).values();
-  std::vector<double> alpha;
-  std::vector<double> beta;
-  for (size_t i = 0; i < w.size(); ++i) {
-    beta.push_back(gate(a, w[i] / kTemperature, 3 * i));
-    const double shut = gate(a, -w[i] / kTemperature, 3 * i + 1);
-    alpha.push_back(stream_weight(a, shut, beta[i], 3 * i + 2));
-  }
-  for_rows(context, out[0], [&](size_t t, size_t element) {
+  const auto make_weights = [&](size_t sequence) {
+    Weights weights;
+    for (size_t i = 0; i < w.size(); ++i) {
+      const size_t element = 3 * (sequence * w.size() + i);
+      weights.beta.push_back(gate(a, w[i] / kTemperature, element));
+      const double shut = gate(a, -w[i] / kTemperature, element + 1);
+      weights.alpha.push_back(stream_weight(a, shut, weights.beta[i], element + 2));
+    }
+    return weights;
+  };
+  const auto join = [&](size_t t, size_t element, const Weights& weights) {
     const auto stream = row(*in[0], t);
     const auto branch = row(*in[1], t);
     const auto y = row(out[0], t);
     for (size_t i = 0; i < y.size(); ++i) {
-      y[i] = a.compute(alpha[i] * stream[i], element + i) +
-             a.compute(beta[i] * branch[i], element + i);
+      y[i] = a.compute(weights.alpha[i] * stream[i], element + i) +
+             a.compute(weights.beta[i] * branch[i], element + i);
     }
     a.round(graph::GatedResidual::kOutput, y, element);
-  });
+  };
+  for_rows_sharing(context, out[0], make_weights, join);
 }
 
 PLUMB_INSTANTIATE_KERNEL(GatedResidual)
