@@ -80,9 +80,12 @@ double mean(std::span<const double> values) {
 }
 
 // What a variance estimated on `count` samples is at least a share of, but once in twenty times
-// (Wilson & Hilferty: the cube root of a sum of squares is normal).
+// (Wilson & Hilferty: the cube root of a sum of squares is normal). A first look with few replicas
+// takes the estimate as it is: what stands out there is looked at again with more.
 double least_share(size_t count) {
+  constexpr size_t kFew = 16;
   constexpr double kOnceInTwenty = 1.645;
+  if (count < kFew) return 1.0;
   const double v = 2.0 / (9.0 * static_cast<double>(count - 1));
   const double root = 1.0 - v - kOnceInTwenty * std::sqrt(v);
   return root * root * root;
