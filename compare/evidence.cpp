@@ -14,8 +14,6 @@ namespace {
 using trace::Tap;
 using trace::TapId;
 
-constexpr Tap kLogits{TapId::kLogits, -1};
-
 uint64_t seed_of(const trace::Prompt& prompt) {
   uint64_t seed = 0;
   for (const int64_t token : prompt.tokens) seed = base::mix64(seed + static_cast<uint64_t>(token));
@@ -84,18 +82,10 @@ Given Evidence::local(const Choices& choices) const {
   return {.recorded = s_.recorded, .choices = &choices, .pieces = pieces()};
 }
 
-Choices Evidence::recorded_choices() const {
-  Choices choices;
-  for (const auto& [tap, value] : s_.recorded->values()) {
-    if (tap.id == TapId::kRouterIds) choices[tap.layer] = value;
-  }
-  return choices;
-}
-
 void Evidence::establish_local() {
   const reference::Reference& reference = truth_.reference();
   const auto& tokens = s_.prompt->tokens;
-  const Choices recorded = recorded_choices();
+  const Choices recorded = recorded_choices(*s_.recorded);
   local_values_ = replay(reference, tokens, taps_, local(recorded));
   choices_ = routing_.choices(local_values_);
   const auto measure = [&] {

@@ -50,7 +50,6 @@ class Evidence {
   const std::vector<size_t>* pieces() const;
   bool is_recorded(int layer) const;
   Given local(const Choices& choices) const;
-  Choices recorded_choices() const;
   void establish_local();
   std::optional<Choices> nth_alternatives(size_t k) const;
   bool resolve_local_ties(Choices& choices) const;

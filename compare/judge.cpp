@@ -27,8 +27,6 @@ using trace::Prompt;
 using trace::Tap;
 using trace::TapId;
 
-constexpr Tap kLogits{TapId::kLogits, -1};
-
 // max() that keeps "unknown" out and infinity in.
 void raise(double& worst, double value) {
   if (std::isnan(worst) || value > worst) worst = value;

@@ -21,18 +21,12 @@ namespace {
 using trace::Tap;
 using trace::TapId;
 
-constexpr Tap kLogits{TapId::kLogits, -1};
-
 // A tap this many floors off, whose forward nevertheless ends in clean logits, was misrecorded.
 constexpr double kFarOff = 50.0;
 
 // Emulations that are asked whether one of them takes a token: a tie of experts that falls the
 // other way once in twenty times is among so many.
 constexpr int kChoosingReplicas = 64;
-
-bool is_choice(const Tap& tap) {
-  return tap.id == TapId::kRouterIds;
-}
 
 class PromptJudge {
  public:

@@ -38,8 +38,8 @@ const graph::StateTensor& as_kept(const graph::Graph& graph, const graph::StateT
   return named;
 }
 
-bool is_choice(const Tap& tap) {
-  return tap.id == TapId::kRouterIds || tap.id == TapId::kRouterWeights;
+bool is_of_choice(const Tap& tap) {
+  return is_choice(tap) || tap.id == TapId::kRouterWeights;
 }
 
 bool is_miscount(const std::vector<size_t>& a, const std::vector<size_t>& b) {
@@ -61,7 +61,7 @@ Recorded::Recorded(const graph::Graph& graph, const trace::Recording& recording,
     }
     const std::vector<size_t> expected = graph.tap_shape(tap, positions);
     const std::vector<size_t> shape = recording.shape(tap);
-    if (is_choice(tap) && is_miscount(shape, expected)) {
+    if (is_of_choice(tap) && is_miscount(shape, expected)) {
       miscounts_.push_back({tap, static_cast<int>(shape[1]), static_cast<int>(expected[1])});
       continue;
     }

@@ -11,6 +11,13 @@
 
 namespace plumb::compare {
 
+inline constexpr trace::Tap kLogits{trace::TapId::kLogits, -1};
+
+// The experts chosen: names, not numbers.
+inline bool is_choice(const trace::Tap& tap) {
+  return tap.id == trace::TapId::kRouterIds;
+}
+
 class Recorded {
  public:
   // Reads every tap that the graph knows. Throws InputError naming `where` and the tap when a

@@ -26,6 +26,14 @@ double total(std::span<const double> logits, const std::vector<double>& ids) {
 
 }  // namespace
 
+Choices recorded_choices(const Recorded& recorded) {
+  Choices choices;
+  for (const auto& [tap, ids] : recorded.values()) {
+    if (is_choice(tap)) choices[tap.layer] = ids;
+  }
+  return choices;
+}
+
 Routing::Routing(const reference::Reference& reference) {
   for (const graph::Op& op : reference.graph().ops) {
     const auto* route = std::get_if<graph::Route>(&op.kind);

@@ -16,6 +16,9 @@ namespace plumb::compare {
 // The scores and the choice of every router.
 std::vector<trace::Tap> router_taps(const graph::Graph& graph);
 
+// The choices that were recorded.
+Choices recorded_choices(const Recorded& recorded);
+
 class Routing {
  public:
   explicit Routing(const reference::Reference& reference);

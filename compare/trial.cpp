@@ -13,10 +13,6 @@ using trace::TapId;
 
 constexpr int kTwoSampleReplicas = 4;
 
-bool is_choice(const Tap& tap) {
-  return tap.id == TapId::kRouterIds;
-}
-
 // The ops at which a mutation differs from the right graph.
 std::vector<size_t> mutated_ops(const Mutation& mutation) {
   const Graph& graph = mutation.graph();

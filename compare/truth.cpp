@@ -14,21 +14,12 @@ using trace::Tap;
 using trace::TapId;
 using Tokens = std::vector<int64_t>;
 
-constexpr Tap kLogits{TapId::kLogits, -1};
-
 Matrix repeat(const Matrix& value, size_t times) {
   Matrix stacked = reference::make_matrix(value.shape(0) * times, value.shape(1));
   for (size_t k = 0; k < times; ++k) {
     std::copy(value.data(), value.data() + value.size(), stacked.data() + k * value.size());
   }
   return stacked;
-}
-
-Matrix rows_of(const Matrix& value, size_t first, size_t count) {
-  Matrix part = reference::make_matrix(count, value.shape(1));
-  const double* from = value.data() + first * value.shape(1);
-  std::copy(from, from + part.size(), part.data());
-  return part;
 }
 
 // Experts in the order in which Recorded gives them.
@@ -123,7 +114,8 @@ Matrix decide(const Reference& reference, const Tokens& tokens, const Tokens& co
         noise != nullptr ? make_emulation(part, taps, *noise, {}) : make_request(part, 1, taps, {}),
         {}, [&](const Tap&, const Matrix& logits) {
           for (size_t k = 0; k < copies; ++k) {
-            const Matrix last = rows_of(logits, (k + 1) * length - rows, rows);
+            const Matrix last =
+                reference::rows_of(logits, (k + 1) * length - rows, (k + 1) * length);
             std::copy(last.data(), last.data() + last.size(), &result(k * steps + first, 0));
           }
         });
@@ -151,9 +143,9 @@ const Values& Truth::values(const Tokens& tokens, const std::vector<Tap>& taps,
   run(reference_, make_request(all, 1, missing, {}), {}, [&](const Tap& tap, Matrix value) {
     if (both && tap == kLogits) {
       continuations_[{tokens, continuation}] =
-          rows_of(value, tokens.size() - 1, continuation.size());
+          reference::rows_of(value, tokens.size() - 1, value.shape(0));
     }
-    known[tap] = both ? rows_of(value, 0, tokens.size()) : std::move(value);
+    known[tap] = both ? reference::rows_of(value, 0, tokens.size()) : std::move(value);
   });
   return known;
 }

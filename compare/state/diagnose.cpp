@@ -33,10 +33,7 @@ std::vector<size_t> ops_in_question(const graph::Graph& graph, const Recorded& r
 
 Values run_with(const Truth& truth, const Scene& scene, const StateFault& fault, const Tap& first) {
   // A mistake chooses its own experts, unless the candidate's choice was recorded.
-  Choices choices;
-  for (const auto& [tap, ids] : scene.subject.recorded->values()) {
-    if (tap.id == trace::TapId::kRouterIds) choices[tap.layer] = ids;
-  }
+  const Choices choices = recorded_choices(*scene.subject.recorded);
   const Given given{.recorded = scene.subject.alone() ? nullptr : scene.subject.recorded,
                     .choices = &choices};
   return replay_in_pieces(truth.reference(), scene.subject.prompt->tokens, {first}, given,

@@ -131,7 +131,7 @@ class Lister {
       const bool inside = std::find(ops.begin(), ops.end(), graph_.slots[i].op) != ops.end();
       if (inside && !graph_.slots[i].outputs) inside_.push_back(i);
     }
-    for (const size_t op : ops) turns_ |= is_turn(graph_.ops[op].kind);
+    for (const size_t op : ops) turns_ |= turns_with_position(graph_.ops[op].kind);
   }
 
   std::vector<StateFault> list() {
@@ -145,11 +145,6 @@ class Lister {
   }
 
  private:
-  static bool is_turn(const graph::OpKind& kind) {
-    return std::holds_alternative<graph::Rope>(kind) ||
-           std::holds_alternative<graph::PositionScale>(kind);
-  }
-
   const graph::OpKind& kind_of(size_t slot) const { return graph_.ops[graph_.slots[slot].op].kind; }
   int layer_of(size_t slot) const { return graph_.ops[graph_.slots[slot].op].layer; }
 

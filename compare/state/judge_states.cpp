@@ -70,17 +70,18 @@ std::vector<StateFinding> judge_states(const Truth& truth, const PromptSubject& 
   return findings;
 }
 
+bool turns_with_position(const graph::OpKind& kind) {
+  return std::holds_alternative<graph::Rope>(kind) ||
+         std::holds_alternative<graph::PositionScale>(kind);
+}
+
 std::vector<std::string> carried_by(const graph::Graph& graph, size_t op) {
   std::vector<std::string> names;
   const graph::Slot* const slot = graph.slot_of(op);
   if (slot != nullptr && !slot->outputs) {
     for (const graph::StateTensor& tensor : slot->tensors) names.push_back(tensor.tap.name());
   }
-  const graph::OpKind& kind = graph.ops[op].kind;
-  if (std::holds_alternative<graph::Rope>(kind) ||
-      std::holds_alternative<graph::PositionScale>(kind)) {
-    names.emplace_back("position");
-  }
+  if (turns_with_position(graph.ops[op].kind)) names.emplace_back("position");
   return names;
 }
 

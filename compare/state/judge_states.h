@@ -22,6 +22,9 @@ struct StateFinding {
 std::vector<StateFinding> judge_states(const Truth& truth, const PromptSubject& subject,
                                        const Evidence& evidence);
 
+// Does the op turn with the position?
+bool turns_with_position(const graph::OpKind& kind);
+
 // What an op of the graph depends on from earlier calls: the names of its slot's tensors, or
 // "position" for an op that turns with it; empty for all others.
 std::vector<std::string> carried_by(const graph::Graph& graph, size_t op);

@@ -12,8 +12,6 @@ namespace {
 
 using trace::Prompt;
 
-constexpr trace::Tap kLogits{trace::TapId::kLogits, -1};
-
 // Takes the logits of a run and nothing else.
 class LogitsSink : public trace::Sink {
  public:

@@ -19,9 +19,9 @@ base::Json changed(const std::string& family, const base::Json& changes) {
 
 }  // namespace
 
-SyntheticModel::SyntheticModel(const base::Json& config, uint64_t seed) {
-  fixtures::synthesize({.config = config, .seed = seed}, folder_.path() / "model",
-                       base::Threads(1));
+SyntheticModel::SyntheticModel(const base::Json& config, uint64_t seed, int64_t tied_tokens) {
+  fixtures::synthesize({.config = config, .seed = seed, .tied_tokens = tied_tokens},
+                       folder_.path() / "model", base::Threads(1));
   checkpoint_ = std::make_unique<model::Checkpoint>(folder_.path() / "model");
   const model::ModelConfig read = model::read_config(*checkpoint_);
   graph_ = graph::build(read.spec);

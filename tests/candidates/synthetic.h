@@ -25,7 +25,7 @@ class Model {
 // A model of a family, from `plumb synth`.
 class SyntheticModel : public Model {
  public:
-  SyntheticModel(const base::Json& config, uint64_t seed);
+  SyntheticModel(const base::Json& config, uint64_t seed, int64_t tied_tokens = 0);
   // The tiny preset of a family with some keys of its config changed.
   explicit SyntheticModel(const std::string& family,
                           const base::Json& changes = base::Json::object());
