@@ -183,11 +183,11 @@ TEST(Parity, NoWorseThanHuggingFaceInFloat32) {
         EXPECT_LE(ours.largest, 4.0 * theirs.largest) << name << " " << prompt.name;
         log_ratios[e] += std::log(ours.rms / theirs.rms);
         if (steps > 0) {
-          const size_t same = steps_before_a_tie(*truth->greedy());
-          EXPECT_TRUE(std::equal(run->greedy()->tokens.begin(),
-                                 run->greedy()->tokens.begin() + static_cast<ptrdiff_t>(same),
-                                 truth->greedy()->tokens.begin()))
-              << name;
+          const trace::Greedy expected = *truth->greedy();
+          const std::vector<int64_t> tokens = run->greedy()->tokens;
+          for (size_t k = 0; k < steps_before_a_tie(expected); ++k) {
+            ASSERT_EQ(tokens[k], expected.tokens[k]) << name << " step " << k;
+          }
         }
       }
       ++count;
