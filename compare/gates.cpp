@@ -57,13 +57,6 @@ int replicas_for(int replicas, size_t tokens, size_t hidden_size) {
   return static_cast<int>(std::min<size_t>(enough, static_cast<size_t>(replicas)));
 }
 
-GateLimits inherited_limits(base::DType storage, const Floor& floor) {
-  constexpr double kLoosely = 1.25;
-  GateLimits limits = global_limits(storage, floor);
-  for (double* limit : {&limits.whitened, &limits.row, &limits.column}) *limit *= kLoosely;
-  return limits;
-}
-
 CauseLimits cause_limits(base::DType storage, bool segment) {
   if (base::size_of(storage) > 2) {
     return {.residual = 2.0, .share = 0.8, .correlation = 0.5, .beta_error = 0.1};

@@ -26,8 +26,6 @@ struct GateLimits {
 // Local: one op or segment, on the candidate's own inputs. Global: against the whole forward.
 GateLimits local_limits(base::DType storage, const Floor& floor);
 GateLimits global_limits(base::DType storage, const Floor& floor);
-// The same where each step on the way was judged by itself: what is inherited is bounded loosely.
-GateLimits inherited_limits(base::DType storage, const Floor& floor);
 // The same for logits, whose single elements are held to their position's others besides.
 GateLimits logit_limits(base::DType storage, const Floor& floor);
 

@@ -154,7 +154,7 @@ class PromptJudge {
 
   void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
     if (local_failed_ || global_failed_) return;
-    const auto limits = tap == kLogits ? logit_limits : inherited_limits;
+    const auto limits = tap == kLogits ? logit_limits : global_limits;
     const GateLimits gate = limits(s_.contract->storage, whole.floor);
     if (within(whole.ratios, gate)) return;
     global_failed_ = true;

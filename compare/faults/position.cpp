@@ -144,8 +144,7 @@ constexpr FaultRow kRows[] = {
      FaultScope::kLayer, rotate_whole_head},
     {"rope_backwards", "rotates the other way round", FaultClass::kStructural, FaultScope::kLayer,
      rotate_backwards},
-    // Of the size of another base: with few rotated channels bfloat16 hardly shows it.
-    {"rope_key_position", "rotates keys {:+g} positions off", FaultClass::kSubtle,
+    {"rope_key_position", "rotates keys {:+g} positions off", FaultClass::kStructural,
      FaultScope::kLayer, shift_keys, kShifts},
     {"rope_missing_on_keys", "does not rotate keys", FaultClass::kStructural, FaultScope::kLayer,
      leave_out_on_keys},
