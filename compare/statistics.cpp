@@ -165,19 +165,29 @@ double mean_kl_divergence(const Matrix& value, const Matrix& truth) {
   return finite_or_infinity(total / static_cast<double>(truth.shape(0)));
 }
 
-Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_roundoff) {
+std::vector<double> noise_of_rows(const Matrix& replicas, const Matrix& truth) {
+  return row_mean_squares(replicas, &truth, replicas.shape(0) / truth.shape(0));
+}
+
+Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_roundoff,
+                    std::span<const double> dithered) {
   const size_t rows = truth.shape(0);
   const size_t columns = truth.shape(1);
   const size_t count = replicas.shape(0) / rows;
   base::ensure(replicas.shape(0) == count * rows && replicas.shape(1) == columns,
                "replicas are whole copies of the truth's shape");
   const std::vector<double> signal = row_mean_squares(truth, nullptr, 1);
-  std::vector<double> noise = row_mean_squares(replicas, &truth, count);
+  std::vector<double> noise = noise_of_rows(replicas, truth);
   const double all_signal = mean(signal);
   const double exact = kExactTap * unit_roundoff;
   const double all_noise = std::max(mean(noise), exact * exact * all_signal);
 
   Floor floor{.rms = std::sqrt(all_noise)};
+  // A position's share of the noise is what counts: dither has more of it everywhere.
+  const double dither = dithered.empty() ? 0.0 : mean(noise) / mean(dithered);
+  for (size_t t = 0; t < rows && std::isfinite(dither) && !dithered.empty(); ++t) {
+    noise[t] = std::max(noise[t], dither * dithered[t]);
+  }
   for (size_t t = 0; t < rows; ++t) {
     const double shared =
         kSharedNoise * kSharedNoise * all_noise * std::min(1.0, ratio(signal[t], all_signal));

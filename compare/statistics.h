@@ -47,8 +47,14 @@ struct Floor {
 };
 
 // `replicas` holds the replicas' values one under another; each is held against `truth`.
-// `unit_roundoff` guards taps that the precision keeps exact.
-Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_roundoff);
+// `unit_roundoff` guards taps that the precision keeps exact. `dithered` are mean squares of the
+// positions' noise where roundings fall at random: replicas that round to nearest all round a
+// position's few large parts alike, and what comes of that may by chance be small.
+Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_roundoff,
+                    std::span<const double> dithered = {});
+
+// Mean squares of the noise of each position.
+std::vector<double> noise_of_rows(const Matrix& replicas, const Matrix& truth);
 
 // A difference over the floor.
 struct Ratios {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "compare/gates.h"
 #include "reference/pieces.h"
 
 namespace plumb::compare {
@@ -206,11 +207,20 @@ Values emulate(const Reference& reference, std::span<const int64_t> tokens,
 Floors measure_floors(const Reference& reference, std::span<const int64_t> tokens,
                       const std::vector<Tap>& taps, const Values& truth, const Noise& noise,
                       const Given& given) {
+  std::map<Tap, std::vector<double>> dithered;
+  if (noise.replicas >= kConfirmingReplicas && base::size_of(noise.contract->storage) == 2) {
+    Noise other = noise;
+    other.mode = reference::RoundingMode::kDithered;
+    run(reference, make_emulation(tokens, taps, other, given), given,
+        [&](const Tap& tap, const Matrix& replicas) {
+          dithered[tap] = noise_of_rows(replicas, truth.at(tap));
+        });
+  }
   Floors floors;
   const double u = base::unit_roundoff(noise.contract->storage);
   run(reference, make_emulation(tokens, taps, noise, given), given,
       [&](const Tap& tap, const Matrix& replicas) {
-        floors[tap] = measure_floor(replicas, truth.at(tap), u);
+        floors[tap] = measure_floor(replicas, truth.at(tap), u, dithered[tap]);
       });
   return floors;
 }

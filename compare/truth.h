@@ -83,7 +83,8 @@ Matrix replay_each(const reference::Reference& reference, std::span<const int64_
 Values emulate(const reference::Reference& reference, std::span<const int64_t> tokens,
                const std::vector<trace::Tap>& taps, const Noise& noise, const Given& given);
 
-// The floors of `taps` about their true values.
+// The floors of `taps` about their true values. Many replicas of a 16-bit contract come with as many
+// dithered ones.
 Floors measure_floors(const reference::Reference& reference, std::span<const int64_t> tokens,
                       const std::vector<trace::Tap>& taps, const Values& truth, const Noise& noise,
                       const Given& given);
