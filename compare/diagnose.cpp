@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "compare/acceptance.h"
+#include "compare/bit_cause.h"
 #include "compare/gates.h"
 #include "compare/hypotheses.h"
 #include "compare/wrong_weight.h"
@@ -26,6 +27,7 @@ class Diagnoser {
       : truth_(truth),
         trials_(truth, scenes),
         accept_(trials_, first),
+        bits_(truth.graph(), scenes),
         first_(first),
         alone_(scenes.front().subject.alone()) {}
 
@@ -36,6 +38,7 @@ class Diagnoser {
     rank();
     fit_parameters();
     rank();
+    if (auto explanation = find_bits(faults)) return std::move(*explanation);
     widen();
     if (auto explanation = find_certain()) return std::move(*explanation);
     if (auto explanation = find_rounding()) return std::move(*explanation);
@@ -47,6 +50,12 @@ class Diagnoser {
     widen();
     if (auto explanation = find_certain()) return std::move(*explanation);
     return std::move(unknown_);
+  }
+
+  Explanation run_bits() {
+    hypotheses_ = find_hypotheses(trials_, first_);
+    const std::vector<Fault> faults = affordable(hypotheses_.narrow);
+    return find_bits(faults).value_or(Explanation{});
   }
 
  private:
@@ -191,6 +200,36 @@ class Diagnoser {
     return true;
   }
 
+  // In 16 bits: whose emulation gives the candidate's numbers.
+  std::optional<Explanation> find_bits(std::vector<Fault> faults) const {
+    if (!bits_.follows() || !bits_.has(first_)) return std::nullopt;
+    for (const Ranked& ranked : ranked_) {
+      if (ranked.trial.fault().row->fitted) append_round(ranked.trial.fault(), faults);
+    }
+    BitCauses search(trials_, bits_, first_);
+    std::vector<BitCause> causes = search.find(faults);
+    if (causes.empty()) return std::nullopt;
+    causes = search.find(widened(hypotheses_, causes.front().fault));
+    if (causes.empty()) return std::nullopt;
+    Explanation explanation{.ops = causes.front().fault.ops};
+    for (const BitCause& cause : causes) {
+      explanation.causes.push_back(
+          {cause.fault.cause(), cause.fault.says(), cause.fault.layer, cause.explained});
+    }
+    return explanation;
+  }
+
+  // A fitted parameter, and the round numbers that it may be.
+  static void append_round(Fault fault, std::vector<Fault>& faults) {
+    const double fitted = fault.parameter;
+    faults.push_back(fault);
+    for (const int digits : {1, 2, 3}) {
+      const double unit = std::pow(10.0, std::floor(std::log10(std::abs(fitted))) - digits + 1);
+      fault.parameter = std::round(fitted / unit) * unit;
+      faults.push_back(fault);
+    }
+  }
+
   std::optional<Explanation> find_weight() const {
     const auto channel = alone_ ? std::nullopt : accept_.only_channel();
     return channel ? find_wrong_weight(trials_, first_, *channel) : std::nullopt;
@@ -266,6 +305,7 @@ class Diagnoser {
   Truth& truth_;
   Trials trials_;
   Acceptance accept_;
+  BitJudge bits_;
   Tap first_;
   bool alone_;
   Hypotheses hypotheses_;
@@ -278,6 +318,10 @@ class Diagnoser {
 
 Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const Tap& first) {
   return Diagnoser(truth, scenes, first).run();
+}
+
+Explanation diagnose_bits(Truth& truth, const std::vector<Scene>& scenes, const Tap& first) {
+  return Diagnoser(truth, scenes, first).run_bits();
 }
 
 }  // namespace plumb::compare

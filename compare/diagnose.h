@@ -19,4 +19,7 @@ struct Explanation {
 // `first`: the tap at which the candidate departs.
 Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const trace::Tap& first);
 
+// The same by the numbers that it gives to the bit alone, in 16 bits.
+Explanation diagnose_bits(Truth& truth, const std::vector<Scene>& scenes, const trace::Tap& first);
+
 }  // namespace plumb::compare

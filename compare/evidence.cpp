@@ -37,6 +37,12 @@ double squared_distance(std::span<const double> a, std::span<const double> b) {
   return sum;
 }
 
+// Contracts of 16 bits leave some results in float32.
+bool is_in_16_bits(base::DType storage, const Matrix& values) {
+  return base::size_of(storage) == 2 &&
+         std::ranges::all_of(values, [&](double v) { return base::round_to(storage, v) == v; });
+}
+
 void set_row(Matrix& matrix, size_t t, std::span<const double> values) {
   std::copy(values.begin(), values.end(), reference::row(matrix, t).begin());
 }
@@ -88,14 +94,22 @@ void Evidence::establish_local() {
   const Choices recorded = recorded_choices(*s_.recorded);
   local_values_ = replay(reference, tokens, taps_, local(recorded));
   choices_ = routing_.choices(local_values_);
-  const auto measure = [&] {
-    local_floors_ =
-        measure_floors(reference, tokens, taps_, local_values_, noise_, local(choices_));
-  };
-  measure();
+  measure_local();
   if (!resolve_local_ties(choices_)) return;
   local_values_ = replay(reference, tokens, taps_, local(choices_));
-  measure();
+  measure_local();
+}
+
+void Evidence::measure_local() {
+  bits_.clear();
+  const auto count = [&](const Tap& tap, const Matrix& replicas) {
+    if (!s_.recorded->has(tap) || is_choice(tap)) return;
+    if (is_in_16_bits(s_.contract->storage, replicas)) {
+      bits_[tap].add(s_.recorded->at(tap), replicas);
+    }
+  };
+  local_floors_ = measure_floors(truth_.reference(), s_.prompt->tokens, taps_, local_values_,
+                                 noise_, local(choices_), count);
 }
 
 // The k-th other choice of each position that has so many; none where no position has.

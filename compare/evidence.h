@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "compare/bits.h"
 #include "compare/recorded.h"
 #include "compare/routing.h"
 #include "compare/truth.h"
@@ -37,6 +38,9 @@ class Evidence {
   // Of each segment by itself; empty for a tap that stands alone.
   const Values& local_values() const { return local_values_; }
   const Floors& local_floors() const { return local_floors_; }
+  // In 16 bits, how many numbers of a tap are as emulations on the candidate's own inputs have
+  // them.
+  const std::map<trace::Tap, Bits>& bits() const { return bits_; }
   const Noise& noise() const { return noise_; }
   // What a reader must know: choices of experts that are ties.
   const std::vector<std::string>& notes() const { return notes_; }
@@ -51,6 +55,7 @@ class Evidence {
   bool is_recorded(int layer) const;
   Given local(const Choices& choices) const;
   void establish_local();
+  void measure_local();
   std::optional<Choices> nth_alternatives(size_t k) const;
   bool resolve_local_ties(Choices& choices) const;
   void establish_global();
@@ -70,6 +75,7 @@ class Evidence {
   Floors floors_;
   Values local_values_;
   Floors local_floors_;
+  std::map<trace::Tap, Bits> bits_;
   Choices choices_;
   std::vector<std::string> notes_;
 };

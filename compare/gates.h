@@ -49,6 +49,22 @@ int replicas_for(int replicas, size_t tokens, size_t hidden_size);
 // A departure of so many floors needs no confirmation.
 inline constexpr double kBeyondDoubt = 20.0;
 
+// Numbers of 16 bits that differ from an emulation of the contract: this many times as many as from
+// emulation to emulation, and this share of all, without the few positions in which a single sum
+// rounded the other way. With more than half of the numbers different, a candidate has another
+// contract.
+inline constexpr double kBitRatio = 2.5;
+inline constexpr double kLeastMismatch = 0.02;
+inline constexpr size_t kChanceRows = 2;
+inline constexpr double kMostMismatch = 0.5;
+// A mistake is named by its bits where its emulation leaves at most this share of the numbers
+// different, and this share of what no mistake and any other leaves.
+inline constexpr double kNamedMismatch = 0.3;
+inline constexpr double kNamedShare = 0.4;
+// At a tap that departs in every layer a mistake must leave less: another way of rounding there is
+// no mistake, and would be called by the name of what it resembles.
+inline constexpr double kAlikeMismatch = 0.05;
+
 // When a cause is named (docs/judgement.md, "Diagnosis"): what it leaves unexplained, in floors,
 // and as a share of the whole difference.
 struct CauseLimits {

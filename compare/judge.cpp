@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "compare/bit_judge.h"
 #include "compare/diagnose.h"
 #include "compare/gates.h"
 #include "compare/power.h"
@@ -299,8 +300,9 @@ class Judge::Session {
       }
     }
     if (subject_.state_matrix) judge_matrix();
-    findings_.finish(oracle_);
     const std::vector<Scene> scenes = make_scenes(judged_);
+    if (!scenes.empty() && !scenes.front().subject.alone()) judge_bits(scenes);
+    findings_.finish(oracle_);
     if (result_.first_divergence) explain(truth_, judged_, scenes, result_);
     if (!scenes.empty()) weigh(truth_, scenes, result_);
   }
@@ -327,6 +329,30 @@ class Judge::Session {
     }
     if (counted) findings_.count(findings);
     findings_.add(std::move(findings));
+  }
+
+  // In 16 bits: single roundings that are not the contract's, before anything else departs.
+  void judge_bits(const std::vector<Scene>& scenes) {
+    const BitJudge bits(truth_.graph(), scenes);
+    if (bits.departing().empty()) return;
+    const bool alike = bits.departing_alone().empty();
+    const Tap tap = *(alike ? bits.departing() : bits.departing_alone()).begin();
+    const auto& first = result_.first_divergence;
+    if (first && (!first->run.empty() || !(tap < *trace::parse_tap(first->tap)))) return;
+    if (alike && diagnose_bits(truth_, scenes, tap).causes.empty()) {
+      result_.notes.push_back(
+          fmt::format("{} rounds otherwise than {} in all layers built alike, within what that costs",
+                      trace::definition(tap.id).name, subject_.contract->name));
+      return;
+    }
+    const Recorded& recorded = *scenes.front().subject.recorded;
+    result_.first_divergence = locate(
+        truth_.graph(), tap, [&](const Tap& other) { return recorded.has(other); }, kUnknown);
+    findings_.fail({"bits", tap.name(),
+                    fmt::format("{:.3g}% of the numbers are not those that {} gives on the "
+                                "candidate's own inputs{}",
+                                100.0 * bits.bits(tap).mismatch(), subject_.contract->name,
+                                alike ? "" : "; in other layers they are")});
   }
 
   void judge_matrix() {

@@ -22,9 +22,9 @@ std::string_view to_text(Verdict verdict);
 
 // Why a verdict is not PASSED: the gate that said so, and where.
 struct Reason {
-  std::string
-      gate;         // "proof", "local", "global", "tokens", "oracle", "recording", "state", "power"
-  std::string tap;  // empty where it concerns none
+  std::string gate;     // "proof", "local", "bits", "global", "tokens", "oracle", "recording",
+                        // "state", "power"
+  std::string tap;      // empty where it concerns none
   std::string message;  // for a person; names prompt, place and size
 };
 

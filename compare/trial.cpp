@@ -154,6 +154,18 @@ void Trials::visit(const Fault& fault,
   }
 }
 
+std::map<Tap, Bits> Trials::count_bits(const Fault& fault) const {
+  const Mutation mutation = fault.mutate(truth_.graph());
+  const Mutant mutant(truth_.reference(), mutation);
+  const std::vector<Tap> touched = touched_by(mutation);
+  std::map<Tap, Bits> bits;
+  for (const Scene& scene : scenes_) {
+    const Values made = values(scene, mutant, mutation, touched, 1);
+    for (const Tap& tap : touched) bits[tap].add(scene.subject.recorded->at(tap), made.at(tap));
+  }
+  return bits;
+}
+
 TwoSample Trials::compare(const Fault& fault, const std::set<Tap>& taps) const {
   const Mutation mutation = fault.mutate(truth_.graph());
   const Mutant mutant(truth_.reference(), mutation);

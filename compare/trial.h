@@ -67,6 +67,8 @@ class Trials {
              base::FunctionRef<bool(const Scene&, const trace::Tap&, const Matrix&)> look) const;
   // An exact run for most faults; for a rounding one emulation.
   Trial run(const Fault& fault) const;
+  // In 16 bits: the candidate beside an emulation of the mistake, at the touched taps.
+  std::map<trace::Tap, Bits> count_bits(const Fault& fault) const;
   TwoSample compare(const Fault& fault, const std::set<trace::Tap>& taps) const;
   // Two mistakes beside each other: the candidate's and the second's difference from the first.
   Fit contrast(const Fault& a, const Fault& b, const std::set<trace::Tap>& taps) const;

@@ -206,7 +206,7 @@ Values emulate(const Reference& reference, std::span<const int64_t> tokens,
 
 Floors measure_floors(const Reference& reference, std::span<const int64_t> tokens,
                       const std::vector<Tap>& taps, const Values& truth, const Noise& noise,
-                      const Given& given) {
+                      const Given& given, Look look) {
   std::map<Tap, std::vector<double>> dithered;
   if (noise.replicas >= kConfirmingReplicas && base::size_of(noise.contract->storage) == 2) {
     Noise other = noise;
@@ -221,8 +221,16 @@ Floors measure_floors(const Reference& reference, std::span<const int64_t> token
   run(reference, make_emulation(tokens, taps, noise, given), given,
       [&](const Tap& tap, const Matrix& replicas) {
         floors[tap] = measure_floor(replicas, truth.at(tap), u, dithered[tap]);
+        look(tap, replicas);
       });
   return floors;
+}
+
+Floors measure_floors(const Reference& reference, std::span<const int64_t> tokens,
+                      const std::vector<Tap>& taps, const Values& truth, const Noise& noise,
+                      const Given& given) {
+  return measure_floors(reference, tokens, taps, truth, noise, given,
+                        [](const Tap&, const Matrix&) {});
 }
 
 namespace {

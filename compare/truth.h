@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "compare/recorded.h"
 #include "compare/statistics.h"
 #include "graph/contract.h"
@@ -83,8 +84,12 @@ Matrix replay_each(const reference::Reference& reference, std::span<const int64_
 Values emulate(const reference::Reference& reference, std::span<const int64_t> tokens,
                const std::vector<trace::Tap>& taps, const Noise& noise, const Given& given);
 
-// The floors of `taps` about their true values. Many replicas of a 16-bit contract come with as many
-// dithered ones.
+// The floors of `taps` about their true values. Many replicas of a 16-bit contract come with as
+// many dithered ones. `look` is shown the replicas.
+using Look = base::FunctionRef<void(const trace::Tap&, const Matrix& replicas)>;
+Floors measure_floors(const reference::Reference& reference, std::span<const int64_t> tokens,
+                      const std::vector<trace::Tap>& taps, const Values& truth, const Noise& noise,
+                      const Given& given, Look look);
 Floors measure_floors(const reference::Reference& reference, std::span<const int64_t> tokens,
                       const std::vector<trace::Tap>& taps, const Values& truth, const Noise& noise,
                       const Given& given);

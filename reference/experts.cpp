@@ -57,7 +57,7 @@ void combine(const A& a, const Experts& op, Matrix& gate, const Matrix& up) {
   for (size_t i = 0; i < y.size(); ++i) {
     if (clamped) {
       const double x = clamp(y[i]);
-      const double scaled = a.round(Experts::kActivated, x * op.glu_alpha, i);
+      const double scaled = a.round(Experts::kActivated, a.compute(x * op.glu_alpha, i), i);
       const double sigmoid =
           a.round(Experts::kActivated, activate(a, model::Activation::kSigmoid, scaled, i), i);
       y[i] = x * sigmoid;

@@ -1,0 +1,40 @@
+// How many numbers of a 16-bit tensor an emulation of the contract gives to the bit.
+//
+// Roundings to nearest make two runs of one contract alike in nearly every number: what departs
+// from it in a single rounding point shows here when it is far below the noise that the precision
+// makes. Rows add up over prompts. docs/judgement.md, "Bits".
+#pragma once
+
+#include <vector>
+
+#include "reference/matrix.h"
+
+namespace plumb::compare {
+
+class Bits {
+ public:
+  // `replicas` holds emulations one under another, at least one.
+  void add(const reference::Matrix& value, const reference::Matrix& replicas);
+  void add(const Bits& other);
+
+  double differing() const;  // numbers
+  // The share of numbers in which the value differs from an emulation.
+  double mismatch() const;
+  // The same of one emulation from the next; 0 of one alone.
+  double own() const;
+  // Far more than emulations differ from each other, and not in one or two positions alone: a
+  // single sum that rounds the other way changes a whole position after it.
+  bool departs() const;
+  // Hardly more than emulations do.
+  bool follows() const;
+  // The same numbers differ in each position, as far as counting tells.
+  bool is_like(const Bits& other) const { return differing_ == other.differing_; }
+  bool empty() const { return differing_.empty(); }
+
+ private:
+  double columns_ = 0.0;
+  std::vector<double> differing_;  // by row: numbers that differ, on average over emulations
+  std::vector<double> own_;
+};
+
+}  // namespace plumb::compare
