@@ -1,6 +1,7 @@
 #include "compare/bit_cause.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "compare/gates.h"
 
@@ -8,18 +9,33 @@ namespace plumb::compare {
 
 using trace::Tap;
 
+namespace {
+
+// The same mistake, in these places or more of them.
+bool is_kin(const Fault& a, const Fault& b) {
+  return a.row == b.row &&
+         (std::ranges::includes(a.ops, b.ops) || std::ranges::includes(b.ops, a.ops));
+}
+
+}  // namespace
+
 BitCauses::BitCauses(const Trials& trials, const BitJudge& judge, const Tap& first)
     : trials_(trials), judge_(judge), first_(first), failing_(judge.departing()) {
   failing_.insert(first);
-  for (const Tap& tap : failing_) null_ += judge.bits(tap).differing();
+  for (const auto& [tap, bits] : judge.all()) null_ += bits.differing();
 }
 
 void BitCauses::attempt(const Fault& fault) {
+  const bool known = std::ranges::any_of(tried_, [&](const Tried& tried) {
+    return tried.fault.row == fault.row && tried.fault.ops == fault.ops &&
+           tried.fault.parameter == fault.parameter;
+  });
+  if (known) return;
   Tried tried{fault, trials_.count_bits(fault), 0.0};
   if (!tried.bits.contains(first_)) return;
-  for (const Tap& tap : failing_) {
+  for (const auto& [tap, bits] : judge_.all()) {
     const auto made = tried.bits.find(tap);
-    tried.left += (made != tried.bits.end() ? made->second : judge_.bits(tap)).differing();
+    tried.left += (made != tried.bits.end() ? made->second : bits).differing();
   }
   if (tried.left < null_) tried_.push_back(std::move(tried));
 }
@@ -36,18 +52,45 @@ bool BitCauses::worsens(const Tried& tried) const {
   });
 }
 
-bool BitCauses::is_certain(const Tried& tried) const {
-  Bits left;
-  Bits null;
-  for (const Tap& tap : failing_) {
-    const auto made = tried.bits.find(tap);
-    if (made == tried.bits.end()) continue;
-    left.add(made->second);
-    null.add(judge_.bits(tap));
+std::set<Tap> BitCauses::explained_by(const Tried& tried) const {
+  std::set<Tap> taps;
+  for (const auto& [tap, bits] : tried.bits) {
+    if (failing_.contains(tap)) taps.insert(tap);
   }
+  return taps;
+}
+
+// Of a mistake; of none at all without one.
+Bits BitCauses::left_at(const std::set<Tap>& taps, const Tried* tried) const {
+  Bits left;
+  for (const Tap& tap : taps) {
+    const bool made = tried != nullptr && tried->bits.contains(tap);
+    left.add(made ? tried->bits.at(tap) : judge_.bits(tap));
+  }
+  return left;
+}
+
+bool BitCauses::is_certain(const Tried& tried) const {
+  const std::set<Tap> taps = explained_by(tried);
+  const double left = left_at(taps, &tried).mismatch();
   const bool alike = judge_.departing_alone().empty() && judge_.departing().contains(first_);
-  return within(left.mismatch(), alike ? kAlikeMismatch : kNamedMismatch) &&
-         within(left.mismatch(), kNamedShare * null.mismatch()) && !worsens(tried);
+  return within(left, alike ? kAlikeMismatch : kNamedMismatch) &&
+         within(left, kNamedShare * left_at(taps, nullptr).mismatch()) && !worsens(tried);
+}
+
+bool BitCauses::is_like_at_first(const Tried& a, const Tried& b) const {
+  return a.bits.at(first_).is_like(b.bits.at(first_));
+}
+
+// Do these numbers leave open which of the two it is: mistakes that give the same, or one made in
+// more places?
+bool BitCauses::is_as_good(const Tried& tried, const Tried& best) const {
+  constexpr double kDeviations = 3.0;  // of a count of chance differences
+  const bool wider = is_kin(tried.fault, best.fault) &&
+                     tried.fault.parameter == best.fault.parameter &&
+                     tried.fault.ops.size() > best.fault.ops.size();
+  const bool same = !is_kin(tried.fault, best.fault) && is_like_at_first(tried, best);
+  return (wider || same) && tried.left <= best.left + kDeviations * std::sqrt(1.0 + best.left);
 }
 
 std::vector<BitCause> BitCauses::find(const std::vector<Fault>& faults) {
@@ -57,13 +100,17 @@ std::vector<BitCause> BitCauses::find(const std::vector<Fault>& faults) {
   });
   const auto best = std::ranges::find_if(tried_, [&](const Tried& t) { return is_certain(t); });
   if (best == tried_.end()) return {};
-  std::vector<BitCause> causes;
+  const std::set<Tap> taps = explained_by(*best);
+  const double least = left_at(taps, &*best).differing();
+  std::vector<BitCause> causes = {{best->fault, 1.0 - best->left / null_}};
   for (const Tried& tried : tried_) {
-    const bool rival = tried.fault.row != best->fault.row && !worsens(tried) &&
-                       !within(best->left, kNamedShare * tried.left);
-    if (&tried != &*best && !rival) continue;
-    if (rival && !tried.bits.at(first_).is_like(best->bits.at(first_))) return {};
-    causes.push_back({tried.fault, 1.0 - tried.left / null_});
+    if (&tried == &*best || worsens(tried)) continue;
+    if (is_as_good(tried, *best)) {
+      causes.push_back({tried.fault, 1.0 - tried.left / null_});
+    } else if (!is_kin(tried.fault, best->fault) && !is_like_at_first(tried, *best) &&
+               !within(least, kNamedShare * left_at(taps, &tried).differing())) {
+      return {};
+    }
   }
   return causes;
 }

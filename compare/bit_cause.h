@@ -26,12 +26,17 @@ class BitCauses {
   struct Tried {
     Fault fault;
     std::map<trace::Tap, Bits> bits;
-    double left;  // numbers that differ at the failing taps
+    double left;  // numbers that differ, over all taps
   };
 
   void attempt(const Fault& fault);
+  // The failing taps that a mistake touches.
+  std::set<trace::Tap> explained_by(const Tried& tried) const;
+  Bits left_at(const std::set<trace::Tap>& taps, const Tried* tried) const;
   bool is_certain(const Tried& tried) const;
   bool worsens(const Tried& tried) const;
+  bool is_like_at_first(const Tried& a, const Tried& b) const;
+  bool is_as_good(const Tried& tried, const Tried& best) const;
 
   const Trials& trials_;
   const BitJudge& judge_;

@@ -26,6 +26,7 @@ class BitJudge {
   const std::set<trace::Tap>& departing() const { return departing_; }
   // Those that depart while their peers follow.
   const std::set<trace::Tap>& departing_alone() const { return alone_; }
+  const std::map<trace::Tap, Bits>& all() const { return bits_; }
   const Bits& bits(const trace::Tap& tap) const { return bits_.at(tap); }
   bool has(const trace::Tap& tap) const { return bits_.contains(tap); }
 

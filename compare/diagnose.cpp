@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "compare/acceptance.h"
@@ -209,7 +210,11 @@ class Diagnoser {
     BitCauses search(trials_, bits_, first_);
     std::vector<BitCause> causes = search.find(faults);
     if (causes.empty()) return std::nullopt;
-    causes = search.find(widened(hypotheses_, causes.front().fault));
+    std::vector<Fault> wider;
+    for (const BitCause& cause : causes) {
+      std::ranges::move(widened(hypotheses_, cause.fault), std::back_inserter(wider));
+    }
+    causes = search.find(wider);
     if (causes.empty()) return std::nullopt;
     Explanation explanation{.ops = causes.front().fault.ops};
     for (const BitCause& cause : causes) {

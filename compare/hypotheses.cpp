@@ -52,6 +52,8 @@ std::vector<Fault> widened(const Hypotheses& hypotheses, const Fault& fault) {
   std::vector<Fault> wider;
   for (const Fault& wide : hypotheses.wide) {
     if (wide.row != fault.row || !std::ranges::includes(wide.ops, fault.ops)) continue;
+    // A row comes once with each value of its parameter.
+    if (!wider.empty() && wider.back().ops == wide.ops) continue;
     wider.push_back(wide);
     wider.back().parameter = fault.parameter;
     wider.back().part = fault.part;
