@@ -1,8 +1,10 @@
 #include "compare/bit_judge.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
-#include <utility>
 
+#include "compare/gates.h"
 #include "compare/segment.h"
 
 namespace plumb::compare {
@@ -10,14 +12,19 @@ namespace {
 
 using trace::Tap;
 
-// What makes a tap: equal for the same tap of layers that are built alike.
-std::string recipe(const graph::Graph& graph, const Recorded& recorded, const Tap& tap) {
-  std::string text(trace::definition(tap.id).name);
+struct Maker {
+  std::string recipe;  // equal for the same tap of layers that are built alike
+  bool mixes = false;  // positions
+};
+
+Maker maker_of(const graph::Graph& graph, const Recorded& recorded, const Tap& tap) {
+  Maker maker{std::string(trace::definition(tap.id).name)};
   const auto is_recorded = [&](const Tap& other) { return recorded.has(other); };
   for (const graph::Op* op : segment_before(graph, tap, is_recorded).ops) {
-    text.append(" ").append(op->name());
+    maker.recipe.append(" ").append(op->name());
+    maker.mixes |= graph.slot_of(static_cast<size_t>(op - graph.ops.data())) != nullptr;
   }
-  return text;
+  return maker;
 }
 
 }  // namespace
@@ -27,22 +34,27 @@ BitJudge::BitJudge(const graph::Graph& graph, const std::vector<Scene>& scenes) 
     for (const auto& [tap, bits] : scene.evidence.bits()) bits_[tap].add(bits);
   }
   std::map<std::string, std::vector<Tap>> groups;
-  size_t following = 0;
+  std::set<Tap> following;
   for (const auto& [tap, bits] : bits_) {
-    groups[recipe(graph, *scenes.front().subject.recorded, tap)].push_back(tap);
-    following += bits.follows() ? 1 : 0;
-  }
-  follows_ = 2 * following > bits_.size();
-  if (!follows_) return;
-  for (const auto& [name, taps] : groups) {
-    std::set<Tap> departing;
-    size_t alike = 0;
-    for (const Tap& tap : taps) {
-      if (bits_.at(tap).departs()) departing.insert(tap);
-      alike += bits_.at(tap).follows() ? 1 : 0;
+    const Maker maker = maker_of(graph, *scenes.front().subject.recorded, tap);
+    groups[maker.recipe].push_back(tap);
+    if (bits.departs(maker.mixes ? kLeastMixedMismatch : kLeastMismatch)) {
+      departing_.insert(tap);
+    } else if (within(bits.mismatch(), kMostMismatch)) {
+      following.insert(tap);
     }
-    if (alike > departing.size()) alone_.insert(departing.begin(), departing.end());
-    departing_.merge(departing);
+  }
+  follows_ = 2 * following.size() > bits_.size();
+  if (!follows_) departing_.clear();
+  for (const auto& [recipe, taps] : groups) {
+    const auto is_in = [](const std::set<Tap>& set) {
+      return [&set](const Tap& tap) { return set.contains(tap); };
+    };
+    if (std::ranges::count_if(taps, is_in(following)) <=
+        std::ranges::count_if(taps, is_in(departing_))) {
+      continue;
+    }
+    std::ranges::copy_if(taps, std::inserter(alone_, alone_.end()), is_in(departing_));
   }
 }
 

@@ -18,22 +18,22 @@ class Bits {
   void add(const Bits& other);
 
   double differing() const;  // numbers
-  // The share of numbers in which the value differs from an emulation.
+  // The share of numbers in which the value differs from the emulation nearest to it: where a
+  // single sum rounds the other way, all that is made from it does.
   double mismatch() const;
-  // The same of one emulation from the next; 0 of one alone.
+  // The same of that emulation which is farthest from all others; 0 of one alone.
   double own() const;
-  // Far more than emulations differ from each other, and not in one or two positions alone: a
-  // single sum that rounds the other way changes a whole position after it.
-  bool departs() const;
-  // Hardly more than emulations do.
-  bool follows() const;
+  // Far more than emulations differ from each other, by this share of the numbers at least, and not
+  // in one or two positions alone: a single sum that rounds the other way changes a whole position
+  // after it.
+  bool departs(double least) const;
   // The same numbers differ in each position, as far as counting tells.
   bool is_like(const Bits& other) const { return differing_ == other.differing_; }
   bool empty() const { return differing_.empty(); }
 
  private:
   double columns_ = 0.0;
-  std::vector<double> differing_;  // by row: numbers that differ, on average over emulations
+  std::vector<double> differing_;  // by row: numbers
   std::vector<double> own_;
 };
 

@@ -51,10 +51,12 @@ inline constexpr double kBeyondDoubt = 20.0;
 
 // Numbers of 16 bits that differ from an emulation of the contract: this many times as many as from
 // emulation to emulation, and this share of all, without the few positions in which a single sum
-// rounded the other way. With more than half of the numbers different, a candidate has another
+// rounded the other way. Where positions mix, one key that rounds the other way reaches them all, and
+// one in a hundred emulations may have it. With more than half of the numbers different, a candidate has another
 // contract.
 inline constexpr double kBitRatio = 2.5;
-inline constexpr double kLeastMismatch = 0.02;
+inline constexpr double kLeastMismatch = 0.004;
+inline constexpr double kLeastMixedMismatch = 0.05;
 inline constexpr size_t kChanceRows = 2;
 inline constexpr double kMostMismatch = 0.5;
 // A mistake is named by its bits where its emulation leaves at most this share of the numbers

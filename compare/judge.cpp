@@ -170,18 +170,19 @@ struct Judged {
   std::unique_ptr<Evidence> evidence;
 };
 
+void establish(Truth& truth, Judged& judged, int replicas) {
+  const int enough = replicas_for(replicas, judged.subject.prompt->tokens.size(),
+                                  static_cast<size_t>(truth.graph().hidden_size));
+  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, enough);
+}
+
 // A failure stands only when floors measured on more replicas confirm it.
 PromptFindings judge_surely(Truth& truth, Judged& judged) {
-  const auto replicas = [&](int wanted) {
-    return replicas_for(wanted, judged.subject.prompt->tokens.size(),
-                        static_cast<size_t>(truth.graph().hidden_size));
-  };
-  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, replicas(kReplicas));
+  establish(truth, judged, kReplicas);
   PromptFindings findings = judge_prompt(truth, judged.subject, *judged.evidence);
   const auto& first = findings.first_divergence;
   if (findings.failures.empty() || (first && first->local_ratio > kBeyondDoubt)) return findings;
-  judged.evidence =
-      std::make_unique<Evidence>(truth, judged.subject, replicas(kConfirmingReplicas));
+  establish(truth, judged, kConfirmingReplicas);
   return judge_prompt(truth, judged.subject, *judged.evidence);
 }
 
@@ -300,9 +301,9 @@ class Judge::Session {
       }
     }
     if (subject_.state_matrix) judge_matrix();
-    const std::vector<Scene> scenes = make_scenes(judged_);
-    if (!scenes.empty() && !scenes.front().subject.alone()) judge_bits(scenes);
+    judge_bits();
     findings_.finish(oracle_);
+    const std::vector<Scene> scenes = make_scenes(judged_);
     if (result_.first_divergence) explain(truth_, judged_, scenes, result_);
     if (!scenes.empty()) weigh(truth_, scenes, result_);
   }
@@ -332,27 +333,42 @@ class Judge::Session {
   }
 
   // In 16 bits: single roundings that are not the contract's, before anything else departs.
-  void judge_bits(const std::vector<Scene>& scenes) {
+  void judge_bits() {
+    std::optional<Tap> tap = find_other_bits();
+    if (!tap) return;
+    for (Judged& here : judged_) {
+      if (here.prompt.run.empty()) establish(truth_, here, kConfirmingReplicas);
+    }
+    tap = find_other_bits();
+    if (!tap) return;
+    const std::vector<Scene> scenes = make_scenes(judged_);
+    const Recorded& recorded = *scenes.front().subject.recorded;
+    result_.first_divergence = locate(
+        truth_.graph(), *tap, [&](const Tap& other) { return recorded.has(other); }, kUnknown);
+    findings_.fail({"bits", tap->name(),
+                    fmt::format("{:.3g}% of the numbers are not those that {} gives on the "
+                                "candidate's own inputs",
+                                100.0 * BitJudge(truth_.graph(), scenes).bits(*tap).mismatch(),
+                                subject_.contract->name)});
+  }
+
+  // Where they arise: in one layer alone, or in all alike where a mistake gives these numbers.
+  std::optional<Tap> find_other_bits() {
+    const std::vector<Scene> scenes = make_scenes(judged_);
+    if (scenes.empty() || scenes.front().subject.alone()) return std::nullopt;
     const BitJudge bits(truth_.graph(), scenes);
-    if (bits.departing().empty()) return;
+    if (bits.departing().empty()) return std::nullopt;
     const bool alike = bits.departing_alone().empty();
     const Tap tap = *(alike ? bits.departing() : bits.departing_alone()).begin();
     const auto& first = result_.first_divergence;
-    if (first && (!first->run.empty() || !(tap < *trace::parse_tap(first->tap)))) return;
-    if (alike && diagnose_bits(truth_, scenes, tap).causes.empty()) {
-      result_.notes.push_back(
-          fmt::format("{} rounds otherwise than {} in all layers built alike, within what that costs",
-                      trace::definition(tap.id).name, subject_.contract->name));
-      return;
+    if (first && (!first->run.empty() || !(tap < *trace::parse_tap(first->tap)))) {
+      return std::nullopt;
     }
-    const Recorded& recorded = *scenes.front().subject.recorded;
-    result_.first_divergence = locate(
-        truth_.graph(), tap, [&](const Tap& other) { return recorded.has(other); }, kUnknown);
-    findings_.fail({"bits", tap.name(),
-                    fmt::format("{:.3g}% of the numbers are not those that {} gives on the "
-                                "candidate's own inputs{}",
-                                100.0 * bits.bits(tap).mismatch(), subject_.contract->name,
-                                alike ? "" : "; in other layers they are")});
+    if (!alike || !diagnose_bits(truth_, scenes, tap).causes.empty()) return tap;
+    result_.notes.push_back(
+        fmt::format("{} rounds otherwise than {} in all layers built alike, within what that costs",
+                    trace::definition(tap.id).name, subject_.contract->name));
+    return std::nullopt;
   }
 
   void judge_matrix() {
