@@ -49,11 +49,18 @@ int replicas_for(int replicas, size_t tokens, size_t hidden_size);
 // A departure of so many floors needs no confirmation.
 inline constexpr double kBeyondDoubt = 20.0;
 
+// A mistake whose share in the difference is so many standard deviations from none: it was made; or
+// it may have been.
+inline constexpr double kSureMatch = 5.0;
+inline constexpr double kDoubtfulMatch = 4.0;
+// Its share is one, within so many standard deviations.
+inline constexpr double kWholeMatch = 3.0;
+
 // Numbers of 16 bits that differ from an emulation of the contract: this many times as many as from
 // emulation to emulation, and this share of all, without the few positions in which a single sum
-// rounded the other way. Where positions mix, one key that rounds the other way reaches them all, and
-// one in a hundred emulations may have it. With more than half of the numbers different, a candidate has another
-// contract.
+// rounded the other way. Where positions mix, one key that rounds the other way reaches them all,
+// and one in a hundred emulations may have it. With more than half of the numbers different, a
+// candidate has another contract.
 inline constexpr double kBitRatio = 2.5;
 inline constexpr double kLeastMismatch = 0.004;
 inline constexpr double kLeastMixedMismatch = 0.05;

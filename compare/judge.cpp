@@ -11,12 +11,12 @@
 #include <optional>
 #include <utility>
 
-#include "compare/bit_judge.h"
 #include "compare/diagnose.h"
 #include "compare/gates.h"
 #include "compare/power.h"
 #include "compare/prompt_judge.h"
 #include "compare/segment.h"
+#include "compare/small_departures.h"
 #include "compare/state/diagnose.h"
 #include "compare/state/matrix.h"
 #include "compare/tokens.h"
@@ -82,9 +82,9 @@ class Findings {
     result_.reasons.push_back(std::move(reason));
   }
 
-  void doubt(const std::string& tap, const std::string& message) {
+  void doubt(const std::string& gate, const std::string& tap, const std::string& message) {
     doubtful_ = true;
-    result_.reasons.push_back({"recording", tap, message});
+    result_.reasons.push_back({gate, tap, message});
   }
 
   void finish(const std::optional<OracleJudge>& oracle) {
@@ -157,7 +157,8 @@ void note_missing_prompts(const trace::TraceFile& oracle, const std::vector<Prom
     });
     if (!judged) {
       findings.doubt(
-          "", fmt::format("prompt {} of the oracle is missing from the candidate", wanted.name));
+          "recording", "",
+          fmt::format("prompt {} of the oracle is missing from the candidate", wanted.name));
     }
   }
 }
@@ -226,8 +227,9 @@ std::optional<Diagnosis> explain_miscount(const std::vector<Scene>& scenes) {
 }
 
 // Fills in why the candidate departs, where that is certain.
+// `known`: where a gate found that itself.
 void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<Scene>& scenes,
-             Result& result) {
+             const std::optional<Explanation>& known, Result& result) {
   FirstDivergence& first = *result.first_divergence;
   const Tap tap = *trace::parse_tap(first.tap);
   result.diagnosis.emplace();
@@ -236,7 +238,7 @@ void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<S
   if (first.run.empty()) {
     if (const auto cause = explain_miscount(scenes)) return result.diagnosis->push_back(*cause);
     if (scenes.empty() || tap.id == TapId::kRouterIds) return;
-    explanation = diagnose(truth, scenes, tap);
+    explanation = known ? *known : diagnose(truth, scenes, tap);
     if (!explanation.ops.empty()) narrow(truth.graph(), explanation.ops, first);
   } else {
     if (tap.id == TapId::kRouterIds) return;
@@ -293,7 +295,8 @@ class Judge::Session {
   }
 
   void run() {
-    if (subject_.prompts.empty()) findings_.doubt("", "the candidate recorded no prompt");
+    if (subject_.prompts.empty())
+      findings_.doubt("recording", "", "the candidate recorded no prompt");
     for (const Prompt& prompt : subject_.prompts) {
       bool counted = false;
       for (const Prompt& run : runs_of(*subject_.candidate, prompt)) {
@@ -301,10 +304,10 @@ class Judge::Session {
       }
     }
     if (subject_.state_matrix) judge_matrix();
-    judge_bits();
+    judge_small();
     findings_.finish(oracle_);
     const std::vector<Scene> scenes = make_scenes(judged_);
-    if (result_.first_divergence) explain(truth_, judged_, scenes, result_);
+    if (result_.first_divergence) explain(truth_, judged_, scenes, explanation_, result_);
     if (!scenes.empty()) weigh(truth_, scenes, result_);
   }
 
@@ -318,7 +321,7 @@ class Judge::Session {
     here.subject = {&here.prompt, &here.recorded, recording->greedy(), subject_.contract};
     note_ignored(here.recorded, result_.notes);
     if (!here.recorded.has(kLogits)) {
-      findings_.doubt("logits", fmt::format("{}: no logits were recorded", run.name));
+      findings_.doubt("recording", "logits", fmt::format("{}: no logits were recorded", run.name));
     }
     if (oracle_ && run.run.empty()) {
       oracle_->judge(prompt, taps_to_judge(truth_.graph(), here.recorded));
@@ -332,43 +335,34 @@ class Judge::Session {
     findings_.add(std::move(findings));
   }
 
-  // In 16 bits: single roundings that are not the contract's, before anything else departs.
-  void judge_bits() {
-    std::optional<Tap> tap = find_other_bits();
-    if (!tap) return;
-    for (Judged& here : judged_) {
-      if (here.prompt.run.empty()) establish(truth_, here, kConfirmingReplicas);
+  // In 16 bits: what the limits leave through, where it comes before what they do not.
+  void judge_small() {
+    auto found = find_small();
+    if (!found) return;
+    if (found->gate == "bits") {  // confirmed on more replicas, as all failures
+      for (Judged& here : judged_) {
+        if (here.prompt.run.empty()) establish(truth_, here, kConfirmingReplicas);
+      }
+      found = find_small();
+      if (!found) return;
     }
-    tap = find_other_bits();
-    if (!tap) return;
-    const std::vector<Scene> scenes = make_scenes(judged_);
-    const Recorded& recorded = *scenes.front().subject.recorded;
+    if (!found->certain) return findings_.doubt(found->gate, found->tap.name(), found->message);
+    const Recorded& recorded = *make_scenes(judged_).front().subject.recorded;
     result_.first_divergence = locate(
-        truth_.graph(), *tap, [&](const Tap& other) { return recorded.has(other); }, kUnknown);
-    findings_.fail({"bits", tap->name(),
-                    fmt::format("{:.3g}% of the numbers are not those that {} gives on the "
-                                "candidate's own inputs",
-                                100.0 * BitJudge(truth_.graph(), scenes).bits(*tap).mismatch(),
-                                subject_.contract->name)});
+        truth_.graph(), found->tap, [&](const Tap& tap) { return recorded.has(tap); }, kUnknown);
+    findings_.fail({found->gate, found->tap.name(), found->message});
+    explanation_ = std::move(found->explanation);
   }
 
-  // Where they arise: in one layer alone, or in all alike where a mistake gives these numbers.
-  std::optional<Tap> find_other_bits() {
+  std::optional<SmallDeparture> find_small() {
     const std::vector<Scene> scenes = make_scenes(judged_);
-    if (scenes.empty() || scenes.front().subject.alone()) return std::nullopt;
-    const BitJudge bits(truth_.graph(), scenes);
-    if (bits.departing().empty()) return std::nullopt;
-    const bool alike = bits.departing_alone().empty();
-    const Tap tap = *(alike ? bits.departing() : bits.departing_alone()).begin();
     const auto& first = result_.first_divergence;
-    if (first && (!first->run.empty() || !(tap < *trace::parse_tap(first->tap)))) {
-      return std::nullopt;
+    auto bits = find_other_bits(truth_, scenes, result_.notes);
+    if (first) {
+      const bool before = first->run.empty() && bits && bits->tap < *trace::parse_tap(first->tap);
+      return before ? bits : std::nullopt;
     }
-    if (!alike || !diagnose_bits(truth_, scenes, tap).causes.empty()) return tap;
-    result_.notes.push_back(
-        fmt::format("{} rounds otherwise than {} in all layers built alike, within what that costs",
-                    trace::definition(tap.id).name, subject_.contract->name));
-    return std::nullopt;
+    return bits ? bits : find_match(truth_, scenes);
   }
 
   void judge_matrix() {
@@ -402,6 +396,7 @@ class Judge::Session {
   Findings findings_;
   std::optional<OracleJudge> oracle_;
   std::deque<Judged> judged_;
+  std::optional<Explanation> explanation_;
 };
 
 Result Judge::judge(const Subject& subject) {

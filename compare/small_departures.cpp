@@ -1,0 +1,85 @@
+#include "compare/small_departures.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "compare/bit_judge.h"
+#include "compare/gates.h"
+#include "compare/matched_filter.h"
+
+namespace plumb::compare {
+namespace {
+
+bool is_in_16_bits(const std::vector<Scene>& scenes) {
+  return !scenes.empty() && base::size_of(scenes.front().subject.contract->storage) == 2;
+}
+
+bool is_whole(const Match& match) {
+  return within(std::abs(match.beta - 1.0), kWholeMatch * match.sigma);
+}
+
+// The best is the cause where no other comes near it; those that are off by the same are the same.
+Explanation explain(const std::vector<Match>& matches) {
+  constexpr double kSame = 1e-3;
+  const Match& best = matches.front();
+  Explanation explanation{.ops = best.fault.ops};
+  const auto name = [&](const Match& match) {
+    explanation.causes.push_back(
+        {match.fault.cause(), match.fault.says(), match.fault.layer, kUnknown});
+  };
+  for (const Match& match : matches) {
+    const bool same = within(std::abs(match.beta - best.beta), kSame * best.beta) &&
+                      within(std::abs(match.sigma - best.sigma), kSame * best.sigma);
+    const bool rival = is_whole(match) && kNextBest * match.deviations() > best.deviations();
+    if (same && is_whole(match)) {
+      name(match);
+    } else if (rival || !is_whole(best)) {
+      return {.notes = {fmt::format("cause unknown; nearest: {} ({:.3g} times its effect)",
+                                    best.fault.says(), best.beta)}};
+    }
+  }
+  return explanation;
+}
+
+}  // namespace
+
+std::optional<SmallDeparture> find_other_bits(Truth& truth, const std::vector<Scene>& scenes,
+                                              std::vector<std::string>& notes) {
+  if (!is_in_16_bits(scenes) || scenes.front().subject.alone()) return std::nullopt;
+  const BitJudge bits(truth.graph(), scenes);
+  if (bits.departing().empty()) return std::nullopt;
+  const bool alike = bits.departing_alone().empty();
+  const trace::Tap tap = *(alike ? bits.departing() : bits.departing_alone()).begin();
+  const std::string_view contract = scenes.front().subject.contract->name;
+  if (alike && diagnose_bits(truth, scenes, tap).causes.empty()) {
+    notes.push_back(
+        fmt::format("{} rounds otherwise than {} in all layers built alike, within what that costs",
+                    trace::definition(tap.id).name, contract));
+    return std::nullopt;
+  }
+  return SmallDeparture{
+      "bits", tap,
+      fmt::format(
+          "{:.3g}% of the numbers are not those that {} gives on the candidate's own inputs",
+          100.0 * bits.bits(tap).mismatch(), contract)};
+}
+
+std::optional<SmallDeparture> find_match(Truth& truth, const std::vector<Scene>& scenes) {
+  if (!is_in_16_bits(scenes)) return std::nullopt;
+  const PromptSubject& subject = scenes.front().subject;
+  if (!subject.alone() || !subject.recorded->has(kLogits)) return std::nullopt;
+  if (!MatchedFilter::is_affordable(truth, scenes)) return std::nullopt;
+  const std::vector<Match> matches = match_all(truth, scenes);
+  if (matches.empty() || within(matches.front().deviations(), kDoubtfulMatch)) return std::nullopt;
+  const Match& best = matches.front();
+  return SmallDeparture{
+      "match", kLogits,
+      fmt::format("within the limits, but off in the direction of one mistake by {:.3g} standard "
+                  "deviations ({:.3g} times its effect): {}",
+                  best.deviations(), best.beta, best.fault.says()),
+      !within(best.deviations(), kSureMatch), explain(matches)};
+}
+
+}  // namespace plumb::compare
