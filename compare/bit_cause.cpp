@@ -78,19 +78,12 @@ bool BitCauses::is_certain(const Tried& tried) const {
          within(left, kNamedShare * left_at(taps, nullptr).mismatch()) && !worsens(tried);
 }
 
-bool BitCauses::is_like_at_first(const Tried& a, const Tried& b) const {
-  return a.bits.at(first_).is_like(b.bits.at(first_));
-}
-
-// Do these numbers leave open which of the two it is: mistakes that give the same, or one made in
-// more places?
-bool BitCauses::is_as_good(const Tried& tried, const Tried& best) const {
+// Do these numbers leave open which of the two it is? Either gives them but for chance.
+bool BitCauses::is_as_good(const Tried& tried, const Tried& best) {
   constexpr double kDeviations = 3.0;  // of a count of chance differences
-  const bool wider = is_kin(tried.fault, best.fault) &&
-                     tried.fault.parameter == best.fault.parameter &&
-                     tried.fault.ops.size() > best.fault.ops.size();
-  const bool same = !is_kin(tried.fault, best.fault) && is_like_at_first(tried, best);
-  return (wider || same) && tried.left <= best.left + kDeviations * std::sqrt(1.0 + best.left);
+  const bool narrower =
+      is_kin(tried.fault, best.fault) && tried.fault.ops.size() <= best.fault.ops.size();
+  return !narrower && tried.left <= best.left + kDeviations * std::sqrt(1.0 + best.left);
 }
 
 std::vector<BitCause> BitCauses::find(const std::vector<Fault>& faults) {
@@ -107,7 +100,7 @@ std::vector<BitCause> BitCauses::find(const std::vector<Fault>& faults) {
     if (&tried == &*best || worsens(tried)) continue;
     if (is_as_good(tried, *best)) {
       causes.push_back({tried.fault, 1.0 - tried.left / null_});
-    } else if (!is_kin(tried.fault, best->fault) && !is_like_at_first(tried, *best) &&
+    } else if (!is_kin(tried.fault, best->fault) &&
                !within(least, kNamedShare * left_at(taps, &tried).differing())) {
       return {};
     }

@@ -35,8 +35,7 @@ class BitCauses {
   Bits left_at(const std::set<trace::Tap>& taps, const Tried* tried) const;
   bool is_certain(const Tried& tried) const;
   bool worsens(const Tried& tried) const;
-  bool is_like_at_first(const Tried& a, const Tried& b) const;
-  bool is_as_good(const Tried& tried, const Tried& best) const;
+  static bool is_as_good(const Tried& tried, const Tried& best);
 
   const Trials& trials_;
   const BitJudge& judge_;

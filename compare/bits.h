@@ -27,9 +27,6 @@ class Bits {
   // in one or two positions alone: a single sum that rounds the other way changes a whole position
   // after it.
   bool departs(double least) const;
-  // The same numbers differ in each position, as far as counting tells.
-  bool is_like(const Bits& other) const { return differing_ == other.differing_; }
-  bool empty() const { return differing_.empty(); }
 
  private:
   double columns_ = 0.0;

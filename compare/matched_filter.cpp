@@ -89,6 +89,10 @@ std::vector<Match> MatchedFilter::match(const std::vector<Fault>& faults) const 
 
 std::vector<Match> match_all(Truth& truth, const std::vector<Scene>& scenes) {
   std::vector<Fault> faults = applicable_faults(truth.graph());
+  std::erase_if(faults, [&](const Fault& fault) {
+    return fault.row->severity == FaultClass::kRounding &&
+           fault.mutate(truth.graph()).weights().empty();
+  });
   std::erase_if(faults,
                 [](const Fault& fault) { return fault.row->severity == FaultClass::kRounding; });
   std::vector<Match> matches = MatchedFilter(truth, scenes, kDithered).match(faults);

@@ -39,7 +39,7 @@ class MatchedFilter {
   std::vector<Matrix> noise_;
 };
 
-// Every structural and subtle mistake; those that stand out, again on more replicas.
+// Every mistake that an exact run shows; those that stand out, again on more replicas.
 std::vector<Match> match_all(Truth& truth, const std::vector<Scene>& scenes);
 
 }  // namespace plumb::compare

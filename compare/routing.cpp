@@ -13,9 +13,10 @@ using trace::TapId;
 
 namespace {
 
-// That noise makes between two logits.
-double largest_difference(double sigma) {
-  return kTieDeviations * std::numbers::sqrt2 * sigma;
+// That noise makes between two logits; with groups, between the sums of two logits each.
+double largest_difference(const model::RouterSpec& router, double sigma) {
+  const double deviations = kTieDeviations * std::numbers::sqrt2 * sigma;
+  return router.num_groups > 1 ? std::numbers::sqrt2 * deviations : deviations;
 }
 
 double total(std::span<const double> logits, const std::vector<double>& ids) {
@@ -72,16 +73,25 @@ std::vector<double> Routing::best(const Router& router, std::span<const double> 
 }
 
 // Would the choice be the best if its experts scored half of the largest difference that noise
-// makes more, and the others half of it less?
+// makes more, and the others half of it less? An expert that is not chosen may open the group of
+// one that is: those may as well score the same, or more.
 bool Routing::is_tie(const Router& router, std::span<const double> logits, double sigma,
                      std::span<const double> chosen) const {
-  const double half = largest_difference(sigma) / 2.0;
-  std::vector<double> moved(logits.begin(), logits.end());
-  for (size_t e = 0; e < moved.size(); ++e) {
-    const bool taken = std::binary_search(chosen.begin(), chosen.end(), static_cast<double>(e));
-    moved[e] += taken ? half : -half;
+  const double half = largest_difference(router.spec, sigma) / 2.0;
+  const size_t size = logits.size() / static_cast<size_t>(std::max(1, router.spec.num_groups));
+  const auto is_open = [&](size_t e) {
+    return std::ranges::any_of(
+        chosen, [&](double other) { return static_cast<size_t>(other) / size == e / size; });
+  };
+  for (const double beside : {-half, 0.0, half}) {
+    std::vector<double> moved(logits.begin(), logits.end());
+    for (size_t e = 0; e < moved.size(); ++e) {
+      const bool taken = std::ranges::binary_search(chosen, static_cast<double>(e));
+      moved[e] += taken ? half : is_open(e) ? beside : -half;
+    }
+    if (std::ranges::equal(best(router, moved), chosen)) return true;
   }
-  return std::ranges::equal(best(router, moved), chosen);
+  return false;
 }
 
 Routing::Verdict Routing::judge(int layer, std::span<const double> logits, double sigma,
@@ -101,8 +111,8 @@ std::vector<Routing::Choice> Routing::ties(int layer, std::span<const double> lo
       if (std::ranges::binary_search(first, static_cast<double>(in))) continue;
       // As if noise had exchanged the two: a group of experts may close and another open with them.
       std::vector<double> moved(logits.begin(), logits.end());
-      moved[in] += largest_difference(sigma);
-      moved[static_cast<size_t>(out)] -= largest_difference(sigma);
+      moved[in] += largest_difference(router.spec, sigma);
+      moved[static_cast<size_t>(out)] -= largest_difference(router.spec, sigma);
       std::vector<double> other = best(router, moved);
       const auto is_other = [&](const Choice& choice) { return choice.ids == other; };
       if (std::ranges::any_of(choices, is_other)) continue;

@@ -20,25 +20,30 @@ bool is_whole(const Match& match) {
   return within(std::abs(match.beta - 1.0), kWholeMatch * match.sigma);
 }
 
-// The best is the cause where no other comes near it; those that are off by the same are the same.
+// The same mistake in more places or fewer, or with a like parameter.
+bool is_kin(const Fault& a, const Fault& b) {
+  return a.row == b.row &&
+         (std::ranges::includes(a.ops, b.ops) || std::ranges::includes(b.ops, a.ops));
+}
+
+// The best is the cause where no other comes near it, but for those that are off by the same, or
+// that these logits do not tell from it.
 Explanation explain(const std::vector<Match>& matches) {
   constexpr double kSame = 1e-3;
   const Match& best = matches.front();
   Explanation explanation{.ops = best.fault.ops};
-  const auto name = [&](const Match& match) {
-    explanation.causes.push_back(
-        {match.fault.cause(), match.fault.says(), match.fault.layer, kUnknown});
-  };
   for (const Match& match : matches) {
+    const bool near = is_whole(match) && kNextBest * match.deviations() > best.deviations();
     const bool same = within(std::abs(match.beta - best.beta), kSame * best.beta) &&
                       within(std::abs(match.sigma - best.sigma), kSame * best.sigma);
-    const bool rival = is_whole(match) && kNextBest * match.deviations() > best.deviations();
-    if (same && is_whole(match)) {
-      name(match);
-    } else if (rival || !is_whole(best)) {
+    if (!is_whole(best) || (near && !same && !is_kin(match.fault, best.fault))) {
       return {.notes = {fmt::format("cause unknown; nearest: {} ({:.3g} times its effect)",
                                     best.fault.says(), best.beta)}};
     }
+    const bool repeats = match.fault.row == best.fault.row && match.fault.ops == best.fault.ops;
+    if (&match != &best && (!near || repeats)) continue;
+    explanation.causes.push_back(
+        {match.fault.cause(), match.fault.says(), match.fault.layer, kUnknown});
   }
   return explanation;
 }

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
+#include "reference/route.h"
 #include "tests/compare/bench.h"
 
 namespace plumb::compare::testing {
@@ -65,6 +69,37 @@ TEST_F(OneRouter, KnowsWhatTiesAllow) {
   EXPECT_EQ(ties[1].ids, (std::vector<double>{0, 2}));
   EXPECT_NEAR(ties[1].margin, 0.01, 1e-12);
   EXPECT_EQ(routing_.ties(0, logits_, 1e-4).size(), 1u);
+}
+
+// Groups open and close as a whole, by their two best experts: noise on an expert that is not chosen
+// may open the group of one that is.
+TEST(Routing, TakesWhatNoiseMakesOfGroupsForATie) {
+  Bench bench("deepseek_v3-groups");
+  const Routing routing(bench.reference());
+  const auto op = std::ranges::find_if(bench.graph().ops, [](const graph::Op& candidate) {
+    return std::holds_alternative<graph::Route>(candidate.kind);
+  });
+  ASSERT_NE(op, bench.graph().ops.end());
+  const model::RouterSpec& router = std::get<graph::Route>(op->kind).router;
+  ASSERT_GT(router.num_groups, 1);
+  const auto correction = bench.reference().weights().at(op->weights.front()).values();
+  constexpr double kSigma = 0.1;
+  std::mt19937 random(1);
+  std::normal_distribution<double> normal;
+  int others = 0;
+  for (int draw = 0; draw < 2000; ++draw) {
+    std::vector<double> logits(correction.size());
+    for (double& logit : logits) logit = 2.0 * normal(random);
+    std::vector<double> noisy = logits;
+    for (double& logit : noisy) logit += kSigma * std::clamp(normal(random), -2.5, 2.5);
+    const auto chosen = reference::choose_experts(router, noisy, correction);
+    std::vector<double> ids(chosen.begin(), chosen.end());
+    std::ranges::sort(ids);
+    const auto verdict = routing.judge(op->layer, logits, kSigma, ids);
+    EXPECT_NE(verdict, Routing::Verdict::kWrong) << "draw " << draw;
+    others += verdict == Routing::Verdict::kTie;
+  }
+  EXPECT_GT(others, 50) << "hardly any draw was a tie: the test shows nothing";
 }
 
 }  // namespace
