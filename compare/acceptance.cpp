@@ -23,6 +23,12 @@ constexpr double kSame = 0.5;
 constexpr double kNear = 0.05;
 // In 16 bits a mistake that makes most of a large difference, but changes the noise too.
 constexpr double kResidue = 0.03;
+// How many times more than independent elements' the coefficient of an effect in noise varies: the
+// noise of a tap is correlated. Three such deviations are believed.
+constexpr double kCorrelated = 3.0;
+constexpr double kDeviations = 3.0;
+// Of a mistake that makes noise of its own: how well it has to fit.
+constexpr double kAlike = 0.98;
 // All but noise.
 constexpr double kMostOfIt = 0.9;
 
@@ -104,6 +110,21 @@ bool Acceptance::worsens(const Trial& trial) const {
     return !failing_.contains(tap) &&
            !within(fit.residual_rms(), kWorse * std::max(1.0, fit.null_rms()));
   });
+}
+
+Width Acceptance::compare_widths(const Trial& narrow, const Trial& wide) const {
+  if (worsens(wide)) return Width::kNarrow;
+  Fit others;
+  for (const auto& [tap, fit] : wide.fits()) {
+    if (!narrow.touches(tap)) others.add(fit);
+  }
+  const double error = kDeviations * kCorrelated / std::sqrt(others.effect);
+  const bool fits_wide = within(std::abs(others.beta() - 1.0), error);
+  const bool fits_narrow = within(std::abs(others.beta()), error);
+  if (fits_wide && fits_narrow) return Width::kEither;
+  if (fits_wide || fits_narrow) return fits_wide ? Width::kWide : Width::kNarrow;
+  const bool better = score(wide) < score(narrow) && wide.fit(failing_).correlation() >= kAlike;
+  return better ? Width::kWide : Width::kNarrow;
 }
 
 bool Acceptance::are_same(const Fault& a, const Fault& b) const {

@@ -10,6 +10,8 @@
 #include "compare/acceptance.h"
 #include "compare/gates.h"
 #include "compare/hypotheses.h"
+#include "compare/pairs.h"
+#include "compare/parameters.h"
 #include "compare/wrong_weight.h"
 
 namespace plumb::compare {
@@ -18,19 +20,20 @@ namespace {
 using trace::Tap;
 
 constexpr size_t kFinalists = 8;  // trials that are fitted, and held against emulations
-constexpr int kFitSteps = 12;
 
 class Diagnoser {
  public:
-  Diagnoser(Truth& truth, const std::vector<Scene>& scenes, const Tap& first)
+  Diagnoser(Truth& truth, const std::vector<Scene>& scenes, const Tap& first,
+            const std::vector<std::string>& unknown_causes)
       : truth_(truth),
+        unknown_causes_(unknown_causes),
         trials_(truth, scenes),
         accept_(trials_, first),
         first_(first),
         alone_(scenes.front().subject.alone()) {}
 
   Explanation run() {
-    hypotheses_ = find_hypotheses(trials_, first_);
+    hypotheses_ = find_hypotheses(trials_, first_, unknown_causes_);
     const std::vector<Fault> faults = affordable(hypotheses_.narrow);
     try_all(faults);
     rank();
@@ -40,6 +43,7 @@ class Diagnoser {
     if (auto explanation = find_certain()) return std::move(*explanation);
     if (auto explanation = find_rounding()) return std::move(*explanation);
     if (auto explanation = find_weight()) return std::move(*explanation);
+    if (auto explanation = find_two(faults)) return std::move(*explanation);
     give_up();
     ranked_.clear();
     try_all(affordable(confine(faults, trials_, accept_, first_)));
@@ -122,65 +126,49 @@ class Diagnoser {
     }
   }
 
-  // Gauss-Newton on the logarithm of a continuous parameter, from the best starts.
+  // Of the best that have a continuous one.
   void fit_parameters() {
     std::vector<Trial> fitted;
     size_t tried = 0;
     for (const Ranked& ranked : ranked_) {
       if (!ranked.trial.fault().row->fitted || tried++ == kFinalists) continue;
-      fitted.push_back(fit_parameter(ranked.trial));
+      fitted.push_back(fit_parameter(trials_, accept_, ranked.trial));
     }
     for (Trial& trial : fitted) add(std::move(trial));
   }
 
-  Trial fit_parameter(const Trial& start) const {
-    constexpr double kStep = 1e-3;
-    constexpr double kLongest = 2.0;
-    Trial best = start;
-    Fault fault = start.fault();
-    for (int i = 0; i < kFitSteps; ++i) {
-      Fault near = fault;
-      near.parameter *= 1.0 + kStep;
-      const double step = kStep * trials_.contrast(fault, near, accept_.failing()).beta();
-      if (!std::isfinite(step) || std::abs(step) < 1e-6) break;
-      fault.parameter *= std::exp(std::clamp(step, -kLongest, kLongest));
-      Trial trial = trials_.run(fault);
-      if (accept_.residual(trial) < accept_.residual(best)) best = std::move(trial);
-    }
-    return best;
-  }
-
-  std::optional<Explanation> find_certain() const {
+  std::optional<Explanation> find_certain() {
     for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) {
       std::vector<size_t> same = {i};
-      if (!is_certain(i, same)) continue;
-      if (const auto wider = find_wider(i)) same = {*wider};
-      return explain(std::move(same));
+      if (is_certain(i, same)) return explain(settle_widths(same));
     }
     return std::nullopt;
   }
 
-  // The same mistake in every layer, where that leaves less. What it does to the noise of each
-  // layer may keep it from closing as well as a single one.
-  std::optional<size_t> find_wider(size_t i) const {
-    constexpr double kAlike = 0.98;
-    const Fault& narrow = ranked_[i].trial.fault();
-    for (size_t k = 0; k < ranked_.size() && ranked_[k].score < ranked_[i].score; ++k) {
-      const Fault& wide = ranked_[k].trial.fault();
-      const bool wider = wide.row == narrow.row && wide.ops.size() > narrow.ops.size() &&
-                         std::ranges::includes(wide.ops, narrow.ops);
-      if (!wider) continue;
-      const Fit fit = ranked_[k].trial.fit(accept_.failing());
-      if (fit.correlation() >= kAlike) return k;
+  // What was found in one layer may have been done in all: the others' taps tell, unless it hardly
+  // changes them; then both are named.
+  std::vector<size_t> settle_widths(const std::vector<size_t>& causes) {
+    std::vector<size_t> settled;
+    for (const size_t i : causes) {
+      bool narrow = true;
+      for (const Fault& wide : widened(hypotheses_, ranked_[i].trial.fault())) {
+        Trial trial = trials_.run(wide);
+        const Width width = accept_.compare_widths(ranked_[i].trial, trial);
+        if (width == Width::kNarrow) continue;
+        narrow = width == Width::kEither;
+        ranked_.push_back({std::move(trial), kUnknown, kUnknown});
+        settled.push_back(ranked_.size() - 1);
+      }
+      if (narrow) settled.push_back(i);
     }
-    return std::nullopt;
+    return settled;
   }
 
   // Certain: it explains the difference, and whatever does so as well gives the same values.
   bool is_certain(size_t i, std::vector<size_t>& same) const {
     const Trial& trial = ranked_[i].trial;
     if (!accept_.explains(trial) || accept_.worsens(trial)) return false;
-    for (size_t k = 0; k < ranked_.size() && k < kFinalists; ++k) {
+    for (size_t k = 0; k < ranked_.size(); ++k) {
       const bool rival = k != i && ranked_[k].residual < kNextBest * ranked_[i].residual &&
                          ranked_[k].score <= ranked_[i].score + std::log(kNextBest) &&
                          !accept_.worsens(ranked_[k].trial);
@@ -189,6 +177,25 @@ class Diagnoser {
       same.push_back(k);
     }
     return true;
+  }
+
+  // From the logits alone: what goes most of the way may come with a second mistake.
+  std::optional<Explanation> find_two(const std::vector<Fault>& faults) const {
+    constexpr size_t kFirsts = 2;
+    std::vector<Trial> firsts;
+    for (const Ranked& ranked : ranked_) {
+      if (!alone_ || firsts.size() == kFirsts) break;
+      const Fit fit = ranked.trial.fit(accept_.failing());
+      if (within(kPairCorrelation, fit.correlation())) firsts.push_back(ranked.trial);
+    }
+    const auto pair = find_pair(trials_, accept_, firsts, faults);
+    if (!pair) return std::nullopt;
+    Diagnosis first = cause(*pair);
+    Diagnosis second = describe(pair->fault().with.front(), first.explained);
+    return Explanation{
+        .causes = {std::move(first), std::move(second)},
+        .notes = {"two mistakes at once: neither cause explains the departure without the other"},
+        .ops = pair->fault().ops};
   }
 
   std::optional<Explanation> find_weight() const {
@@ -244,10 +251,14 @@ class Diagnoser {
 
   Diagnosis cause(const Trial& trial) const {
     const Fit fit = trial.fit(accept_.failing());
-    return {.cause = trial.fault().cause(),
-            .says = trial.fault().says(),
-            .layer = trial.fault().layer,
-            .explained = 1.0 - fit.residual / fit.null};
+    return describe(trial.fault(), 1.0 - fit.residual / fit.null);
+  }
+
+  static Diagnosis describe(const Fault& fault, double explained) {
+    Diagnosis diagnosis{
+        .cause = fault.cause(), .says = fault.says(), .layer = fault.layer, .explained = explained};
+    if (!fault.row->values.empty()) diagnosis.parameter = fault.parameter;
+    return diagnosis;
   }
 
   // Says what comes nearest.
@@ -264,6 +275,7 @@ class Diagnoser {
   }
 
   Truth& truth_;
+  const std::vector<std::string>& unknown_causes_;
   Trials trials_;
   Acceptance accept_;
   Tap first_;
@@ -276,8 +288,9 @@ class Diagnoser {
 
 }  // namespace
 
-Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const Tap& first) {
-  return Diagnoser(truth, scenes, first).run();
+Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const Tap& first,
+                     const std::vector<std::string>& unknown_causes) {
+  return Diagnoser(truth, scenes, first, unknown_causes).run();
 }
 
 }  // namespace plumb::compare

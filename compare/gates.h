@@ -67,6 +67,8 @@ inline constexpr double kLeastCoherence = 0.5;
 inline constexpr double kRoundingCorrelation = 0.95;
 // Another cause must be worse by this factor.
 inline constexpr double kNextBest = 1.1;
+// A cause that goes this far without closing may be one of two at once.
+inline constexpr double kPairCorrelation = 0.9;
 // Of the logits: their noise is a random vector through the head, and has no tails. An element that
 // stands out so far among those of its own position was touched by itself, however loud the
 // position is.

@@ -13,8 +13,10 @@ struct Hypotheses {
   std::vector<Fault> wide;    // those that strike other segments too
 };
 
-// All that apply; with segments to look at, those that strike the one before the first departure.
-Hypotheses find_hypotheses(const Trials& trials, const trace::Tap& first);
+// All that apply but `unknown_causes`; with segments to look at, those that strike the one before
+// the first departure.
+Hypotheses find_hypotheses(const Trials& trials, const trace::Tap& first,
+                           const std::vector<std::string>& unknown_causes);
 
 // What strikes one segment, made in every layer.
 std::vector<Fault> widened(const Hypotheses& hypotheses, const Fault& fault);

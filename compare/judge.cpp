@@ -225,7 +225,7 @@ std::optional<Diagnosis> explain_miscount(const std::vector<Scene>& scenes) {
 
 // Fills in why the candidate departs, where that is certain.
 void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<Scene>& scenes,
-             Result& result) {
+             const std::vector<std::string>& unknown_causes, Result& result) {
   FirstDivergence& first = *result.first_divergence;
   const Tap tap = *trace::parse_tap(first.tap);
   result.diagnosis.emplace();
@@ -234,7 +234,7 @@ void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<S
   if (first.run.empty()) {
     if (const auto cause = explain_miscount(scenes)) return result.diagnosis->push_back(*cause);
     if (scenes.empty() || tap.id == TapId::kRouterIds) return;
-    explanation = diagnose(truth, scenes, tap);
+    explanation = diagnose(truth, scenes, tap, unknown_causes);
     if (!explanation.ops.empty()) narrow(truth.graph(), explanation.ops, first);
   } else {
     if (tap.id == TapId::kRouterIds) return;
@@ -301,7 +301,9 @@ class Judge::Session {
     if (subject_.state_matrix) judge_matrix();
     findings_.finish(oracle_);
     const std::vector<Scene> scenes = make_scenes(judged_);
-    if (result_.first_divergence) explain(truth_, judged_, scenes, result_);
+    if (result_.first_divergence) {
+      explain(truth_, judged_, scenes, subject_.unknown_causes, result_);
+    }
     if (!scenes.empty()) weigh(truth_, scenes, result_);
   }
 
