@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "compare/acceptance.h"
 #include "compare/gates.h"
@@ -45,8 +46,9 @@ class Diagnoser {
     if (auto explanation = find_weight()) return std::move(*explanation);
     if (auto explanation = find_two(faults)) return std::move(*explanation);
     give_up();
+    const std::vector<Fault> likely = find_likely(faults);
     ranked_.clear();
-    try_all(affordable(confine(faults, trials_, accept_, first_)));
+    try_all(affordable(confine(faults, likely, trials_, accept_, first_)));
     rank();
     widen();
     if (auto explanation = find_certain()) return std::move(*explanation);
@@ -73,6 +75,18 @@ class Diagnoser {
     }
     try_all(wider);
     rank();
+  }
+
+  // What is wrong in one head alone goes some of the way when made in all of them.
+  std::vector<Fault> find_likely(std::vector<Fault> faults) const {
+    constexpr double kSome = 0.1;
+    std::set<size_t> likely;
+    for (const Ranked& ranked : ranked_) {
+      const Fit fit = ranked.trial.fit(accept_.failing());
+      if (within(kSome, fit.correlation())) likely.insert(ranked.trial.fault().order);
+    }
+    std::erase_if(faults, [&](const Fault& fault) { return !likely.contains(fault.order); });
+    return faults;
   }
 
   // As many as a large model allows, those in all layers first where nothing points at a layer.
@@ -188,14 +202,20 @@ class Diagnoser {
       const Fit fit = ranked.trial.fit(accept_.failing());
       if (within(kPairCorrelation, fit.correlation())) firsts.push_back(ranked.trial);
     }
-    const auto pair = find_pair(trials_, accept_, firsts, faults);
-    if (!pair) return std::nullopt;
-    Diagnosis first = cause(*pair);
-    Diagnosis second = describe(pair->fault().with.front(), first.explained);
-    return Explanation{
-        .causes = {std::move(first), std::move(second)},
+    const std::vector<Trial> pairs = find_pair(trials_, accept_, firsts, faults);
+    if (pairs.empty()) return std::nullopt;
+    const Fault& both = pairs.front().fault();
+    Explanation explanation{
         .notes = {"two mistakes at once: neither cause explains the departure without the other"},
-        .ops = pair->fault().ops};
+        .ops = both.ops};
+    explanation.causes.push_back(cause(pairs.front()));
+    explanation.causes.push_back(describe(both.with.front(), explanation.causes.front().explained));
+    for (size_t i = 1; i < pairs.size(); ++i) {
+      const Fault& same = pairs[i].fault();
+      explanation.notes.push_back(fmt::format("two that give the same values: {}; {}", same.says(),
+                                              same.with.front().says()));
+    }
+    return explanation;
   }
 
   std::optional<Explanation> find_weight() const {

@@ -63,8 +63,8 @@ std::vector<Fault> widened(const Hypotheses& hypotheses, const Fault& fault) {
   return wider;
 }
 
-std::vector<Fault> confine(const std::vector<Fault>& faults, const Trials& trials,
-                           const Acceptance& accept, const Tap& first) {
+std::vector<Fault> confine(const std::vector<Fault>& faults, const std::vector<Fault>& likely,
+                           const Trials& trials, const Acceptance& accept, const Tap& first) {
   const graph::Graph& graph = trials.graph();
   const Scene& scene = trials.scenes().front();
   const Acceptance::Onset onset = accept.onset();
@@ -86,6 +86,8 @@ std::vector<Fault> confine(const std::vector<Fault>& faults, const Trials& trial
                   {{.first_position = from}, fmt::format("from position {} on", from)}));
     }
     if (channel) add(confine(graph, fault, "channel", *channel, channels));
+  }
+  for (const Fault& fault : likely) {
     std::ranges::move(confine_to_heads(graph, fault), std::back_inserter(parts));
   }
   return parts;

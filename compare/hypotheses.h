@@ -22,8 +22,8 @@ Hypotheses find_hypotheses(const Trials& trials, const trace::Tap& first,
 std::vector<Fault> widened(const Hypotheses& hypotheses, const Fault& fault);
 
 // The faults confined to the positions from which on the candidate is off, to the one channel in
-// which it is, and to single heads.
-std::vector<Fault> confine(const std::vector<Fault>& faults, const Trials& trials,
-                           const Acceptance& accept, const trace::Tap& first);
+// which it is, and, of those that go some of the way (`likely`), to single heads.
+std::vector<Fault> confine(const std::vector<Fault>& faults, const std::vector<Fault>& likely,
+                           const Trials& trials, const Acceptance& accept, const trace::Tap& first);
 
 }  // namespace plumb::compare

@@ -33,15 +33,22 @@ class PairSearch {
  public:
   PairSearch(const Trials& trials, const Acceptance& accept) : trials_(trials), accept_(accept) {}
 
-  std::optional<Trial> run(const std::vector<Trial>& firsts, const std::vector<Fault>& faults) {
+  std::vector<Trial> run(const std::vector<Trial>& firsts, const std::vector<Fault>& faults) {
     for (const Trial& first : firsts) pair_with(first.fault(), faults);
     sort(pairs_);
-    if (pairs_.empty() || !accept_.explains(pairs_.front())) return std::nullopt;
-    const bool certain = std::ranges::none_of(pairs_, [&](const Trial& other) {
-      return accept_.residual(other) < kNextBest * accept_.residual(pairs_.front()) &&
-             !accept_.are_same(pairs_.front().fault(), other.fault());
+    if (pairs_.empty() || !accept_.explains(pairs_.front())) return {};
+    const double least = accept_.residual(pairs_.front());
+    std::erase_if(pairs_, [&](const Trial& pair) {
+      return !within(accept_.residual(pair), kNextBest * least);
     });
-    return certain ? std::optional(pairs_.front()) : std::nullopt;
+    const bool certain = std::ranges::all_of(pairs_, [&](const Trial& other) {
+      return accept_.are_same(pairs_.front().fault(), other.fault());
+    });
+    if (!certain) return {};
+    std::ranges::stable_sort(pairs_, {}, [](const Trial& pair) {
+      return std::pair(pair.fault().order, pair.fault().with.front().order);
+    });
+    return std::move(pairs_);
   }
 
  private:
@@ -83,8 +90,8 @@ class PairSearch {
 
 }  // namespace
 
-std::optional<Trial> find_pair(const Trials& trials, const Acceptance& accept,
-                               const std::vector<Trial>& firsts, const std::vector<Fault>& faults) {
+std::vector<Trial> find_pair(const Trials& trials, const Acceptance& accept,
+                             const std::vector<Trial>& firsts, const std::vector<Fault>& faults) {
   return PairSearch(trials, accept).run(firsts, faults);
 }
 

@@ -1,7 +1,6 @@
 // Two mistakes at once, where one alone goes most of the way.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "compare/acceptance.h"
@@ -10,8 +9,9 @@
 namespace plumb::compare {
 
 // The pair that explains what was recorded, if one is certain: a fault that is one of `firsts`
-// `with` one of `faults`. Pairs that give the same values are one.
-std::optional<Trial> find_pair(const Trials& trials, const Acceptance& accept,
-                               const std::vector<Trial>& firsts, const std::vector<Fault>& faults);
+// `with` one of `faults`. Where several do that give the same values, all of them, in the order of
+// the library.
+std::vector<Trial> find_pair(const Trials& trials, const Acceptance& accept,
+                             const std::vector<Trial>& firsts, const std::vector<Fault>& faults);
 
 }  // namespace plumb::compare

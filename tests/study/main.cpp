@@ -8,6 +8,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+#include <mutex>
 
 #include "base/parallel.h"
 #include "tests/study/experiment.h"
@@ -23,19 +26,41 @@ struct Options {
   int threads = 1;
 };
 
+// The models' reports, printed and added up in their order.
+class Reports {
+ public:
+  void add(size_t model, Report report) {
+    const std::lock_guard lock(mutex_);
+    waiting_.emplace(model, std::move(report));
+    for (; waiting_.contains(next_); ++next_) {
+      const Report& first = waiting_.at(next_);
+      for (const std::string& line : first.lines) fmt::print("{}\n", line);
+      std::fflush(stdout);
+      sum_.add(first);
+      waiting_.erase(next_);
+    }
+  }
+  const Report& sum() const { return sum_; }
+
+ private:
+  std::mutex mutex_;
+  std::map<size_t, Report> waiting_;
+  size_t next_ = 0;
+  Report sum_;
+};
+
 // Each model plants other faults: together they plant all.
 int run(const Options& options) {
   const std::vector<StudyModel> models =
       options.models > 0 ? random_models(options.models, options.seed, options.cases)
                          : catalogue_models(options.cases);
-  std::vector<Report> reports(models.size());
+  Reports reports;
   base::Threads(options.threads).for_each(models.size(), [&](size_t i) {
     ExperimentOptions experiment = options.experiment;
     if (experiment.every > 0) experiment.offset = (experiment.offset + i) % experiment.every;
-    reports[i] = run_experiment(models[i], experiment);
+    reports.add(i, run_experiment(models[i], experiment));
   });
-  Report all;
-  for (const Report& report : reports) all.add(report);
+  const Report& all = reports.sum();
   print(all, options.experiment.holdout);
   fmt::print(stderr, "the slowest judgement took {:.1f} s\n", all.slowest);
   return meets_targets(all) ? 0 : 1;

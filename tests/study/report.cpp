@@ -70,12 +70,10 @@ void Report::add(const Report& other) {
     clean[key].alarms += tally.alarms;
   }
   for (const auto& [key, tally] : other.gates) gates[key].add(tally);
-  lines.insert(lines.end(), other.lines.begin(), other.lines.end());
   slowest = std::max(slowest, other.slowest);
 }
 
 void print(const Report& report, bool holdout) {
-  for (const std::string& line : report.lines) fmt::print("{}\n", line);
   fmt::print("\n| dtype, taps, class | planted | killed | blind | blamed | named | wrong |{}\n",
              holdout ? " accepted |" : "");
   fmt::print("|---|---|---|---|---|---|---|{}\n", holdout ? "---|" : "");

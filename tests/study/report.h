@@ -40,10 +40,10 @@ struct Report {
   std::map<std::string, Tally> tallies;                            // "float32 coarse structural"
   std::map<std::string, CleanTally> clean;                         // "float32 coarse"
   std::map<std::pair<std::string, std::string>, GateTally> gates;  // dtype, gate
-  std::vector<std::string> lines;                                  // what was not as it should be
-  double slowest = 0.0;                                            // judgement, in seconds
+  std::vector<std::string> lines;  // of one model: what was not as it should be
+  double slowest = 0.0;            // judgement, in seconds
 
-  void add(const Report& other);
+  void add(const Report& other);  // but for its lines
 };
 
 std::string_view name_of(compare::FaultClass severity);
