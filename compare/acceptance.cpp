@@ -32,6 +32,12 @@ constexpr double kAlike = 0.98;
 // All but noise.
 constexpr double kMostOfIt = 0.9;
 
+// A rounding that makes a difference of quite another size needs no emulations.
+bool are_alike(double a, double b) {
+  constexpr double kTimes = 4.0;
+  return within(a, kTimes * b) && within(b, kTimes * a);
+}
+
 bool is_among(const TwoSample& sample) {
   return within(sample.ratio, kTwoSampleLimit) && within(kLeastCoherence, sample.coherence) &&
          within(sample.coherence - kTwoSampleLikeness, sample.likeness);
@@ -87,12 +93,16 @@ bool Acceptance::explains(const Trial& trial) const {
   const bool dominates = base::size_of(storage_) == 2 && !alone_ &&
                          within(std::abs(fit.beta() - 1.0), kResidue) &&
                          within(fit.residual_rms(), kResidue * fit.null_rms());
-  return closes || dominates || is_among(trials_.compare(trial.fault(), failing_));
+  if (closes || dominates) return true;
+  // What is among emulations is about as like an exact run as they are.
+  const bool possible = within(kLeastCoherence - 2 * kTwoSampleLikeness, fit.correlation());
+  return possible && is_among(trials_.compare(trial.fault(), failing_));
 }
 
 std::optional<double> Acceptance::score_rounding(const Trial& trial) const {
-  const TwoSample sample = trials_.compare(trial.fault(), failing_);
   const Fit fit = trial.fit(failing_);
+  if (!are_alike(fit.effect_rms(), fit.null_rms())) return std::nullopt;
+  const TwoSample sample = trials_.compare(trial.fault(), failing_);
   const CauseLimits limits = cause_limits(storage_, !alone_);
   const bool aligned = within(std::abs(fit.beta() - 1.0), limits.beta_error) &&
                        within(kRoundingCorrelation, fit.correlation());

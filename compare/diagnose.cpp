@@ -62,6 +62,12 @@ class Diagnoser {
     double residual;
   };
 
+  // One among whose emulations the candidate lies.
+  struct Rounding {
+    Trial trial;
+    double score;
+  };
+
   // What explains one segment and leaves others may have been done in every layer.
   void widen() {
     std::vector<Fault> wider;
@@ -70,9 +76,7 @@ class Diagnoser {
       std::ranges::move(widened(hypotheses_, trial.fault()), std::back_inserter(wider));
     };
     for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) add_wider(ranked_[i].trial);
-    for (const Trial& trial : roundings_) {
-      if (accept_.score_rounding(trial)) add_wider(trial);
-    }
+    for (const Rounding& rounding : roundings_) add_wider(rounding.trial);
     try_all(wider);
     rank();
   }
@@ -108,7 +112,8 @@ class Diagnoser {
       Trial trial = trials_.run(fault);
       if (!trial.touches(first_)) continue;
       if (fault.row->severity == FaultClass::kRounding) {
-        roundings_.push_back(std::move(trial));
+        const std::optional<double> score = accept_.score_rounding(trial);
+        if (score) roundings_.push_back({std::move(trial), *score});
       } else {
         add(std::move(trial));
       }
@@ -228,17 +233,15 @@ class Diagnoser {
     const Trial* best = nullptr;
     double least = std::numeric_limits<double>::infinity();
     double second = least;
-    for (const Trial& trial : roundings_) {
+    for (const auto& [trial, score] : roundings_) {
       if (accept_.worsens(trial)) continue;
-      const std::optional<double> score = accept_.score_rounding(trial);
-      if (!score) continue;
       const bool is_other = best != nullptr && best->fault().row != trial.fault().row;
-      if (*score < least) {
+      if (score < least) {
         if (is_other) second = least;
-        least = *score;
+        least = score;
         best = &trial;
       } else if (is_other) {
-        second = std::min(second, *score);
+        second = std::min(second, score);
       }
     }
     if (best == nullptr || second - least < std::log(kNextBest)) return std::nullopt;
@@ -302,7 +305,7 @@ class Diagnoser {
   bool alone_;
   Hypotheses hypotheses_;
   std::vector<Ranked> ranked_;
-  std::vector<Trial> roundings_;
+  std::vector<Rounding> roundings_;
   Explanation unknown_;
 };
 
