@@ -68,6 +68,11 @@ class Diagnoser {
     double score;
   };
 
+  // The best, and all that are as good as the very best.
+  bool is_in_front(size_t i) const {
+    return i < kFinalists || ranked_[i].score <= ranked_.front().score + std::log(kNextBest);
+  }
+
   // What explains one segment and leaves others may have been done in every layer.
   void widen() {
     std::vector<Fault> wider;
@@ -75,7 +80,7 @@ class Diagnoser {
       if (accept_.unexplained(trial).empty()) return;
       std::ranges::move(widened(hypotheses_, trial.fault()), std::back_inserter(wider));
     };
-    for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) add_wider(ranked_[i].trial);
+    for (size_t i = 0; i < ranked_.size() && is_in_front(i); ++i) add_wider(ranked_[i].trial);
     for (const Rounding& rounding : roundings_) add_wider(rounding.trial);
     try_all(wider);
     rank();
@@ -225,7 +230,9 @@ class Diagnoser {
 
   std::optional<Explanation> find_weight() const {
     const auto channel = alone_ ? std::nullopt : accept_.only_channel();
-    return channel ? find_wrong_weight(trials_, first_, *channel) : std::nullopt;
+    auto explanation = channel ? find_wrong_weight(trials_, first_, *channel) : std::nullopt;
+    if (explanation) note_unexplained({first_}, *explanation);
+    return explanation;
   }
 
   // The rounding among whose emulations the candidate lies, if it is the only one.
@@ -246,7 +253,7 @@ class Diagnoser {
     }
     if (best == nullptr || second - least < std::log(kNextBest)) return std::nullopt;
     Explanation explanation{.causes = {cause(*best)}, .ops = best->fault().ops};
-    note_unexplained(*best, explanation);
+    note_unexplained(touched_by(*best), explanation);
     return explanation;
   }
 
@@ -260,13 +267,19 @@ class Diagnoser {
     const Trial& best = ranked_[causes.front()].trial;
     Explanation explanation{.ops = best.fault().ops};
     for (const size_t i : causes) explanation.causes.push_back(cause(ranked_[i].trial));
-    note_unexplained(best, explanation);
+    note_unexplained(touched_by(best), explanation);
     return explanation;
   }
 
-  void note_unexplained(const Trial& trial, Explanation& explanation) const {
+  static std::set<Tap> touched_by(const Trial& trial) {
+    return {trial.touched().begin(), trial.touched().end()};
+  }
+
+  void note_unexplained(const std::set<Tap>& touched, Explanation& explanation) const {
     std::vector<std::string> taps;
-    for (const Tap& tap : accept_.unexplained(trial)) taps.push_back(tap.name());
+    for (const Tap& tap : accept_.failing()) {
+      if (!touched.contains(tap)) taps.push_back(tap.name());
+    }
     if (taps.empty()) return;
     explanation.notes.push_back(
         fmt::format("not explained by this cause: {}", fmt::join(taps, ", ")));

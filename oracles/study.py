@@ -209,7 +209,10 @@ class Study:
         causes = result["diagnosis"] or []
         if not causes:
             return "unknown"
-        right = any(cause["cause"] in mistake.causes and cause["layer"] == layer for cause in causes)
+        # What is found in the first layer, with the others' taps left over, is no wrong name.
+        rest = any(note.startswith("not explained by this cause") for note in result["notes"])
+        right = any(cause["cause"] in mistake.causes and
+                    (cause["layer"] == layer or layer is None and rest) for cause in causes)
         return "named" if right else "WRONG"
 
     def print(self):

@@ -215,7 +215,8 @@ class Experiment {
       tally.named += right;
       tally.wrong += !right && !result.diagnosis->empty();
       if (!right) outcome = describe_unnamed(result);
-      if (!blamed) outcome += "; blamed: " + result.first_divergence->tap;
+      if (!blamed)
+        outcome += "; " + result.reasons.front().tap + ": " + result.reasons.front().message;
       if (options_.holdout) tally.accepted += is_name_accepted(fault, mutant, taps, result, seed);
     }
     if (options_.verbose && !outcome.empty()) {
