@@ -104,10 +104,12 @@ std::optional<double> Acceptance::score_rounding(const Trial& trial) const {
   if (!are_alike(fit.effect_rms(), fit.null_rms())) return std::nullopt;
   const TwoSample sample = trials_.compare(trial.fault(), failing_);
   const CauseLimits limits = cause_limits(storage_, !alone_);
+  // One of which emulations agree, and the candidate with them but for single roundings.
   const bool aligned = within(std::abs(fit.beta() - 1.0), limits.beta_error) &&
-                       within(kRoundingCorrelation, fit.correlation());
+                       within(kRoundingCorrelation, fit.correlation()) &&
+                       within(kRoundingCorrelation, sample.coherence);
   if (!is_among(sample) && !aligned) return std::nullopt;
-  double score = std::log(sample.ratio);
+  double score = std::log(is_among(sample) ? sample.ratio : fit.residual_rms());
   for (const Tap& tap : unexplained(trial)) {
     score += std::log(std::max(null_.at(tap).null_rms(), 1.0));
   }

@@ -193,7 +193,7 @@ class Diagnoser {
     const Trial& trial = ranked_[i].trial;
     if (!accept_.explains(trial) || accept_.worsens(trial)) return false;
     for (size_t k = 0; k < ranked_.size(); ++k) {
-      const bool rival = k != i && ranked_[k].residual < kNextBest * ranked_[i].residual &&
+      const bool rival = k != i && within(ranked_[k].residual, kNextBest * ranked_[i].residual) &&
                          ranked_[k].score <= ranked_[i].score + std::log(kNextBest) &&
                          !accept_.worsens(ranked_[k].trial);
       if (!rival || accept_.is_fit_of(trial.fault(), ranked_[k].trial.fault())) continue;

@@ -168,11 +168,14 @@ class Study:
             clean = logits_of(run_all(model, prompts))
             self.clean_logits, self.drift = clean, common_gates.drift(clean, truth)
             self.count_gates("clean", dtype, clean, truth, self.drift)
-            count = len(decoder(model).layers)
+            every = range(len(decoder(model).layers))
             for mistake in mixer_mistakes.ROWS + block_mistakes.ROWS:
                 if not fnmatch.fnmatch(mistake.name, self.options.mistake):
                     continue
-                for layer in [draw.randrange(count), None] if mistake.layered else [None]:
+                able = [layer for layer in every if mistake.plant(model, layer) is not None]
+                one = [draw.choice(able)] if mistake.layered and able else []
+                # In every layer is another mistake only where several can have it.
+                for layer in one + ([None] if len(able) != 1 or not mistake.layered else []):
                     context = mistake.plant(model, layer)
                     if context is not None:
                         with context:
