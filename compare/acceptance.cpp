@@ -109,7 +109,9 @@ std::optional<double> Acceptance::score_rounding(const Trial& trial) const {
                        within(kRoundingCorrelation, fit.correlation()) &&
                        within(kRoundingCorrelation, sample.coherence);
   if (!is_among(sample) && !aligned) return std::nullopt;
-  double score = std::log(is_among(sample) ? sample.ratio : fit.residual_rms());
+  // The one that leaves least: one that scatters widely has much among its emulations.
+  constexpr double kNothing = 0.1;
+  double score = std::log(std::max(fit.residual_rms(), kNothing));
   for (const Tap& tap : unexplained(trial)) {
     score += std::log(std::max(null_.at(tap).null_rms(), 1.0));
   }

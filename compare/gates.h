@@ -62,7 +62,7 @@ CauseLimits cause_limits(base::DType storage, bool segment);
 // A cause that comes with noise of its own: the candidate lies among emulations that contain it.
 inline constexpr double kTwoSampleLimit = 1.25;
 inline constexpr double kTwoSampleLikeness = 0.15;  // less alike than these are to one another
-inline constexpr double kLeastCoherence = 0.5;
+inline constexpr double kLeastCoherence = 0.7;
 // A rounding is named as such where its direction fits although its single roundings do not.
 inline constexpr double kRoundingCorrelation = 0.95;
 // Another cause must be worse by this factor.

@@ -72,7 +72,7 @@ class Experiment {
                              model_.config.spec.max_position_embeddings)),
         judge_(right_, nullptr),
         faults_(compare::applicable_faults(model_.graph)),
-        truth_(exact_logits(nullptr)) {
+        truth_(exact_values(compare::kLogits)) {
     if (options.verbose) report_.lines.push_back(describe(model));
   }
 
@@ -99,32 +99,37 @@ class Experiment {
              .deviations = mutant != nullptr ? &mutant->deviations() : nullptr}};
   }
 
-  LogitsComparison logits_of(EmulatedEngine engine) const {
-    std::vector<Matrix> logits;
+  std::vector<Matrix> recorded_by(EmulatedEngine engine, const trace::Tap& tap) const {
+    std::vector<Matrix> values;
     for (const trace::Prompt& prompt : prompts_) {
-      const auto recording = engine.record(prompt, trace::TapFilter("logits"), 0);
-      const trace::Tensor tensor = recording->read(compare::kLogits);
-      logits.push_back(reference::make_matrix(tensor.rows(), tensor.width()));
-      std::ranges::copy(tensor.values, logits.back().begin());
+      const auto recording = engine.record(prompt, trace::TapFilter::all(), 0);
+      const trace::Tensor tensor = recording->read(tap);
+      values.push_back(reference::make_matrix(tensor.rows(), tensor.width()));
+      std::ranges::copy(tensor.values, values.back().begin());
     }
-    return compare_logits(logits, truth_);
+    return values;
   }
 
-  std::vector<Matrix> exact_logits(const Mutant* mutant) const {
-    std::vector<Matrix> logits;
+  LogitsComparison logits_of(const EmulatedEngine& engine) const {
+    return compare_logits(recorded_by(engine, compare::kLogits), truth_);
+  }
+
+  // Of each prompt.
+  std::vector<Matrix> exact_values(const trace::Tap& tap, const Mutant* mutant = nullptr) const {
+    std::vector<Matrix> values;
     const compare::Given given{.deviations = mutant != nullptr ? &mutant->deviations() : nullptr};
     for (const trace::Prompt& prompt : prompts_) {
-      auto values = compare::replay(mutant != nullptr ? mutant->reference() : right_, prompt.tokens,
-                                    {compare::kLogits}, given);
-      logits.push_back(std::move(values.at(compare::kLogits)));
+      auto made = compare::replay(mutant != nullptr ? mutant->reference() : right_, prompt.tokens,
+                                  {tap}, given);
+      values.push_back(std::move(made.at(tap)));
     }
-    return logits;
+    return values;
   }
 
   // A rounding shows in emulations alone.
   bool changes_anything(const Fault& fault, const Mutant& mutant) const {
     if (fault.row->severity == FaultClass::kRounding) return true;
-    const std::vector<Matrix> made = exact_logits(&mutant);
+    const std::vector<Matrix> made = exact_values(compare::kLogits, &mutant);
     for (size_t i = 0; i < made.size(); ++i) {
       if (!compare::within(compare::measure(made[i], truth_[i]).max_rel, compare::kOracleLimit)) {
         return true;
@@ -243,7 +248,7 @@ class Experiment {
       const Result result = judge(engine(seed, taps, &mutant), unknown);
       if (result.diagnosis->empty()) return false;
       const Diagnosis& cause = result.diagnosis->front();
-      if (!gives_same(cause, mutant)) {
+      if (!gives_same(cause, mutant, *trace::parse_tap(result.first_divergence->tap))) {
         say(taps,
             fmt::format("{}; held out, accepted: {} ({})", fault.says(), cause.says, cause.cause));
         return true;
@@ -252,18 +257,21 @@ class Experiment {
     }
   }
 
-  // Does the cause make the mutant's logits, but for less than a clean run's errors?
-  bool gives_same(const Diagnosis& cause, const Mutant& mutant) const {
+  // Does the cause make the mutant's values at the tap, but for less than a clean run's errors?
+  bool gives_same(const Diagnosis& cause, const Mutant& mutant, const trace::Tap& tap) {
     const auto at =
         std::ranges::find_if(faults_, [&](const Fault& fault) { return is_named(fault, cause); });
     if (at == faults_.end() || at->row->severity == FaultClass::kRounding) return false;
     Fault fault = *at;
     fault.parameter = cause.parameter.value_or(fault.parameter);
     const Mutant other(right_, fault.mutate(model_.graph));
-    const std::vector<Matrix> ours = exact_logits(&other);
-    const std::vector<Matrix> theirs = exact_logits(&mutant);
+    const std::vector<Matrix> ours = exact_values(tap, &other);
+    const std::vector<Matrix> theirs = exact_values(tap, &mutant);
+    const std::vector<Matrix> truth = exact_values(tap);
+    const std::vector<Matrix> clean = recorded_by(engine(kDriftSeed, "all"), tap);
     for (size_t i = 0; i < ours.size(); ++i) {
-      if (!compare::within(compare::measure(ours[i], theirs[i]).rms, drift_.rms)) return false;
+      const double noise = compare::measure(clean[i], truth[i]).rms;
+      if (!compare::within(compare::measure(ours[i], theirs[i]).rms, noise)) return false;
     }
     return true;
   }
