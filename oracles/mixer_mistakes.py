@@ -49,7 +49,9 @@ def with_tables(change):
         inv = getattr(rotary, "inv_freq", None)
         def rotate(q, k, cos, sin, *args, **kwargs):
             angles = change(torch.arange(cos.shape[-2], dtype=torch.float32)[:, None], inv.float())
-            if cos.shape[-1] != inv.shape[-1]:
+            if one_column_an_angle(cos) is None:
+                angles = angles.repeat_interleave(2, -1)
+            elif cos.shape[-1] != inv.shape[-1]:
                 angles = torch.cat((angles, angles), -1)
             scale = getattr(rotary, "attention_scaling", 1.0)
             c, s = ((f(angles) * scale).to(cos.dtype)[None] for f in (torch.cos, torch.sin))
