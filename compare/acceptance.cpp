@@ -23,8 +23,20 @@ constexpr double kSame = 0.5;
 constexpr double kNear = 0.05;
 // In 16 bits a mistake that makes most of a large difference, but changes the noise too.
 constexpr double kResidue = 0.03;
+// How many times more than independent elements' the coefficient of an effect in noise varies: the
+// noise of a tap is correlated. Three such deviations are believed.
+constexpr double kCorrelated = 3.0;
+constexpr double kDeviations = 3.0;
+// Of a mistake that makes noise of its own: how well it has to fit.
+constexpr double kAlike = 0.98;
 // All but noise.
 constexpr double kMostOfIt = 0.9;
+
+// A rounding that makes a difference of quite another size needs no emulations.
+bool are_alike(double a, double b) {
+  constexpr double kTimes = 4.0;
+  return within(a, kTimes * b) && within(b, kTimes * a);
+}
 
 bool is_among(const TwoSample& sample) {
   return within(sample.ratio, kTwoSampleLimit) && within(kLeastCoherence, sample.coherence) &&
@@ -81,17 +93,25 @@ bool Acceptance::explains(const Trial& trial) const {
   const bool dominates = base::size_of(storage_) == 2 && !alone_ &&
                          within(std::abs(fit.beta() - 1.0), kResidue) &&
                          within(fit.residual_rms(), kResidue * fit.null_rms());
-  return closes || dominates || is_among(trials_.compare(trial.fault(), failing_));
+  if (closes || dominates) return true;
+  // What is among emulations is about as like an exact run as they are.
+  const bool possible = within(kLeastCoherence - 2 * kTwoSampleLikeness, fit.correlation());
+  return possible && is_among(trials_.compare(trial.fault(), failing_));
 }
 
 std::optional<double> Acceptance::score_rounding(const Trial& trial) const {
-  const TwoSample sample = trials_.compare(trial.fault(), failing_);
   const Fit fit = trial.fit(failing_);
+  if (!are_alike(fit.effect_rms(), fit.null_rms())) return std::nullopt;
+  const TwoSample sample = trials_.compare(trial.fault(), failing_);
   const CauseLimits limits = cause_limits(storage_, !alone_);
+  // One of which emulations agree, and the candidate with them but for single roundings.
   const bool aligned = within(std::abs(fit.beta() - 1.0), limits.beta_error) &&
-                       within(kRoundingCorrelation, fit.correlation());
+                       within(kRoundingCorrelation, fit.correlation()) &&
+                       within(kRoundingCorrelation, sample.coherence);
   if (!is_among(sample) && !aligned) return std::nullopt;
-  double score = std::log(sample.ratio);
+  // The one that leaves least: one that scatters widely has much among its emulations.
+  constexpr double kNothing = 0.1;
+  double score = std::log(std::max(fit.residual_rms(), kNothing));
   for (const Tap& tap : unexplained(trial)) {
     score += std::log(std::max(null_.at(tap).null_rms(), 1.0));
   }
@@ -104,6 +124,21 @@ bool Acceptance::worsens(const Trial& trial) const {
     return !failing_.contains(tap) &&
            !within(fit.residual_rms(), kWorse * std::max(1.0, fit.null_rms()));
   });
+}
+
+Width Acceptance::compare_widths(const Trial& narrow, const Trial& wide) const {
+  if (worsens(wide)) return Width::kNarrow;
+  Fit others;
+  for (const auto& [tap, fit] : wide.fits()) {
+    if (!narrow.touches(tap)) others.add(fit);
+  }
+  const double error = kDeviations * kCorrelated / std::sqrt(others.effect);
+  const bool fits_wide = within(std::abs(others.beta() - 1.0), error);
+  const bool fits_narrow = within(std::abs(others.beta()), error);
+  if (fits_wide && fits_narrow) return Width::kEither;
+  if (fits_wide || fits_narrow) return fits_wide ? Width::kWide : Width::kNarrow;
+  const bool better = score(wide) < score(narrow) && wide.fit(failing_).correlation() >= kAlike;
+  return better ? Width::kWide : Width::kNarrow;
 }
 
 bool Acceptance::are_same(const Fault& a, const Fault& b) const {

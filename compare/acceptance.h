@@ -10,6 +10,9 @@
 
 namespace plumb::compare {
 
+// Was a mistake made in one layer, or in every layer?
+enum class Width { kNarrow, kEither, kWide };
+
 class Acceptance {
  public:
   // `first`: the tap at which the candidate departs. `trials` must outlive this.
@@ -28,6 +31,8 @@ class Acceptance {
   std::optional<double> score_rounding(const Trial& trial) const;
   // A cause that is right makes no other tap worse: this pins the layer.
   bool worsens(const Trial& trial) const;
+  // What the taps say that the wide mistake touches and the narrow one does not.
+  Width compare_widths(const Trial& narrow, const Trial& wide) const;
   // Do both make the same values?
   bool are_same(const Fault& a, const Fault& b) const;
   // Is the second, which has a free parameter, the first but for what noise makes of that?

@@ -7,11 +7,14 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <set>
 
 #include "compare/acceptance.h"
 #include "compare/bit_cause.h"
 #include "compare/gates.h"
 #include "compare/hypotheses.h"
+#include "compare/pairs.h"
+#include "compare/parameters.h"
 #include "compare/wrong_weight.h"
 
 namespace plumb::compare {
@@ -20,12 +23,13 @@ namespace {
 using trace::Tap;
 
 constexpr size_t kFinalists = 8;  // trials that are fitted, and held against emulations
-constexpr int kFitSteps = 12;
 
 class Diagnoser {
  public:
-  Diagnoser(Truth& truth, const std::vector<Scene>& scenes, const Tap& first)
+  Diagnoser(Truth& truth, const std::vector<Scene>& scenes, const Tap& first,
+            const std::vector<std::string>& unknown_causes)
       : truth_(truth),
+        unknown_causes_(unknown_causes),
         trials_(truth, scenes),
         accept_(trials_, first),
         bits_(truth.graph(), scenes),
@@ -33,7 +37,7 @@ class Diagnoser {
         alone_(scenes.front().subject.alone()) {}
 
   Explanation run() {
-    hypotheses_ = find_hypotheses(trials_, first_);
+    hypotheses_ = find_hypotheses(trials_, first_, unknown_causes_);
     const std::vector<Fault> faults = affordable(hypotheses_.narrow);
     try_all(faults);
     rank();
@@ -44,9 +48,11 @@ class Diagnoser {
     if (auto explanation = find_certain()) return std::move(*explanation);
     if (auto explanation = find_rounding()) return std::move(*explanation);
     if (auto explanation = find_weight()) return std::move(*explanation);
+    if (auto explanation = find_two(faults)) return std::move(*explanation);
     give_up();
+    const std::vector<Fault> likely = find_likely(faults);
     ranked_.clear();
-    try_all(affordable(confine(faults, trials_, accept_, first_)));
+    try_all(affordable(confine(faults, likely, trials_, accept_, first_)));
     rank();
     widen();
     if (auto explanation = find_certain()) return std::move(*explanation);
@@ -54,7 +60,7 @@ class Diagnoser {
   }
 
   Explanation run_bits() {
-    hypotheses_ = find_hypotheses(trials_, first_);
+    hypotheses_ = find_hypotheses(trials_, first_, unknown_causes_);
     const std::vector<Fault> faults = affordable(hypotheses_.narrow);
     return find_bits(faults).value_or(Explanation{});
   }
@@ -66,6 +72,17 @@ class Diagnoser {
     double residual;
   };
 
+  // One among whose emulations the candidate lies.
+  struct Rounding {
+    Trial trial;
+    double score;
+  };
+
+  // The best, and all that are as good as the very best.
+  bool is_in_front(size_t i) const {
+    return i < kFinalists || ranked_[i].score <= ranked_.front().score + std::log(kNextBest);
+  }
+
   // What explains one segment and leaves others may have been done in every layer.
   void widen() {
     std::vector<Fault> wider;
@@ -73,12 +90,22 @@ class Diagnoser {
       if (accept_.unexplained(trial).empty()) return;
       std::ranges::move(widened(hypotheses_, trial.fault()), std::back_inserter(wider));
     };
-    for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) add_wider(ranked_[i].trial);
-    for (const Trial& trial : roundings_) {
-      if (accept_.score_rounding(trial)) add_wider(trial);
-    }
+    for (size_t i = 0; i < ranked_.size() && is_in_front(i); ++i) add_wider(ranked_[i].trial);
+    for (const Rounding& rounding : roundings_) add_wider(rounding.trial);
     try_all(wider);
     rank();
+  }
+
+  // What is wrong in one head alone goes some of the way when made in all of them.
+  std::vector<Fault> find_likely(std::vector<Fault> faults) const {
+    constexpr double kSome = 0.1;
+    std::set<size_t> likely;
+    for (const Ranked& ranked : ranked_) {
+      const Fit fit = ranked.trial.fit(accept_.failing());
+      if (within(kSome, fit.correlation())) likely.insert(ranked.trial.fault().order);
+    }
+    std::erase_if(faults, [&](const Fault& fault) { return !likely.contains(fault.order); });
+    return faults;
   }
 
   // As many as a large model allows, those in all layers first where nothing points at a layer.
@@ -100,7 +127,8 @@ class Diagnoser {
       Trial trial = trials_.run(fault);
       if (!trial.touches(first_)) continue;
       if (fault.row->severity == FaultClass::kRounding) {
-        roundings_.push_back(std::move(trial));
+        const std::optional<double> score = accept_.score_rounding(trial);
+        if (score) roundings_.push_back({std::move(trial), *score});
       } else {
         add(std::move(trial));
       }
@@ -132,66 +160,50 @@ class Diagnoser {
     }
   }
 
-  // Gauss-Newton on the logarithm of a continuous parameter, from the best starts.
+  // Of the best that have a continuous one.
   void fit_parameters() {
     std::vector<Trial> fitted;
     size_t tried = 0;
     for (const Ranked& ranked : ranked_) {
       if (!ranked.trial.fault().row->fitted || tried++ == kFinalists) continue;
-      fitted.push_back(fit_parameter(ranked.trial));
+      fitted.push_back(fit_parameter(trials_, accept_, ranked.trial));
     }
     for (Trial& trial : fitted) add(std::move(trial));
   }
 
-  Trial fit_parameter(const Trial& start) const {
-    constexpr double kStep = 1e-3;
-    constexpr double kLongest = 2.0;
-    Trial best = start;
-    Fault fault = start.fault();
-    for (int i = 0; i < kFitSteps; ++i) {
-      Fault near = fault;
-      near.parameter *= 1.0 + kStep;
-      const double step = kStep * trials_.contrast(fault, near, accept_.failing()).beta();
-      if (!std::isfinite(step) || std::abs(step) < 1e-6) break;
-      fault.parameter *= std::exp(std::clamp(step, -kLongest, kLongest));
-      Trial trial = trials_.run(fault);
-      if (accept_.residual(trial) < accept_.residual(best)) best = std::move(trial);
-    }
-    return best;
-  }
-
-  std::optional<Explanation> find_certain() const {
+  std::optional<Explanation> find_certain() {
     for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) {
       std::vector<size_t> same = {i};
-      if (!is_certain(i, same)) continue;
-      if (const auto wider = find_wider(i)) same = {*wider};
-      return explain(std::move(same));
+      if (is_certain(i, same)) return explain(settle_widths(same));
     }
     return std::nullopt;
   }
 
-  // The same mistake in every layer, where that leaves less. What it does to the noise of each
-  // layer may keep it from closing as well as a single one.
-  std::optional<size_t> find_wider(size_t i) const {
-    constexpr double kAlike = 0.98;
-    const Fault& narrow = ranked_[i].trial.fault();
-    for (size_t k = 0; k < ranked_.size() && ranked_[k].score < ranked_[i].score; ++k) {
-      const Fault& wide = ranked_[k].trial.fault();
-      const bool wider = wide.row == narrow.row && wide.ops.size() > narrow.ops.size() &&
-                         std::ranges::includes(wide.ops, narrow.ops);
-      if (!wider) continue;
-      const Fit fit = ranked_[k].trial.fit(accept_.failing());
-      if (fit.correlation() >= kAlike) return k;
+  // What was found in one layer may have been done in all: the others' taps tell, unless it hardly
+  // changes them; then both are named.
+  std::vector<size_t> settle_widths(const std::vector<size_t>& causes) {
+    std::vector<size_t> settled;
+    for (const size_t i : causes) {
+      bool narrow = true;
+      for (const Fault& wide : widened(hypotheses_, ranked_[i].trial.fault())) {
+        Trial trial = trials_.run(wide);
+        const Width width = accept_.compare_widths(ranked_[i].trial, trial);
+        if (width == Width::kNarrow) continue;
+        narrow = width == Width::kEither;
+        ranked_.push_back({std::move(trial), kUnknown, kUnknown});
+        settled.push_back(ranked_.size() - 1);
+      }
+      if (narrow) settled.push_back(i);
     }
-    return std::nullopt;
+    return settled;
   }
 
   // Certain: it explains the difference, and whatever does so as well gives the same values.
   bool is_certain(size_t i, std::vector<size_t>& same) const {
     const Trial& trial = ranked_[i].trial;
     if (!accept_.explains(trial) || accept_.worsens(trial)) return false;
-    for (size_t k = 0; k < ranked_.size() && k < kFinalists; ++k) {
-      const bool rival = k != i && ranked_[k].residual < kNextBest * ranked_[i].residual &&
+    for (size_t k = 0; k < ranked_.size(); ++k) {
+      const bool rival = k != i && within(ranked_[k].residual, kNextBest * ranked_[i].residual) &&
                          ranked_[k].score <= ranked_[i].score + std::log(kNextBest) &&
                          !accept_.worsens(ranked_[k].trial);
       if (!rival || accept_.is_fit_of(trial.fault(), ranked_[k].trial.fault())) continue;
@@ -224,6 +236,31 @@ class Diagnoser {
     return explanation;
   }
 
+  // From the logits alone: what goes most of the way may come with a second mistake.
+  std::optional<Explanation> find_two(const std::vector<Fault>& faults) const {
+    constexpr size_t kFirsts = 2;
+    std::vector<Trial> firsts;
+    for (const Ranked& ranked : ranked_) {
+      if (!alone_ || firsts.size() == kFirsts) break;
+      const Fit fit = ranked.trial.fit(accept_.failing());
+      if (within(kPairCorrelation, fit.correlation())) firsts.push_back(ranked.trial);
+    }
+    const std::vector<Trial> pairs = find_pair(trials_, accept_, firsts, faults);
+    if (pairs.empty()) return std::nullopt;
+    const Fault& both = pairs.front().fault();
+    Explanation explanation{
+        .notes = {"two mistakes at once: neither cause explains the departure without the other"},
+        .ops = both.ops};
+    explanation.causes.push_back(cause(pairs.front()));
+    explanation.causes.push_back(describe(both.with.front(), explanation.causes.front().explained));
+    for (size_t i = 1; i < pairs.size(); ++i) {
+      const Fault& same = pairs[i].fault();
+      explanation.notes.push_back(fmt::format("two that give the same values: {}; {}", same.says(),
+                                              same.with.front().says()));
+    }
+    return explanation;
+  }
+
   // A fitted parameter, and the round numbers that it may be.
   static void append_round(Fault fault, std::vector<Fault>& faults) {
     const double fitted = fault.parameter;
@@ -237,7 +274,9 @@ class Diagnoser {
 
   std::optional<Explanation> find_weight() const {
     const auto channel = alone_ ? std::nullopt : accept_.only_channel();
-    return channel ? find_wrong_weight(trials_, first_, *channel) : std::nullopt;
+    auto explanation = channel ? find_wrong_weight(trials_, first_, *channel) : std::nullopt;
+    if (explanation) note_unexplained({first_}, *explanation);
+    return explanation;
   }
 
   // The rounding among whose emulations the candidate lies, if it is the only one.
@@ -245,22 +284,20 @@ class Diagnoser {
     const Trial* best = nullptr;
     double least = std::numeric_limits<double>::infinity();
     double second = least;
-    for (const Trial& trial : roundings_) {
+    for (const auto& [trial, score] : roundings_) {
       if (accept_.worsens(trial)) continue;
-      const std::optional<double> score = accept_.score_rounding(trial);
-      if (!score) continue;
       const bool is_other = best != nullptr && best->fault().row != trial.fault().row;
-      if (*score < least) {
+      if (score < least) {
         if (is_other) second = least;
-        least = *score;
+        least = score;
         best = &trial;
       } else if (is_other) {
-        second = std::min(second, *score);
+        second = std::min(second, score);
       }
     }
     if (best == nullptr || second - least < std::log(kNextBest)) return std::nullopt;
     Explanation explanation{.causes = {cause(*best)}, .ops = best->fault().ops};
-    note_unexplained(*best, explanation);
+    note_unexplained(touched_by(*best), explanation);
     return explanation;
   }
 
@@ -274,13 +311,19 @@ class Diagnoser {
     const Trial& best = ranked_[causes.front()].trial;
     Explanation explanation{.ops = best.fault().ops};
     for (const size_t i : causes) explanation.causes.push_back(cause(ranked_[i].trial));
-    note_unexplained(best, explanation);
+    note_unexplained(touched_by(best), explanation);
     return explanation;
   }
 
-  void note_unexplained(const Trial& trial, Explanation& explanation) const {
+  static std::set<Tap> touched_by(const Trial& trial) {
+    return {trial.touched().begin(), trial.touched().end()};
+  }
+
+  void note_unexplained(const std::set<Tap>& touched, Explanation& explanation) const {
     std::vector<std::string> taps;
-    for (const Tap& tap : accept_.unexplained(trial)) taps.push_back(tap.name());
+    for (const Tap& tap : accept_.failing()) {
+      if (!touched.contains(tap)) taps.push_back(tap.name());
+    }
     if (taps.empty()) return;
     explanation.notes.push_back(
         fmt::format("not explained by this cause: {}", fmt::join(taps, ", ")));
@@ -288,10 +331,14 @@ class Diagnoser {
 
   Diagnosis cause(const Trial& trial) const {
     const Fit fit = trial.fit(accept_.failing());
-    return {.cause = trial.fault().cause(),
-            .says = trial.fault().says(),
-            .layer = trial.fault().layer,
-            .explained = 1.0 - fit.residual / fit.null};
+    return describe(trial.fault(), 1.0 - fit.residual / fit.null);
+  }
+
+  static Diagnosis describe(const Fault& fault, double explained) {
+    Diagnosis diagnosis{
+        .cause = fault.cause(), .says = fault.says(), .layer = fault.layer, .explained = explained};
+    if (!fault.row->values.empty()) diagnosis.parameter = fault.parameter;
+    return diagnosis;
   }
 
   // Says what comes nearest.
@@ -308,6 +355,7 @@ class Diagnoser {
   }
 
   Truth& truth_;
+  const std::vector<std::string>& unknown_causes_;
   Trials trials_;
   Acceptance accept_;
   BitJudge bits_;
@@ -315,18 +363,20 @@ class Diagnoser {
   bool alone_;
   Hypotheses hypotheses_;
   std::vector<Ranked> ranked_;
-  std::vector<Trial> roundings_;
+  std::vector<Rounding> roundings_;
   Explanation unknown_;
 };
 
 }  // namespace
 
-Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const Tap& first) {
-  return Diagnoser(truth, scenes, first).run();
+Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const Tap& first,
+                     const std::vector<std::string>& unknown_causes) {
+  return Diagnoser(truth, scenes, first, unknown_causes).run();
 }
 
-Explanation diagnose_bits(Truth& truth, const std::vector<Scene>& scenes, const Tap& first) {
-  return Diagnoser(truth, scenes, first).run_bits();
+Explanation diagnose_bits(Truth& truth, const std::vector<Scene>& scenes, const Tap& first,
+                          const std::vector<std::string>& unknown_causes) {
+  return Diagnoser(truth, scenes, first, unknown_causes).run_bits();
 }
 
 }  // namespace plumb::compare

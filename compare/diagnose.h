@@ -16,10 +16,12 @@ struct Explanation {
   std::vector<size_t> ops;         // of the best cause, in the order of the graph
 };
 
-// `first`: the tap at which the candidate departs.
-Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const trace::Tap& first);
+// `first`: the tap at which the candidate departs. `unknown_causes` are left out of the library.
+Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const trace::Tap& first,
+                     const std::vector<std::string>& unknown_causes);
 
 // The same by the numbers that it gives to the bit alone, in 16 bits.
-Explanation diagnose_bits(Truth& truth, const std::vector<Scene>& scenes, const trace::Tap& first);
+Explanation diagnose_bits(Truth& truth, const std::vector<Scene>& scenes, const trace::Tap& first,
+                          const std::vector<std::string>& unknown_causes);
 
 }  // namespace plumb::compare

@@ -87,11 +87,13 @@ CauseLimits cause_limits(base::DType storage, bool segment);
 // A cause that comes with noise of its own: the candidate lies among emulations that contain it.
 inline constexpr double kTwoSampleLimit = 1.25;
 inline constexpr double kTwoSampleLikeness = 0.15;  // less alike than these are to one another
-inline constexpr double kLeastCoherence = 0.5;
+inline constexpr double kLeastCoherence = 0.7;
 // A rounding is named as such where its direction fits although its single roundings do not.
 inline constexpr double kRoundingCorrelation = 0.95;
 // Another cause must be worse by this factor.
 inline constexpr double kNextBest = 1.1;
+// A cause that goes this far without closing may be one of two at once.
+inline constexpr double kPairCorrelation = 0.9;
 // Of the logits: their noise is a random vector through the head, and has no tails. An element that
 // stands out so far among those of its own position was touched by itself, however loud the
 // position is.

@@ -30,12 +30,16 @@ std::set<size_t> ops_before(const graph::Graph& graph, const Recorded& recorded,
 
 }  // namespace
 
-Hypotheses find_hypotheses(const Trials& trials, const Tap& first) {
+Hypotheses find_hypotheses(const Trials& trials, const Tap& first,
+                           const std::vector<std::string>& unknown_causes) {
   const graph::Graph& graph = trials.graph();
   const PromptSubject& subject = trials.scenes().front().subject;
   Hypotheses hypotheses{.narrow = applicable_faults(graph)};
   std::vector<Fault>& faults = hypotheses.narrow;
-  std::erase_if(faults, [&](const Fault& fault) { return trials.reshaped_by(fault).has_value(); });
+  std::erase_if(faults, [&](const Fault& fault) {
+    return std::ranges::find(unknown_causes, fault.row->cause) != unknown_causes.end() ||
+           trials.reshaped_by(fault).has_value();
+  });
   if (subject.alone()) return hypotheses;
   const std::set<size_t> inside = ops_before(graph, *subject.recorded, first);
   std::erase_if(faults, [&](const Fault& fault) {
@@ -61,8 +65,8 @@ std::vector<Fault> widened(const Hypotheses& hypotheses, const Fault& fault) {
   return wider;
 }
 
-std::vector<Fault> confine(const std::vector<Fault>& faults, const Trials& trials,
-                           const Acceptance& accept, const Tap& first) {
+std::vector<Fault> confine(const std::vector<Fault>& faults, const std::vector<Fault>& likely,
+                           const Trials& trials, const Acceptance& accept, const Tap& first) {
   const graph::Graph& graph = trials.graph();
   const Scene& scene = trials.scenes().front();
   const Acceptance::Onset onset = accept.onset();
@@ -84,6 +88,8 @@ std::vector<Fault> confine(const std::vector<Fault>& faults, const Trials& trial
                   {{.first_position = from}, fmt::format("from position {} on", from)}));
     }
     if (channel) add(confine(graph, fault, "channel", *channel, channels));
+  }
+  for (const Fault& fault : likely) {
     std::ranges::move(confine_to_heads(graph, fault), std::back_inserter(parts));
   }
   return parts;

@@ -229,6 +229,7 @@ std::optional<Diagnosis> explain_miscount(const std::vector<Scene>& scenes) {
 // Fills in why the candidate departs, where that is certain.
 // `known`: where a gate found that itself.
 void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<Scene>& scenes,
+             const std::vector<std::string>& unknown_causes,
              const std::optional<Explanation>& known, Result& result) {
   FirstDivergence& first = *result.first_divergence;
   const Tap tap = *trace::parse_tap(first.tap);
@@ -238,7 +239,7 @@ void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<S
   if (first.run.empty()) {
     if (const auto cause = explain_miscount(scenes)) return result.diagnosis->push_back(*cause);
     if (scenes.empty() || tap.id == TapId::kRouterIds) return;
-    explanation = known ? *known : diagnose(truth, scenes, tap);
+    explanation = known ? *known : diagnose(truth, scenes, tap, unknown_causes);
     if (!explanation.ops.empty()) narrow(truth.graph(), explanation.ops, first);
   } else {
     if (tap.id == TapId::kRouterIds) return;
@@ -307,7 +308,9 @@ class Judge::Session {
     judge_small();
     findings_.finish(oracle_);
     const std::vector<Scene> scenes = make_scenes(judged_);
-    if (result_.first_divergence) explain(truth_, judged_, scenes, explanation_, result_);
+    if (result_.first_divergence) {
+      explain(truth_, judged_, scenes, subject_.unknown_causes, explanation_, result_);
+    }
     if (!scenes.empty()) weigh(truth_, scenes, result_);
   }
 
@@ -357,12 +360,12 @@ class Judge::Session {
   std::optional<SmallDeparture> find_small() {
     const std::vector<Scene> scenes = make_scenes(judged_);
     const auto& first = result_.first_divergence;
-    auto bits = find_other_bits(truth_, scenes, result_.notes);
+    auto bits = find_other_bits(truth_, scenes, subject_.unknown_causes, result_.notes);
     if (first) {
       const bool before = first->run.empty() && bits && bits->tap < *trace::parse_tap(first->tap);
       return before ? bits : std::nullopt;
     }
-    return bits ? bits : find_match(truth_, scenes);
+    return bits ? bits : find_match(truth_, scenes, subject_.unknown_causes);
   }
 
   void judge_matrix() {

@@ -24,8 +24,9 @@ struct Subject {
   std::vector<trace::Prompt> prompts;               // to judge
   const graph::Contract* contract = nullptr;        // what the candidate's precision entitles it to
   trace::TapFilter taps = trace::TapFilter::all();  // that an in-tree candidate records
-  int greedy_steps = 0;       // of an in-tree candidate; a trace gives what it holds
-  bool state_matrix = false;  // of an engine: every way of running a prompt, too
+  int greedy_steps = 0;                     // of an in-tree candidate; a trace gives what it holds
+  bool state_matrix = false;                // of an engine: every way of running a prompt, too
+  std::vector<std::string> unknown_causes;  // that a diagnosis is to do without, for a study
   std::vector<std::string> notes;
 };
 

@@ -40,6 +40,8 @@ class MatchedFilter {
 };
 
 // Every mistake that an exact run shows; those that stand out, again on more replicas.
-std::vector<Match> match_all(Truth& truth, const std::vector<Scene>& scenes);
+// `unknown_causes` are left out.
+std::vector<Match> match_all(Truth& truth, const std::vector<Scene>& scenes,
+                             const std::vector<std::string>& unknown_causes);
 
 }  // namespace plumb::compare

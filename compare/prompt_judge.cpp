@@ -69,9 +69,18 @@ class PromptJudge {
     }
   }
 
+  // As this graph makes them: queries may be normalised before their rotation or after it.
+  std::vector<Tap> taps_in_order() const {
+    std::vector<Tap> taps;
+    for (const auto& [tap, value] : s_.recorded->values()) taps.push_back(tap);
+    std::ranges::stable_sort(taps, {}, [&](const Tap& tap) { return truth_.graph().find(tap); });
+    return taps;
+  }
+
   void judge_taps() {
     const bool logits_clean = are_logits_clean();
-    for (const auto& [tap, value] : s_.recorded->values()) {
+    for (const Tap& tap : taps_in_order()) {
+      const Matrix& value = s_.recorded->at(tap);
       if (is_choice(tap)) {
         judge_choices(tap, value);
         continue;

@@ -222,17 +222,21 @@ FirstDivergence read_first_divergence(const Reader& json) {
 }
 
 OrderedJson to_json(const Diagnosis& diagnosis) {
-  return {{"cause", diagnosis.cause},
-          {"says", diagnosis.says},
-          {"layer", optional_integer(diagnosis.layer)},
-          {"explained", number(diagnosis.explained)}};
+  OrderedJson json = {{"cause", diagnosis.cause},
+                      {"says", diagnosis.says},
+                      {"layer", optional_integer(diagnosis.layer)},
+                      {"explained", number(diagnosis.explained)}};
+  if (diagnosis.parameter) json["parameter"] = number(*diagnosis.parameter);
+  return json;
 }
 
 Diagnosis read_diagnosis(const Reader& json) {
-  return {.cause = json.text("cause"),
-          .says = json.text("says"),
-          .layer = json.layer(),
-          .explained = json.number("explained")};
+  Diagnosis diagnosis{.cause = json.text("cause"),
+                      .says = json.text("says"),
+                      .layer = json.layer(),
+                      .explained = json.number("explained")};
+  if (json.has("parameter")) diagnosis.parameter = json.number("parameter");
+  return diagnosis;
 }
 
 OrderedJson to_json(const Power& power) {

@@ -117,6 +117,7 @@ struct Diagnosis {
   std::string says;
   std::optional<int> layer;
   double explained = kUnknown;
+  std::optional<double> parameter = {};  // as `says` has it: which theta, which factor
 };
 
 struct Power {

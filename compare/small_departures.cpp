@@ -51,6 +51,7 @@ Explanation explain(const std::vector<Match>& matches) {
 }  // namespace
 
 std::optional<SmallDeparture> find_other_bits(Truth& truth, const std::vector<Scene>& scenes,
+                                              const std::vector<std::string>& unknown_causes,
                                               std::vector<std::string>& notes) {
   if (!is_in_16_bits(scenes) || scenes.front().subject.alone()) return std::nullopt;
   const BitJudge bits(truth.graph(), scenes);
@@ -58,7 +59,7 @@ std::optional<SmallDeparture> find_other_bits(Truth& truth, const std::vector<Sc
   const bool alike = bits.departing_alone().empty();
   const trace::Tap tap = *(alike ? bits.departing() : bits.departing_alone()).begin();
   const std::string_view contract = scenes.front().subject.contract->name;
-  if (alike && diagnose_bits(truth, scenes, tap).causes.empty()) {
+  if (alike && diagnose_bits(truth, scenes, tap, unknown_causes).causes.empty()) {
     notes.push_back(
         fmt::format("{} rounds otherwise than {} in all layers built alike, within what that costs",
                     trace::definition(tap.id).name, contract));
@@ -71,12 +72,13 @@ std::optional<SmallDeparture> find_other_bits(Truth& truth, const std::vector<Sc
           100.0 * bits.bits(tap).mismatch(), contract)};
 }
 
-std::optional<SmallDeparture> find_match(Truth& truth, const std::vector<Scene>& scenes) {
+std::optional<SmallDeparture> find_match(Truth& truth, const std::vector<Scene>& scenes,
+                                         const std::vector<std::string>& unknown_causes) {
   if (!is_in_16_bits(scenes)) return std::nullopt;
   const PromptSubject& subject = scenes.front().subject;
   if (!subject.alone() || !subject.recorded->has(kLogits)) return std::nullopt;
   if (!MatchedFilter::is_affordable(truth, scenes)) return std::nullopt;
-  const std::vector<Match> matches = match_all(truth, scenes);
+  const std::vector<Match> matches = match_all(truth, scenes, unknown_causes);
   if (matches.empty() || within(matches.front().deviations(), kDoubtfulMatch)) return std::nullopt;
   const Match& best = matches.front();
   return SmallDeparture{

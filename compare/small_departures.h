@@ -20,9 +20,11 @@ struct SmallDeparture {
 };
 
 // In one layer alone, or in all alike where a mistake gives these very numbers; where none does,
-// `notes` says that the candidate rounds otherwise.
+// `notes` says that the candidate rounds otherwise. `unknown_causes` are left out of the library.
 std::optional<SmallDeparture> find_other_bits(Truth& truth, const std::vector<Scene>& scenes,
+                                              const std::vector<std::string>& unknown_causes,
                                               std::vector<std::string>& notes);
-std::optional<SmallDeparture> find_match(Truth& truth, const std::vector<Scene>& scenes);
+std::optional<SmallDeparture> find_match(Truth& truth, const std::vector<Scene>& scenes,
+                                         const std::vector<std::string>& unknown_causes);
 
 }  // namespace plumb::compare

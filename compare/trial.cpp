@@ -13,20 +13,6 @@ using trace::TapId;
 
 constexpr int kTwoSampleReplicas = 4;
 
-// The ops at which a mutation differs from the right graph.
-std::vector<size_t> mutated_ops(const Mutation& mutation) {
-  const Graph& graph = mutation.graph();
-  std::vector<size_t> ops;
-  for (size_t i = 0; i < graph.ops.size(); ++i) {
-    const auto& weights = graph.ops[i].weights;
-    const bool edited = std::any_of(weights.begin(), weights.end(), [&](const auto& id) {
-      return mutation.weights().contains(id);
-    });
-    if (edited || mutation.ops().contains(i) || mutation.deviations().contains(i)) ops.push_back(i);
-  }
-  return ops;
-}
-
 Matrix copy_of(const Matrix& replicas, size_t rows, size_t which) {
   Matrix one = reference::make_matrix(rows, replicas.shape(1));
   const double* from = replicas.data() + which * one.size();
@@ -83,7 +69,7 @@ std::vector<Tap> Trials::touched_by(const Mutation& mutation) const {
   const Recorded& recorded = *scenes_.front().subject.recorded;
   std::vector<bool> reached(graph.values.size(), false);
   std::set<Tap> touched;
-  const std::vector<size_t> ops = mutated_ops(mutation);
+  const std::vector<size_t> ops = mutation.changed_ops();
   for (size_t i = ops.empty() ? graph.ops.size() : ops.front(); i < graph.ops.size(); ++i) {
     const graph::Op& op = graph.ops[i];
     const bool reads = std::any_of(op.inputs.begin(), op.inputs.end(),

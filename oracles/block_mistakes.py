@@ -34,6 +34,10 @@ def skipped(modules):
     return replaced([(m, "forward", lambda x: x) for m in modules])
 
 
+def is_rms(module):
+    return "RMSNorm" in type(module).__name__
+
+
 def is_offset(module):
     return "Gemma" in type(module).__name__ or type(module).__name__ in (
         "Qwen3_5RMSNorm", "Qwen3NextRMSNorm")
@@ -203,8 +207,8 @@ ROWS = (
     M("norm skipped", ("norm_missing",), on_norms(("post_attention_layernorm",), skipped)),
     M("norm 1 + w dropped", ("norm_offset_missing",),
       on_norms(("input_layernorm",), without_offset, is_offset)),
-    M("norm in bfloat16", ("norm_bf16",), on_norms(("input_layernorm",), in_low_precision(torch.bfloat16)),
-      structural=False),
+    M("norm in bfloat16", ("norm_bf16",), on_norms(("input_layernorm",), in_low_precision(torch.bfloat16),
+      is_rms), structural=False),
     M("relu", ("activation_relu",), activation(nn.ReLU())),
     M("gelu", ("activation_gelu",), activation(nn.GELU())),
     M("silu", ("activation_silu",), activation(nn.SiLU())),

@@ -20,14 +20,24 @@ def in_rope(change):
     return plant
 
 
-def interleaved(_model, _plain):
-    def rotate(q, k, cos, sin, *_args, **_kwargs):
-        half = cos.shape[-1] // 2 if cos.shape[-1] == q.shape[-1] else cos.shape[-1]
-        c, s = cos[:, None, :, :half], sin[:, None, :, :half]
+def one_column_an_angle(table):
+    """None where each angle stands beside itself: pairs are interleaved already."""
+    half = table.shape[-1] // 2
+    if torch.equal(table[..., :half], table[..., half:]):
+        return table[..., :half]
+    return None if torch.equal(table[..., ::2], table[..., 1::2]) else table
+
+
+def interleaved(_model, plain):
+    def rotate(q, k, cos, sin, *args, **kwargs):
+        if one_column_an_angle(cos) is None:
+            return plain(q, k, cos, sin, *args, **kwargs)
+        c, s = one_column_an_angle(cos)[:, None], one_column_an_angle(sin)[:, None]
+        width = 2 * c.shape[-1]
         def one(x):
-            a, b = x[..., : 2 * half : 2], x[..., 1: 2 * half : 2]
+            a, b = x[..., :width:2], x[..., 1:width:2]
             y = torch.stack((a * c - b * s, b * c + a * s), -1).flatten(-2)
-            return torch.cat((y, x[..., 2 * half:]), -1)
+            return torch.cat((y, x[..., width:]), -1)
         return one(q), one(k)
     return rotate
 
@@ -39,7 +49,9 @@ def with_tables(change):
         inv = getattr(rotary, "inv_freq", None)
         def rotate(q, k, cos, sin, *args, **kwargs):
             angles = change(torch.arange(cos.shape[-2], dtype=torch.float32)[:, None], inv.float())
-            if cos.shape[-1] != inv.shape[-1]:
+            if one_column_an_angle(cos) is None:
+                angles = angles.repeat_interleave(2, -1)
+            elif cos.shape[-1] != inv.shape[-1]:
                 angles = torch.cat((angles, angles), -1)
             scale = getattr(rotary, "attention_scaling", 1.0)
             c, s = ((f(angles) * scale).to(cos.dtype)[None] for f in (torch.cos, torch.sin))

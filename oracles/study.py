@@ -6,7 +6,7 @@
 
 Right runs: eager, sdpa, token by token through the cache, with weights and sums permuted by a batch
 of two, in float32, bfloat16 and float16. Every line that is not as it should be is printed; then the
-table of docs/judgement.md.
+tables of docs/judgement.md, with what the gates in common use make of the same runs.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 import block_mistakes
+import common_gates
 import mixer_mistakes
 import record
 from planting import decoder
@@ -61,6 +62,29 @@ def forward(model, tokens, way="whole"):
     return torch.cat(rows)
 
 
+def run_all(model, prompts, fine=False, way="whole"):
+    """The taps of each prompt: all of them, or coarse ones; of a prompt in pieces, the logits."""
+    runs = {}
+    for prompt, tokens in prompts.items():
+        with Recorder(model, fine) as recorder:
+            logits = forward(model, tokens, way)
+        runs[prompt] = {**(recorder.taps if way == "whole" else {}), "logits": logits}
+    return runs
+
+
+def logits_of(runs):
+    return {prompt: taps["logits"].double().numpy() for prompt, taps in runs.items()}
+
+
+def is_blamed(result, which, layer):
+    """With logits alone the first cause is in the mistake's layer; else the first departure is."""
+    if which == "logits":
+        causes = result["diagnosis"] or []
+        return bool(causes) and causes[0]["layer"] == layer
+    first = result["first_divergence"]
+    return bool(first) and (layer is None or first["layer"] == layer)
+
+
 def write(path, dtype, prompts, runs):
     with h5py.File(path, "w") as file:
         file.attrs["schema"] = "plumbline.trace/1"
@@ -84,6 +108,7 @@ class Study:
         self.options = options
         self.folder = pathlib.Path(folder)
         self.table = collections.defaultdict(collections.Counter)
+        self.gates = collections.defaultdict(collections.Counter)  # by (dtype, gate)
 
     def checkpoint(self, case):
         target = self.folder / "checkpoint"
@@ -100,57 +125,78 @@ class Study:
         for seed in range(self.options.clean):
             case = {**case, "seed": case["seed"] + 1000 * seed}
             checkpoint, prompts = self.checkpoint(case), record.make_prompts(case)
+            truth = common_gates.true_logits(self.options.plumb, checkpoint, prompts, self.folder)
             for dtype in self.options.dtype:
+                clean = run_all(load(checkpoint, DTYPES[dtype]), prompts)
+                drift = common_gates.drift(logits_of(clean), truth)
                 for attention, way in (("eager", "whole"), ("sdpa", "whole"), ("eager", "tokens"),
                                        ("eager", "batch")):
-                    self.clean_run(f"{name} seed {case['seed']}", checkpoint, prompts, dtype, attention, way)
+                    runs = self.clean_run(f"{name} seed {case['seed']}", checkpoint, prompts, dtype,
+                                          attention, way)
+                    if runs:
+                        self.count_gates("clean", dtype, logits_of(runs), truth, drift)
 
     def clean_run(self, label, checkpoint, prompts, dtype, attention, way):
         try:
             model = load(checkpoint, DTYPES[dtype], attention)
         except ValueError:  # the family has no such attention
-            return
-        runs = {}
-        for prompt, tokens in prompts.items():
-            with Recorder(model, "all" in self.options.taps) as recorder:
-                logits = forward(model, tokens, way)
-            runs[prompt] = {**(recorder.taps if way == "whole" else {}), "logits": logits}
+            return None
+        runs = run_all(model, prompts, "all" in self.options.taps, way)
         for which in self.options.taps if way == "whole" else ["logits"]:
             result = self.judged(checkpoint, dtype, prompts, runs, which)
             self.table[f"clean {dtype} {which}"][result["verdict"]] += 1
             if result["verdict"] != "PASSED":
                 print(f"{result['verdict']} {label} {dtype} {attention} {way} {which}:",
                       [f"{r['gate']} {r['tap']} {r['message']}" for r in result["reasons"]][:2], flush=True)
+        return runs
+
+    def count_gates(self, kind, dtype, logits, truth, drift):
+        for gate, passes in common_gates.verdicts(logits, truth, drift).items():
+            self.count_gate(kind, dtype, gate, passes)
+
+    def count_gate(self, kind, dtype, gate, passes):
+        row = self.gates[dtype, gate]
+        row[kind] += 1
+        row[f"{kind} {'refused' if kind == 'clean' else 'missed'}"] += passes != (kind == "clean")
 
     def planted(self, name, case):
         checkpoint, prompts = self.checkpoint(case), record.make_prompts(case)
         draw = random.Random(case["seed"])
+        truth = common_gates.true_logits(self.options.plumb, checkpoint, prompts, self.folder)
         for dtype in self.options.dtype:
             model = load(checkpoint, DTYPES[dtype])
-            count = len(decoder(model).layers)
+            clean = logits_of(run_all(model, prompts))
+            self.clean_logits, self.drift = clean, common_gates.drift(clean, truth)
+            self.count_gates("clean", dtype, clean, truth, self.drift)
+            every = range(len(decoder(model).layers))
             for mistake in mixer_mistakes.ROWS + block_mistakes.ROWS:
                 if not fnmatch.fnmatch(mistake.name, self.options.mistake):
                     continue
-                for layer in [draw.randrange(count), None] if mistake.layered else [None]:
+                able = [layer for layer in every if mistake.plant(model, layer) is not None]
+                one = [draw.choice(able)] if mistake.layered and able else []
+                # In every layer is another mistake only where several can have it.
+                for layer in one + ([None] if len(able) != 1 or not mistake.layered else []):
                     context = mistake.plant(model, layer)
                     if context is not None:
-                        self.plant(name, checkpoint, prompts, dtype, model, mistake, layer, context)
+                        with context:
+                            runs = run_all(model, prompts, fine=True)
+                        self.assess(name, checkpoint, prompts, dtype, runs, truth, mistake, layer)
 
-    def plant(self, name, checkpoint, prompts, dtype, model, mistake, layer, context):
-        runs = {}
-        with context:
-            for prompt, tokens in prompts.items():
-                with Recorder(model, True) as recorder:
-                    logits = forward(model, tokens)
-                runs[prompt] = {**recorder.taps, "logits": logits}
+    def assess(self, name, checkpoint, prompts, dtype, runs, truth, mistake, layer):
+        logits = logits_of(runs)
+        if all(np.array_equal(logits[prompt], self.clean_logits[prompt]) for prompt in prompts):
+            return  # it changes nothing
+        kind = "structural" if mistake.structural else "subtle"
+        self.count_gates(kind, dtype, logits, truth, self.drift)
         for which in self.options.taps:
             result = self.judged(checkpoint, dtype, prompts, runs, which)
             outcome = self.outcome(result, mistake, layer)
-            row = self.table[f"{dtype} {which} {'structural' if mistake.structural else 'subtle'}"]
+            self.count_gate(kind, dtype, f"plumb, {which}", result["verdict"] != "FAILED")
+            row = self.table[f"{dtype} {which} {kind}"]
             row["planted"] += 1
             row["killed"] += result["verdict"] == "FAILED"
             first = result["first_divergence"]
-            row["blamed"] += bool(first) and (layer is None or first["layer"] == layer)
+            row["blamed"] += is_blamed(result, which, layer)
             row[outcome] += 1
             if outcome != "named":
                 where = "every layer" if layer is None else f"layer {layer}"
@@ -166,7 +212,10 @@ class Study:
         causes = result["diagnosis"] or []
         if not causes:
             return "unknown"
-        right = any(cause["cause"] in mistake.causes and cause["layer"] == layer for cause in causes)
+        # What is found in the first layer, with the others' taps left over, is no wrong name.
+        rest = any(note.startswith("not explained by this cause") for note in result["notes"])
+        right = any(cause["cause"] in mistake.causes and
+                    (cause["layer"] == layer or layer is None and rest) for cause in causes)
         return "named" if right else "WRONG"
 
     def print(self):
@@ -175,6 +224,11 @@ class Study:
             row = self.table[key]
             shown = row if key.startswith("clean") else {c: row[c] for c in columns}
             print(f"| {key} | " + " | ".join(f"{k} {v}" for k, v in shown.items()) + " |")
+        print("\n| dtype, gate | structural missed | subtle missed | clean refused |\n|---|---|---|---|")
+        for (dtype, gate), row in sorted(self.gates.items()):
+            shown = (f"{row[f'{kind} {fate}']} of {row[kind]}" for kind, fate in
+                     (("structural", "missed"), ("subtle", "missed"), ("clean", "refused")))
+            print(f"| {dtype}, {gate} | " + " | ".join(shown) + " |")
 
 
 def main():

@@ -84,6 +84,9 @@ std::string Fault::says() const {
 Mutation Fault::mutate(const Graph& graph) const {
   Mutation mutation(graph);
   for (const size_t op : ops) row->apply(mutation, op, parameter);
+  for (const Fault& other : with) {
+    for (const size_t op : other.ops) other.row->apply(mutation, op, other.parameter);
+  }
   if (part) mutation.restrict(part->where);
   return mutation;
 }

@@ -62,6 +62,7 @@ struct Fault {
   double parameter = 0.0;
   size_t order = 0;  // in the library
   std::optional<Part> part;
+  std::vector<Fault> with = {};  // made besides, at other ops; `says` and `cause` leave them out
 
   std::string cause() const { return std::string(row->cause); }
   std::string says() const;  // "layer 2 rotates interleaved pairs"

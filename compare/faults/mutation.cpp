@@ -1,5 +1,7 @@
 #include "compare/faults/mutation.h"
 
+#include <algorithm>
+
 namespace plumb::compare {
 namespace {
 
@@ -33,6 +35,17 @@ void Mutation::restrict(const reference::Restriction& where) {
     deviation.restriction = where;
     deviation.restriction->op = original(index);
   }
+}
+
+std::vector<size_t> Mutation::changed_ops() const {
+  std::vector<size_t> ops;
+  for (size_t i = 0; i < graph_.ops.size(); ++i) {
+    const auto& weights = graph_.ops[i].weights;
+    const bool edited = std::any_of(weights.begin(), weights.end(),
+                                    [&](const auto& id) { return weights_.contains(id); });
+    if (edited || ops_.contains(i) || deviations_.contains(i)) ops.push_back(i);
+  }
+  return ops;
 }
 
 Mutant::Mutant(const reference::Reference& right, const Mutation& mutation)

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "graph/graph.h"
 #include "model/weights.h"
@@ -33,6 +34,8 @@ class Mutation {
   // Confines the mistake at the ops that were changed to a part of their outputs.
   void restrict(const reference::Restriction& where);
 
+  // The ops at which the forward differs from the right one, by themselves or by their weights.
+  std::vector<size_t> changed_ops() const;
   const std::map<size_t, graph::Op>& ops() const { return ops_; }
   const std::map<graph::ValueId, graph::Value>& values() const { return values_; }
   const std::map<model::WeightId, model::WeightView::Edit>& weights() const { return weights_; }

@@ -79,6 +79,8 @@ bool round_activation(Mutation& m, size_t op, double) {
 
 template <DType kType>
 bool round_factor(Mutation& m, size_t op, double) {
+  const Scale* scale = right<Scale>(m, op);
+  if (!scale || base::round_to(kType, scale->factor) == scale->factor) return false;
   return round<Scale>(m, op, {Scale::kFactor}, kType);
 }
 

@@ -38,17 +38,20 @@ Result Bench::judge(const Run& run) {
                                                     .seed = run.seed,
                                                     .taps = run.taps,
                                                     .deviations = &mutant.deviations()});
-  return judge(engine, run.judged_by.empty() ? run.contract : run.judged_by);
+  return judge(engine, run.judged_by.empty() ? run.contract : run.judged_by, false,
+               run.unknown_causes);
 }
 
-Result Bench::judge(trace::Source& candidate, const std::string& contract, bool state_matrix) {
+Result Bench::judge(trace::Source& candidate, const std::string& contract, bool state_matrix,
+                    std::vector<std::string> unknown_causes) {
   return judge_->judge({.case_name = "case",
                         .family = "family",
                         .candidate = &candidate,
                         .candidate_name = "candidate",
                         .prompts = prompts_,
                         .contract = graph::find_contract(contract),
-                        .state_matrix = state_matrix});
+                        .state_matrix = state_matrix,
+                        .unknown_causes = std::move(unknown_causes)});
 }
 
 std::string reasons_of(const Result& result) {

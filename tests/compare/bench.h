@@ -37,9 +37,11 @@ class Bench {
     uint64_t seed = 1;
     const Fault* fault = nullptr;
     std::string judged_by;  // another contract; empty: its own
+    std::vector<std::string> unknown_causes = {};
   };
   Result judge(const Run& run);
-  Result judge(trace::Source& candidate, const std::string& contract, bool state_matrix = false);
+  Result judge(trace::Source& candidate, const std::string& contract, bool state_matrix = false,
+               std::vector<std::string> unknown_causes = {});
 
  private:
   std::unique_ptr<tests::SyntheticModel> model_;

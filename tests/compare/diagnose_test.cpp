@@ -77,19 +77,83 @@ TEST(DiagnoseParameter, IsFitted) {
             "layer 1 scales the scores by 1.1 times what it should");
 }
 
-// Two mistakes at once are none of the library's.
-TEST(DiagnoseTwo, GivesNoWrongName) {
+// Two mistakes, neither of which goes most of the way alone, are given no wrong name.
+TEST(DiagnoseTwo, AreUnknownWhereNeitherIsClear) {
   Bench bench("llama-gqa");
-  Mutation both = bench.fault("rope_interleaved", "layer 1").mutate(bench.graph());
-  const Mutation other = bench.fault("gate_up_swapped", "ffn_act of layer 0").mutate(bench.graph());
-  for (const auto& [op, changed] : other.ops()) both.op(op) = changed;
-  const Mutant mutant(bench.reference(), both);
-  tests::EmulatedEngine engine(mutant.reference(),
-                               {.contract = graph::find_contract("float32"), .taps = "logits"});
-  const Result result = bench.judge(engine, "float32");
+  Fault both = bench.fault("rope_interleaved", "layer 1");
+  both.with = {bench.fault("gate_up_swapped", "ffn_act of layer 0")};
+  const Result result = bench.judge({.taps = "logits", .fault = &both});
   ASSERT_EQ(result.verdict, Verdict::kFailed);
   EXPECT_TRUE(result.diagnosis->empty()) << result.diagnosis->front().says;
   EXPECT_NE(reasons_of(result).find("cause unknown"), std::string::npos);
+}
+
+// Where one goes most of the way, both are named from the logits alone, parameters fitted.
+TEST(DiagnoseTwo, AreNamedWherePairCloses) {
+  Bench bench("llama-gqa");
+  Fault both = bench.fault("rope_interleaved", "layer 0");
+  both.with = {bench.fault("score_scale", "layer 1")};
+  both.with.front().parameter = 1.1;
+  const Result result = bench.judge({.taps = "logits", .fault = &both});
+  ASSERT_TRUE(result.diagnosis.has_value());
+  ASSERT_EQ(result.diagnosis->size(), 2u) << reasons_of(result);
+  EXPECT_EQ(result.diagnosis->front().says, both.says());
+  EXPECT_EQ(result.diagnosis->back().says, both.with.front().says());
+  EXPECT_NE(reasons_of(result).find("two mistakes at once"), std::string::npos);
+}
+
+// A pair of which the library knows one alone is none.
+TEST(DiagnoseTwo, AreNotNamedForOneThatIsNotKnown) {
+  Bench bench("llama-gqa");
+  Fault both = bench.fault("rope_interleaved", "layer 0");
+  both.with = {bench.fault("score_scale", "layer 1")};
+  both.with.front().parameter = 1.1;
+  const Result result = bench.judge(
+      {.taps = "logits", .fault = &both, .unknown_causes = {"score_scale", "output_scale"}});
+  ASSERT_EQ(result.verdict, Verdict::kFailed);
+  EXPECT_TRUE(result.diagnosis->empty()) << result.diagnosis->front().says;
+}
+
+// With taps, the first is named, and what it leaves is reported.
+TEST(DiagnoseTwo, LeaveTheSecondUnexplained) {
+  Bench bench("llama-gqa");
+  Fault both = bench.fault("rope_interleaved", "layer 0");
+  both.with = {bench.fault("gate_up_swapped", "ffn_act of layer 1")};
+  for (const char* taps : {"all", "coarse"}) {
+    const Result result = bench.judge({.taps = taps, .fault = &both});
+    ASSERT_TRUE(result.diagnosis && !result.diagnosis->empty()) << reasons_of(result);
+    EXPECT_EQ(result.diagnosis->front().says, both.says());
+    EXPECT_EQ(result.diagnosis->size(), 1u);
+    EXPECT_NE(reasons_of(result).find("not explained by this cause: layer.1.ffn_"),
+              std::string::npos)
+        << reasons_of(result);
+  }
+}
+
+// A mistake that hardly shows in the other layers is found to be in all of them, or in one.
+TEST(DiagnoseWidth, IsTold) {
+  Bench bench("llama-gqa");
+  for (const char* place : {"mixer_norm of layer 0", "mixer_norm of every layer"}) {
+    Fault fault = bench.fault("norm_eps", place);
+    fault.parameter = 1e-12;
+    const Result result = bench.judge({.taps = "coarse", .fault = &fault});
+    ASSERT_TRUE(result.diagnosis && !result.diagnosis->empty()) << reasons_of(result);
+    EXPECT_TRUE(std::ranges::all_of(*result.diagnosis, [&](const Diagnosis& cause) {
+      return cause.says.starts_with(place);
+    })) << result.diagnosis->front().says;
+  }
+}
+
+// Without its row in the library a mistake has no name.
+TEST(DiagnoseUnknown, GivesNoWrongName) {
+  Bench bench("llama-gqa");
+  const Fault fault = bench.fault("rope_interleaved", "layer 1");
+  for (const char* taps : {"all", "coarse", "logits"}) {
+    const Result result =
+        bench.judge({.taps = taps, .fault = &fault, .unknown_causes = {"rope_interleaved"}});
+    ASSERT_EQ(result.verdict, Verdict::kFailed);
+    EXPECT_TRUE(result.diagnosis->empty()) << result.diagnosis->front().says;
+  }
 }
 
 // A mistake in one head is found in that head, and one from a position on from there on.

@@ -1,0 +1,27 @@
+#include "compare/parameters.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace plumb::compare {
+
+Trial fit_parameter(const Trials& trials, const Acceptance& accept, const Trial& start) {
+  constexpr int kSteps = 12;
+  constexpr double kStep = 1e-3;
+  constexpr double kLongest = 2.0;
+  constexpr double kSmallest = 1e-10;  // where an effect is a million floors, 1e-6 is one
+  Trial best = start;
+  Fault fault = start.fault();
+  for (int i = 0; i < kSteps; ++i) {
+    Fault near = fault;
+    near.parameter *= 1.0 + kStep;
+    const double step = kStep * trials.contrast(fault, near, accept.failing()).beta();
+    if (!std::isfinite(step) || std::abs(step) < kSmallest) break;
+    fault.parameter *= std::exp(std::clamp(step, -kLongest, kLongest));
+    Trial trial = trials.run(fault);
+    if (accept.residual(trial) < accept.residual(best)) best = std::move(trial);
+  }
+  return best;
+}
+
+}  // namespace plumb::compare

@@ -1,0 +1,12 @@
+// The parameter of a mistake that is continuous: which theta, which factor.
+#pragma once
+
+#include "compare/acceptance.h"
+#include "compare/trial.h"
+
+namespace plumb::compare {
+
+// The best trial of the fault as its own parameter is moved, by Gauss-Newton on its logarithm.
+Trial fit_parameter(const Trials& trials, const Acceptance& accept, const Trial& start);
+
+}  // namespace plumb::compare
