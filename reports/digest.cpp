@@ -58,10 +58,13 @@ void add(FamilyRow& row, const Result& result) {
   row.tokens_exact += result.tokens.exact;
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kGateWords = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kGateWords = {{
     {"proof", "No correct run in this precision can give this value"},
     {"local", "One step is off on the very inputs it was given"},
+    {"bits", "Single roundings are not those of its precision contract"},
     {"global", "The whole forward drifts further than its precision costs"},
+    {"match", "Within the limits, but off in the direction of one mistake"},
+    {"state", "Run in pieces, a prompt gives other values than at once"},
     {"tokens", "Tokens differ where the precision leaves no choice"},
     {"oracle", "The reference itself disagrees with the oracle"},
     {"recording", "What was recorded is not what is needed"},
