@@ -22,10 +22,15 @@ void reference_forward(State& state, const Settings& settings, const std::string
   const reference::Reference reference(model.graph, model.weights, threads);
   const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
   Meter meter(state, dgemm_peak, threads);
-  for (auto _ : state) {
-    trace::MemoryRecording recording;
-    meter.time([&] { reference.record(tokens, trace::TapFilter("logits"), recording); });
-  }
+  const trace::TapFilter filter("logits");
+  reference::Request request;
+  request.sequences = {reference::Sequence{tokens}};
+  request.wants = [&](const trace::Tap& tap) { return filter.matches(tap); };
+  request.take = [](const trace::Tap&, const reference::Matrix& logits) {
+    benchmark::DoNotOptimize(logits.data());
+  };
+  reference.run(request);
+  for (auto _ : state) meter.time([&] { reference.run(request); });
   meter.report("of_peak", gflops(model, length), length);
 }
 
