@@ -22,17 +22,23 @@ void reference_forward(State& state, const Settings& settings, const std::string
   const reference::Reference reference(model.graph, model.weights, threads);
   const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
   Meter meter(state, dgemm_peak, threads);
-  for (auto _ : state) {
-    trace::MemoryRecording recording;
-    meter.time([&] { reference.record(tokens, trace::TapFilter("logits"), recording); });
-  }
+  const trace::TapFilter filter("logits");
+  reference::Request request;
+  request.sequences = {reference::Sequence{tokens}};
+  request.wants = [&](const trace::Tap& tap) { return filter.matches(tap); };
+  request.take = [](const trace::Tap&, const reference::Matrix& logits) {
+    benchmark::DoNotOptimize(logits.data());
+  };
+  reference.run(request);
+  for (auto _ : state) meter.time([&] { reference.run(request); });
   meter.report("of_peak", gflops(model, length), length);
 }
 
 void prefill(State& state, const Settings& settings, const std::string& preset, DType precision,
-             size_t length, const base::Threads& threads, Kernel kernel = Kernel::kFastest) {
+             size_t length, const base::Threads& threads, Kernel kernel = Kernel::kFastest,
+             Storage storage = Storage::kCompact) {
   const LoadedModel model(checkpoint_folder(settings, preset));
-  const Plan plan(model.graph, model.weights, precision, threads, kernel);
+  const Plan plan(model.graph, model.weights, precision, threads, kernel, storage);
   Forward forward(plan, threads);
   Session session(plan, length);
   const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
@@ -47,10 +53,10 @@ void prefill(State& state, const Settings& settings, const std::string& preset, 
 
 // Single tokens behind a prompt of 128; back to it when as many have been decoded.
 void decode(State& state, const Settings& settings, const std::string& preset, DType precision,
-            const base::Threads& threads) {
+            const base::Threads& threads, Storage storage = Storage::kCompact) {
   constexpr size_t kPrompt = 128;
   const LoadedModel model(checkpoint_folder(settings, preset));
-  const Plan plan(model.graph, model.weights, precision, threads);
+  const Plan plan(model.graph, model.weights, precision, threads, Kernel::kFastest, storage);
   Forward forward(plan, threads);
   Session session(plan, 2 * kPrompt);
   const std::vector<int64_t> tokens = prompt(2 * kPrompt, model.graph.vocab_size);
@@ -65,8 +71,32 @@ void decode(State& state, const Settings& settings, const std::string& preset, D
     const int64_t token = tokens[session.length()];
     meter.time([&] { forward.decode(session, token, session.position()); });
   }
-  const double bytes = static_cast<double>(model.matrix_parameters()) *
-                       static_cast<double>(base::size_of(precision));
+  // The presets' checkpoints are of bfloat16.
+  const DType held = storage == Storage::kCompact ? DType::kBF16 : precision;
+  const double bytes =
+      static_cast<double>(model.matrix_parameters()) * static_cast<double>(base::size_of(held));
+  meter.report("of_bandwidth", bytes * 1e-9, 1);
+}
+
+// From a checkpoint's folder to the logits of a prompt of eight tokens, the pages of the files in
+// the cache.
+void first_logits(State& state, const Settings& settings, const std::string& preset,
+                  DType precision, const base::Threads& threads) {
+  constexpr size_t kPrompt = 8;
+  const std::filesystem::path folder = checkpoint_folder(settings, preset);
+  Meter meter(state, read_bandwidth, threads);
+  double bytes = 0.0;
+  for (auto _ : state) {
+    meter.time([&] {
+      const LoadedModel model(folder);
+      const Plan plan(model.graph, model.weights, precision, threads);
+      Forward forward(plan, threads);
+      Session session(plan, kPrompt);
+      benchmark::DoNotOptimize(
+          forward.prefill(session, prompt(kPrompt, model.graph.vocab_size), 0).data);
+      bytes = 2.0 * static_cast<double>(model.matrix_parameters());
+    });
+  }
   meter.report("of_bandwidth", bytes * 1e-9, 1);
 }
 
@@ -84,6 +114,14 @@ void register_forwards(const Settings& settings, const base::Threads& threads) {
         reference_forward(state, settings, preset, length, threads);
       });
     }
+    // What a checkpoint of float32 would cost.
+    add("prefill/widened/cpu-f32/" + preset + "/512", [=, &settings, &threads](State& state) {
+      prefill(state, settings, preset, DType::kF32, 512, threads, Kernel::kFastest,
+              Storage::kWidened);
+    });
+    add("decode/widened/cpu-f32/" + preset, [=, &settings, &threads](State& state) {
+      decode(state, settings, preset, DType::kF32, threads, Storage::kWidened);
+    });
     for (const DType precision : {DType::kF32, DType::kBF16}) {
       const std::string engine = precision == DType::kF32 ? "cpu-f32/" : "cpu-bf16/";
       for (const size_t length : {128, 512}) {
@@ -100,6 +138,9 @@ void register_forwards(const Settings& settings, const base::Threads& threads) {
       }
       add("decode/" + engine + preset, [=, &settings, &threads](State& state) {
         decode(state, settings, preset, precision, threads);
+      });
+      add("first-logits/" + engine + preset, [=, &settings, &threads](State& state) {
+        first_logits(state, settings, preset, precision, threads);
       });
     }
   }

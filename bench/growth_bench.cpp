@@ -1,6 +1,9 @@
 // How cost grows: against the prompt's length, layers, width, experts, and the replicas of a floor.
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 #include <sys/resource.h>
+
+#include <fstream>
 
 #include "bench/benchmarks.h"
 #include "bench/meter.h"
@@ -30,6 +33,12 @@ std::filesystem::path changed(const Settings& settings, const std::string& famil
     fixtures::synthesize({.config = config, .seed = 1}, folder, base::Threads(settings.threads));
   }
   return folder;
+}
+
+// The peak is that since the last call, above what is still in use.
+void reset_peak() {
+  ::malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << "5";
 }
 
 double peak_mebibytes() {
@@ -67,6 +76,9 @@ void prefill(State& state, const std::filesystem::path& folder, size_t length,
              const base::Threads& threads) {
   const LoadedModel model(folder);
   const Plan plan(model.graph, model.weights, base::DType::kF32, threads);
+  model.weights.check_finite(threads);  // brings the pages of weights read in place in
+  reset_peak();
+  const double weights_only = peak_mebibytes();
   Forward forward(plan, threads);
   Session session(plan, length);
   const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
@@ -77,8 +89,8 @@ void prefill(State& state, const std::filesystem::path& folder, size_t length,
       forward.prefill(session, all.subspan(at, std::min(kPiece, length - at)), session.position());
     }
   };
-  const double weights_only = peak_mebibytes();
   run();
+  state.counters["mib_above_weights"] = peak_mebibytes() - weights_only;
   Meter meter(state, sgemm_peak, threads);
   for (auto _ : state) meter.time(run);
   const double products = 2e-9 * static_cast<double>(model.matrix_parameters() * length);
@@ -86,7 +98,6 @@ void prefill(State& state, const std::filesystem::path& folder, size_t length,
       "of_peak",
       products + attention_gflops(model.graph, length) + expert_gflops(model.graph, length),
       length);
-  state.counters["mib_above_weights"] = peak_mebibytes() - weights_only;
 }
 
 // Emulated float32 runs of one prompt, as the noise floor takes them.

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/dtype.h"
 #include "reference/kernels.h"
-#include "reference/loops.h"
 #include "reference/past.h"
 #include "reference/product.h"
 
@@ -23,15 +23,13 @@ double sum_of(size_t n, Term&& term) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-// One head's rows of a matrix [positions, heads * dim].
-struct HeadRows {
-  HeadRows(const Matrix& m, size_t first, size_t heads, size_t head)
-      : start(m.data() + first * m.shape(1) + head * (m.shape(1) / heads)), stride(m.shape(1)) {}
-  const double* operator[](size_t t) const { return start + t * stride; }
+// Queries of one head that meet their keys in one product.
+constexpr size_t kBlock = 64;
 
-  const double* start;
-  size_t stride;
-};
+// One head's rows of a matrix [positions, heads * dim].
+Rows head_rows(const Matrix& m, size_t first, size_t heads, size_t head) {
+  return {m.data() + first * m.shape(1) + head * (m.shape(1) / heads), m.shape(1)};
+}
 
 // The sizes of one query's noise. Replicas of a query share those of the first.
 struct NoiseSizes {
@@ -39,17 +37,22 @@ struct NoiseSizes {
   std::vector<double> output;
 };
 
-// One query against the keys [begin, end) of its head.
+// The keys [begin, end) that a query sees.
+struct Reach {
+  size_t begin;
+  size_t end;
+};
+
+// One query against the keys of its reach.
 template <class A>
 class Query {
  public:
-  Query(const A& a, const Attention& op, size_t begin, size_t end, size_t element)
-      : a_(a), op_(op), begin_(begin), p_(end - begin), element_(element) {}
+  Query(const A& a, const Attention& op, Reach reach, size_t element)
+      : a_(a), op_(op), reach_(reach), p_(reach.end - reach.begin), element_(element) {}
 
-  // scale q . k, capped
-  void score(const double* q, const HeadRows& k, NoiseSizes& noise) {
-    const auto dim = static_cast<size_t>(op_.head_dim);
-    dots(q, k[begin_], k.stride, p_.size(), dim, p_.data());
+  // scale q . k, capped; `dots` are the q . k of its reach
+  void score(const double* dots, const double* q, const Rows& k, NoiseSizes& noise) {
+    p_.assign(dots, dots + p_.size());
     if constexpr (A::kEmulates) {
       if (noise.scores.empty()) size_scores(q, k, noise.scores);
       a_.add_noise(Attention::kScoreSum, p_, noise.scores, element_);
@@ -73,14 +76,15 @@ class Query {
     a_.round(Attention::kProbabilities, p_, element_);
   }
 
-  // sum_s p[s] v[s]
-  void mix(const HeadRows& v, std::span<double> out, size_t out_element, NoiseSizes& noise) const {
-    reference::mix(p_.data(), v[begin_], v.stride, p_.size(), out.size(), out.data());
+  const std::vector<double>& probabilities() const { return p_; }
+
+  // `out` is sum_s p[s] v[s]
+  void finish(const Rows& v, std::span<double> out, size_t element, NoiseSizes& noise) const {
     if constexpr (A::kEmulates) {
       if (noise.output.empty()) size_output(v, out, noise.output);
-      a_.add_noise(Attention::kOutputSum, out, noise.output, out_element);
+      a_.add_noise(Attention::kOutputSum, out, noise.output, element);
     }
-    a_.round(Attention::kOutput, out, out_element);
+    a_.round(Attention::kOutput, out, element);
   }
 
  private:
@@ -109,21 +113,20 @@ class Query {
     a_.round(Attention::kCapped, p_, element_);
   }
 
-  void size_scores(const double* q, const HeadRows& k, std::vector<double>& sizes) const {
+  void size_scores(const double* q, const Rows& k, std::vector<double>& sizes) const {
     const auto dim = static_cast<size_t>(op_.head_dim);
     for (size_t s = 0; s < p_.size(); ++s) {
-      const double* key = k[begin_ + s];
+      const double* key = k[reach_.begin + s];
       const double squares =
           sum_of(dim, [&](size_t i) { return (q[i] * key[i]) * (q[i] * key[i]); });
       sizes.push_back(a_.sum_noise(Attention::kScoreSum, p_[s], squares, dim));
     }
   }
 
-  void size_output(const HeadRows& v, std::span<const double> out,
-                   std::vector<double>& sizes) const {
+  void size_output(const Rows& v, std::span<const double> out, std::vector<double>& sizes) const {
     sizes.assign(out.size(), 0.0);
     for (size_t s = 0; s < p_.size(); ++s) {
-      const double* value = v[begin_ + s];
+      const double* value = v[reach_.begin + s];
       for (size_t i = 0; i < sizes.size(); ++i) {
         sizes[i] += (p_[s] * value[i]) * (p_[s] * value[i]);
       }
@@ -135,15 +138,79 @@ class Query {
 
   const A& a_;
   const Attention& op_;
-  size_t begin_;           // the first key it sees
+  Reach reach_;
   std::vector<double> p_;  // scores, then probabilities
   size_t element_;         // of the noise of its first score
 };
+
+bool all_finite(const Matrix& m) {
+  return base::all_finite(base::DType::kF64, reinterpret_cast<const std::byte*>(m.data()),
+                          m.size());
+}
 
 // The last key that a query at t sees: its own, unless it is to look further or less far.
 size_t last_key(size_t t, size_t rows, int64_t lookahead) {
   const int64_t last = static_cast<int64_t>(t) + lookahead;
   return static_cast<size_t>(std::clamp<int64_t>(last, 0, static_cast<int64_t>(rows) - 1));
+}
+
+// The reach of each query at [past, rows).
+std::vector<Reach> reaches(const Attention& op, const Deviation& deviation, size_t past,
+                           size_t rows) {
+  const auto kept = static_cast<size_t>(op.window);
+  const size_t window = kept == 0 ? 0 : kept + static_cast<size_t>(deviation.wider_window);
+  std::vector<Reach> result;
+  for (size_t t = past; t < rows; ++t) {
+    const size_t own_end = t + 1;
+    result.push_back({.begin = window > 0 && own_end > window ? own_end - window : 0,
+                      .end = last_key(t, rows, deviation.lookahead) + 1});
+  }
+  return result;
+}
+
+// Queries of one head that stand one after another, and what they see.
+struct Block {
+  Rows queries;
+  Rows keys;
+  Rows values;
+  std::span<const Reach> reaches;  // of each query, in keys and values
+  size_t positions;                // of keys and values
+  const double* sink;              // null: none
+  size_t row;                      // of the first, among all rows of the call
+  size_t head;
+};
+
+template <class A>
+void attend(const A& a, const Attention& op, const Block& block, std::span<NoiseSizes> noise,
+            Matrix& out) {
+  const size_t count = block.reaches.size();
+  const auto heads = static_cast<size_t>(op.heads);
+  const auto value_dim = static_cast<size_t>(op.value_dim);
+  const size_t begin = block.reaches.front().begin;
+  const size_t keys = block.reaches.back().end - begin;
+  static thread_local std::vector<double> p;  // scores, then probabilities
+  p.resize(count * keys);
+  multiply_transposed(block.queries, count, static_cast<size_t>(op.head_dim),
+                      block.keys.from(begin), keys, p.data(), keys);
+  std::vector<Query<A>> queries;
+  for (size_t i = 0; i < count; ++i) {
+    const Reach reach = block.reaches[i];
+    const size_t element = (block.row + i) * heads + block.head;
+    double* const own = p.data() + i * keys;
+    double* const seen = own + (reach.begin - begin);
+    Query<A>& query = queries.emplace_back(a, op, reach, element * (block.positions + 1));
+    query.score(seen, block.queries[i], block.keys, noise[i]);
+    query.softmax(block.sink);
+    std::fill(own, own + keys, 0.0);
+    std::copy(query.probabilities().begin(), query.probabilities().end(), seen);
+  }
+  multiply({p.data(), keys}, count, keys, block.values.from(begin), value_dim,
+           row(out, block.row).data() + block.head * value_dim, out.shape(1));
+  for (size_t i = 0; i < count; ++i) {
+    queries[i].finish(block.values,
+                      row(out, block.row + i).subspan(block.head * value_dim, value_dim),
+                      ((block.row + i) * heads + block.head) * value_dim, noise[i]);
+  }
 }
 
 }  // namespace
@@ -158,35 +225,38 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
   const Matrix& values = operand(a, Attention::kValue, all_values.rows(), storage[2]);
   const auto heads = static_cast<size_t>(op.heads);
   const auto kv_heads = static_cast<size_t>(op.kv_heads);
-  const auto value_dim = static_cast<size_t>(op.value_dim);
-  const auto kept = static_cast<size_t>(op.window);
-  const size_t window = kept == 0 ? 0 : kept + static_cast<size_t>(context.deviation.wider_window);
+  // Zero times infinity is not zero: where a value is not finite, no query meets what it must not
+  // see.
+  const size_t block = all_finite(values) ? kBlock : 1;
   std::vector<double> sinks;
   if (context.has_weight(0)) sinks = context.weight(0).values();
   for_replicas(context, [&](const Group& group) {
     const size_t past = all_keys.past(group.sequence);
+    const std::vector<Reach> seen = reaches(op, context.deviation, past, past + group.rows);
     context.threads.for_each(heads, [&](size_t h) {
       const size_t kv = context.deviation.tiled_heads ? h % kv_heads : h / (heads / kv_heads);
-      for (size_t t = 0; t < group.rows; ++t) {
-        const size_t end = last_key(past + t, past + group.rows, context.deviation.lookahead) + 1;
-        const size_t own_end = past + t + 1;
-        const size_t begin = window > 0 && own_end > window ? own_end - window : 0;
-        NoiseSizes noise;
+      for (size_t t = 0; t < group.rows; t += block) {
+        const auto own_reaches = std::span(seen).subspan(t, std::min(block, group.rows - t));
+        std::vector<NoiseSizes> noise(own_reaches.size());
         for (size_t r = 0; r < group.replicas; ++r) {
           const size_t own = group.first + r * group.rows + t;
           const size_t first = all_keys.first(group.sequence + r);
-          const size_t element = own * heads + h;
-          Query<A> query(a, op, begin, end, element * (past + group.rows + 1));
-          query.score(HeadRows(queries, own, heads, h)[0], {keys, first, kv_heads, kv}, noise);
-          query.softmax(sinks.empty() ? nullptr : &sinks[h]);
-          query.mix({values, first, kv_heads, kv},
-                    row(out[0], own).subspan(h * value_dim, value_dim), element * value_dim, noise);
+          attend(a, op,
+                 {.queries = head_rows(queries, own, heads, h),
+                  .keys = head_rows(keys, first, kv_heads, kv),
+                  .values = head_rows(values, first, kv_heads, kv),
+                  .reaches = own_reaches,
+                  .positions = past + group.rows,
+                  .sink = sinks.empty() ? nullptr : &sinks[h],
+                  .row = own,
+                  .head = h},
+                 noise, out[0]);
         }
       }
     });
   });
-  all_keys.keep(kept);
-  all_values.keep(kept);
+  all_keys.keep(static_cast<size_t>(op.window));
+  all_values.keep(static_cast<size_t>(op.window));
 }
 
 PLUMB_INSTANTIATE_KERNEL(Attention)

@@ -11,24 +11,9 @@
 namespace plumb::reference {
 namespace {
 
-constexpr size_t kLanes = 8;     // sums side by side, whatever the machine's vectors
 constexpr size_t kColumns = 32;  // that stay in registers
 
 }  // namespace
-
-PLUMB_VECTORISED
-void dots(const double* x, const double* rows, size_t stride, size_t count, size_t n, double* out) {
-  for (size_t s = 0; s < count; ++s, rows += stride) {
-    double sums[kLanes] = {};
-    size_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) {
-      for (size_t lane = 0; lane < kLanes; ++lane) sums[lane] += x[i + lane] * rows[i + lane];
-    }
-    for (; i < n; ++i) sums[0] += x[i] * rows[i];
-    out[s] =
-        ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-  }
-}
 
 PLUMB_VECTORISED
 void mix(const double* x, const double* rows, size_t stride, size_t count, size_t n, double* out) {

@@ -1,4 +1,4 @@
-// The inner loops of attention and the gated delta rule, for rows of float64.
+// The inner loops of the gated delta rule, for rows of float64.
 //
 // Plain loops that the compiler vectorises, compiled once for each length of vectors and chosen at
 // run time. Every sum has a fixed order and nothing is contracted (-ffp-contract=off), so that the
@@ -8,9 +8,6 @@
 #include <cstddef>
 
 namespace plumb::reference {
-
-// out[s] = sum_i x[i] rows[s * stride + i], s < count, i < n
-void dots(const double* x, const double* rows, size_t stride, size_t count, size_t n, double* out);
 
 // out[i] = sum_s x[s] rows[s * stride + i], s < count, i < n, in the order of s
 void mix(const double* x, const double* rows, size_t stride, size_t count, size_t n, double* out);

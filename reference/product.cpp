@@ -50,7 +50,8 @@ void add_accumulation_noise(const Emulated& a, int step, const Matrix& x_squares
   const size_t sized = x_squares.shape(0);
   for (double& v : w) v *= v;
   Matrix sizes = make_matrix(sized, columns);
-  multiply(x_squares.data(), sized, inner, w.data(), columns, sizes.data(), columns);
+  multiply_transposed({x_squares.data(), inner}, sized, inner, {w.data(), inner}, columns,
+                      sizes.data(), columns);
   for (size_t t = 0; t < sized; ++t) {
     for (size_t j = 0; j < columns; ++j) {
       sizes(t, j) = a.sum_noise(step, y(t, begin + j), sizes(t, j), inner);
@@ -62,17 +63,25 @@ void add_accumulation_noise(const Emulated& a, int step, const Matrix& x_squares
   }
 }
 
-}  // namespace
-
-void multiply(const double* x, size_t rows, size_t inner, const double* w, size_t columns,
-              double* y, size_t y_stride) {
+void dgemm(CBLAS_TRANSPOSE transpose_w, Rows x, size_t rows, size_t inner, Rows w, size_t columns,
+           double* y, size_t y_stride) {
   if (rows == 0) return;
   use_blas_without_threads();
-  const auto m = static_cast<blasint>(rows);
-  const auto n = static_cast<blasint>(columns);
-  const auto k = static_cast<blasint>(inner);
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0, x, k, w, k, 0.0, y,
-              static_cast<blasint>(y_stride));
+  const auto size = [](size_t n) { return static_cast<blasint>(n); };
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, transpose_w, size(rows), size(columns), size(inner), 1.0,
+              x.start, size(x.stride), w.start, size(w.stride), 0.0, y, size(y_stride));
+}
+
+}  // namespace
+
+void multiply(Rows x, size_t rows, size_t inner, Rows w, size_t columns, double* y,
+              size_t y_stride) {
+  dgemm(CblasNoTrans, x, rows, inner, w, columns, y, y_stride);
+}
+
+void multiply_transposed(Rows x, size_t rows, size_t inner, Rows w, size_t columns, double* y,
+                         size_t y_stride) {
+  dgemm(CblasTrans, x, rows, inner, w, columns, y, y_stride);
 }
 
 template <class A>
@@ -95,8 +104,8 @@ void project(const A& a, const ProjectionSteps& steps, const Context& context, c
     if (rows.normalized) normalize_rows(a, steps, w, inner, begin);
     size_t at = 0;
     for (const size_t count : segments) {
-      multiply(x.data() + at * inner, count, inner, w.data(), columns,
-               &y.data()[at * width + begin], width);
+      multiply_transposed({x.data() + at * inner, inner}, count, inner, {w.data(), inner}, columns,
+                          &y.data()[at * width + begin], width);
       at += count;
     }
     if constexpr (A::kEmulates) {

@@ -11,9 +11,12 @@
 
 namespace plumb::reference {
 
-// y[t, j] = sum_k x[t, k] w[j, k], t < rows, j < columns; y's rows are y_stride apart.
-void multiply(const double* x, size_t rows, size_t inner, const double* w, size_t columns,
-              double* y, size_t y_stride);
+// y[t, j] = sum_k x[t, k] w[k, j], t < rows, k < inner, j < columns; y's rows are y_stride apart.
+void multiply(Rows x, size_t rows, size_t inner, Rows w, size_t columns, double* y,
+              size_t y_stride);
+// y[t, j] = sum_k x[t, k] w[j, k]
+void multiply_transposed(Rows x, size_t rows, size_t inner, Rows w, size_t columns, double* y,
+                         size_t y_stride);
 
 // Which sub-steps of an op a projection stands for.
 struct ProjectionSteps {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "base/errors.h"
 #include "reference/kernels.h"
@@ -56,11 +57,12 @@ class Schedule {
 class Run {
  public:
   Run(const graph::Graph& graph, const model::Weights& weights, const base::Threads& threads,
-      const Request& request)
+      const Request& request, Spares& spares)
       : graph_(graph),
         weights_(weights),
         threads_(threads),
         request_(request),
+        spares_(spares),
         schedule_(graph, request),
         values_(graph.values.size()),
         slots_(graph.ops.size()) {
@@ -77,7 +79,7 @@ class Run {
       if (schedule_.needs(i)) execute(op, i);
       for (const ValueId id : op.outputs) settle(id, schedule_.needs(i));
       for (const ValueId id : op.inputs) {
-        if (schedule_.is_last_use(id, i)) value(id) = Matrix();
+        if (schedule_.is_last_use(id, i)) drop(id);
       }
     }
     for (const Sequence& sequence : request_.sequences) {
@@ -89,6 +91,8 @@ class Run {
 
  private:
   Matrix& value(ValueId id) { return values_[static_cast<size_t>(id)]; }
+
+  void drop(ValueId id) { spares_.give(std::exchange(value(id), Matrix())); }
 
   void execute(const Op& op, size_t index) {
     std::vector<const Matrix*> in;
@@ -123,10 +127,10 @@ class Run {
   }
 
   std::vector<Matrix> compute_op(const Op& op, size_t index, Inputs in,
-                                 const Deviation& deviation) const {
+                                 const Deviation& deviation) {
     std::vector<Matrix> out;
     for (const ValueId id : op.outputs) {
-      out.push_back(make_matrix(rows_, static_cast<size_t>(graph_.value(id).width())));
+      out.push_back(spares_.take(rows_, static_cast<size_t>(graph_.value(id).width())));
     }
     const Context context{.op = op,
                           .sequences = request_.sequences,
@@ -184,13 +188,14 @@ class Run {
       std::optional<Matrix> given = request_.forced(tap);
       if (given) value(id) = std::move(*given);
     }
-    if (!schedule_.is_used(id)) value(id) = Matrix();
+    if (!schedule_.is_used(id)) drop(id);
   }
 
   const graph::Graph& graph_;
   const model::Weights& weights_;
   const base::Threads& threads_;
   const Request& request_;
+  Spares& spares_;
   Schedule schedule_;
   std::vector<Matrix> values_;
   std::vector<std::optional<size_t>> slots_;  // by op
@@ -201,7 +206,7 @@ class Run {
 }  // namespace
 
 void Reference::run(const Request& request) const {
-  Run(graph_, weights_, threads_, request)();
+  Run(graph_, weights_, threads_, request, spares_)();
 }
 
 void Reference::record(std::span<const int64_t> tokens, const trace::TapFilter& filter,

@@ -1,7 +1,7 @@
 // Runs a graph in float64: the reference forward, its replays, and its emulations of a contract.
 //
-// Memory: the largest tile of a weight, widened, and the values still to be read. Results are the
-// same bits at any number of threads.
+// Memory: the largest tile of a weight, widened, and of each width of values as many as were to be
+// read at once, which stay for the next run. Results are the same bits at any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "reference/arithmetic.h"
 #include "reference/context.h"
 #include "reference/matrix.h"
+#include "reference/spares.h"
 #include "trace/recording.h"
 
 namespace plumb::reference {
@@ -70,6 +71,7 @@ class Reference {
   const graph::Graph& graph_;
   const model::Weights& weights_;
   const base::Threads& threads_;
+  mutable Spares spares_;
 };
 
 // The value as a tap's tensor, with the shape that the graph gives it.

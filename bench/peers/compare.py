@@ -20,7 +20,13 @@ CAPPED = {  # AVX2 at most, in every library
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
 }
-SHORT = {"float32": "f32", "bfloat16": "bf16"}
+# Our engine, and the peers' weights. The checkpoints hold bfloat16, which cpu-f32 reads as it lies;
+# "widened" is what it would do on a checkpoint of float32.
+FORMS = {
+    "float32": ("cpu-f32", "float32"),
+    "widened": ("widened/cpu-f32", "float32"),
+    "bfloat16": ("cpu-bf16", "bfloat16"),
+}
 
 
 def environment(options):
@@ -41,9 +47,8 @@ def output_of(command, options):
     return done.stdout
 
 
-def sample_plumb(preset, what, dtype, options):
-    engine = f"cpu-{SHORT[dtype]}/{preset}"
-    name = f"prefill/{engine}/{options.length}/" if what == "prefill" else f"decode/{engine}/"
+def sample_plumb(preset, what, engine, options):
+    name = f"{what}/{engine}/{preset}/" + (f"{options.length}/" if what == "prefill" else "")
     command = [options.plumb_bench, "--cache", options.cache, "--presets", preset]
     command += ["--threads", str(options.threads), f"--benchmark_filter=^{name}"]
     command += ["--benchmark_repetitions=2", "--benchmark_min_time=0.01", "--benchmark_format=json"]
@@ -74,9 +79,10 @@ def gguf(preset, dtype, options):
     return file
 
 
-def sample(engine, preset, what, dtype, options):
+def sample(engine, preset, what, form, options):
+    ours, dtype = FORMS[form]
     if engine == "plumb":
-        seconds, context = sample_plumb(preset, what, dtype, options)
+        seconds, context = sample_plumb(preset, what, ours, options)
         options.context = context
         return seconds
     if engine == "torch":
@@ -85,7 +91,7 @@ def sample(engine, preset, what, dtype, options):
     return sample_peer("llama_engine.py", gguf(preset, dtype, options), what, options)
 
 
-def row(preset, what, dtype, options):
+def row(preset, what, form, options):
     engines = ["plumb", *options.peers]
     if "hybrid" in preset and "llama" in engines:
         engines.remove("llama")  # to_gguf.py has no delta nets
@@ -93,9 +99,9 @@ def row(preset, what, dtype, options):
     load = os.getloadavg()[0]
     for _ in range(options.rounds):
         for engine in engines:
-            seconds[engine].append(sample(engine, preset, what, dtype, options))
+            seconds[engine].append(sample(engine, preset, what, form, options))
     tokens = options.length if what == "prefill" else 1
-    cells = [preset, what, dtype]
+    cells = [preset, what, form]
     for engine in ["plumb", *options.peers]:
         times = seconds.get(engine)
         cells.append(f"{tokens / statistics.median(times):.1f}" if times else "-")
@@ -115,7 +121,7 @@ def main():
     parser.add_argument("--llama-path", default="", help="PYTHONPATH of another llama_cpp")
     parser.add_argument("--presets", default="small,medium,hybrid")
     parser.add_argument("--what", default="prefill,decode")
-    parser.add_argument("--dtypes", default="float32,bfloat16")
+    parser.add_argument("--forms", default=",".join(FORMS), help="of our weights, and theirs")
     parser.add_argument("--peers", default="torch,llama")
     parser.add_argument("--isa", choices=["native", "avx2"], default="native")
     parser.add_argument("--length", type=int, default=512)
@@ -135,8 +141,8 @@ def main():
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
     for preset in options.presets.split(","):
         for what in options.what.split(","):
-            for dtype in options.dtypes.split(","):
-                row(preset, what, dtype, options)
+            for form in options.forms.split(","):
+                row(preset, what, form, options)
     told = ("simd", "blas", "sgemm_gflops", "read_gbytes", "threads")
     print(", ".join(f"{key} {options.context[key]}" for key in told))
 

@@ -2,71 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "candidates/cpu/attention_blocks.cpp"
 #include "hwy/foreach_target.h"
 // After foreach_target.h, as Highway asks.
-#include "candidates/cpu/scores-inl.h"
+#include "candidates/cpu/softmax_block-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace plumb::candidates::cpu::HWY_NAMESPACE {
 
-// Lanes [at, ...) of a block that see key j.
-class Sight {
- public:
-  HWY_INLINE Sight(const Block& block, size_t at)
-      : block_(block), rows_(hn::Iota(HalfF(), static_cast<float>(at))) {}
-
-  HWY_INLINE hn::Mask<HalfF> of(size_t j) const {
-    const float key = block_.ahead + static_cast<float>(j);
-    const auto from = hn::Set(HalfF(), key);
-    const auto to = hn::Set(HalfF(), key + block_.window);
-    return hn::And(hn::Ge(rows_, from), hn::Lt(rows_, to));
-  }
-
- private:
-  const Block& block_;
-  hn::Vec<HalfF> rows_;
-};
-
-// The scores of half a vector's rows become exp(z - z of the largest so far).
-template <bool kIsEdge>
-HWY_INLINE void exponentiate_rows(const graph::Attention& op, const Block& block, size_t at,
-                                  Progress& progress) {
-  const HalfF d;
-  const Sight sight(block, at);
-  const auto before = hn::LoadU(d, progress.most + at);
-  auto most = before;
-  for (size_t j = 0; j < block.count; ++j) {
-    auto score = hn::LoadU(d, block.scores + j * block.wide + at);
-    if constexpr (kIsEdge) score = hn::IfThenElse(sight.of(j), score, before);
-    most = hn::Max(score, most);  // a score that is NaN is passed over here, and taken below
-  }
-  const auto shift = scaled_and_capped(op, hn::PromoteTo(D(), most));
-  const auto shrink = exp64(hn::Sub(scaled_and_capped(op, hn::PromoteTo(D(), before)), shift));
-  auto total = hn::Mul(hn::LoadU(D(), progress.total + at), shrink);
-  for (size_t j = 0; j < block.count; ++j) {
-    float* const to = block.scores + j * block.wide + at;
-    const auto z = scaled_and_capped(op, hn::PromoteTo(D(), hn::LoadU(d, to)));
-    auto p = hn::DemoteTo(d, exp64(hn::Sub(z, shift)));
-    if constexpr (kIsEdge) p = hn::IfThenElseZero(sight.of(j), p);
-    total = hn::Add(total, hn::PromoteTo(D(), p));
-    hn::StoreU(p, d, to);
-  }
-  hn::StoreU(most, d, progress.most + at);
-  hn::StoreU(total, D(), progress.total + at);
-  hn::StoreU(hn::DemoteTo(d, shrink), d, progress.shrink + at);
-}
-
 void exponentiate_block(const graph::Attention& op, const Block& block, Progress& progress) {
-  for (size_t at = 0; at < block.wide; at += hn::Lanes(HalfF())) {
-    if (block.is_edge) {
-      exponentiate_rows<true>(op, block, at, progress);
-    } else {
-      exponentiate_rows<false>(op, block, at, progress);
-    }
+  if (block.is_edge) {
+    exponentiate_rows<true>(op, block, progress);
+  } else {
+    exponentiate_rows<false>(op, block, progress);
   }
 }
 
@@ -95,10 +45,9 @@ void inverse_totals(const graph::Attention& op, const float* sink, Progress& pro
     auto shrink = hn::Set(D(), 1.0);
     if (sink != nullptr) {
       const auto z = hn::Set(D(), static_cast<double>(*sink));
-      const auto most =
-          scaled_and_capped(op, hn::PromoteTo(D(), hn::LoadU(HalfF(), progress.most + at)));
-      const auto shift = hn::Max(z, most);
-      shrink = exp64(hn::Sub(most, shift));
+      const auto before = shift_of(op, hn::LoadU(HalfF(), progress.most + at));
+      const auto shift = hn::Max(z, before);
+      shrink = exp64(hn::Sub(before, shift));
       total = hn::MulAdd(total, shrink, exp64(hn::Sub(z, shift)));
     }
     hn::StoreU(hn::DemoteTo(HalfF(), hn::Div(shrink, total)), HalfF(), progress.shrink + at);
@@ -118,6 +67,9 @@ HWY_EXPORT(inverse_totals);
 
 namespace {
 
+// Below any score, and finite when scaled.
+constexpr float kNoScore = -0x1p100f;
+
 // A panel on its way over the keys.
 class Panel {
  public:
@@ -133,7 +85,7 @@ class Panel {
     std::fill_n(queries_, view.key_dim() * wide_, 0.0f);
     transpose(view.query(first), view.q_stride, rows_.size(), view.key_dim(), queries_, wide_);
     std::fill_n(mixed_, whole_columns(view.value_dim()) * wide_, 0.0f);
-    std::fill_n(progress_.most, wide_, std::numeric_limits<float>::lowest());
+    std::fill_n(progress_.most, wide_, kNoScore);
     std::fill_n(progress_.total, wide_, 0.0);
   }
 

@@ -176,8 +176,8 @@ void add_block(const GemmKernel& kernel, const GemmTile& tile, size_t depth, siz
 
 }  // namespace
 
-GemmKernel gemm_kernel(bool bf16, size_t depth) {
-  if (bf16 && depth % 2 == 0 && multiplies_bf16()) return bf16_kernel();
+GemmKernel gemm_kernel(bool in_bf16, size_t depth) {
+  if (in_bf16 && depth % 2 == 0 && multiplies_bf16()) return bf16_kernel();
   return f32_gemm_kernel();
 }
 

@@ -37,8 +37,8 @@ struct GemmKernel {
 
 GemmKernel f32_gemm_kernel();
 
-// For weights of this type; for bfloat16 one that takes pairs where the machine can multiply them.
-GemmKernel gemm_kernel(bool bf16, size_t depth);
+// For products in float32, or in bfloat16 where the machine can: one that takes pairs then.
+GemmKernel gemm_kernel(bool in_bf16, size_t depth);
 
 // The least number of rows that fills vectors.
 inline size_t whole_vectors(const GemmKernel& kernel, size_t rows) {

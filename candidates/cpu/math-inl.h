@@ -1,7 +1,8 @@
 // exp, tanh and their like in Highway vectors.
 //
 // Storage float32; computed in float64 lanes with polynomials good to 2^-39, for ops to round once:
-// an error of half an ulp, as the tests measure. A NaN stays a NaN. Arguments beyond the range of a
+// an error of half an ulp, as the tests measure. exp32 alone computes in float32, where a softmax
+// over many keys costs more than its products. A NaN stays a NaN. Arguments beyond the range of a
 // float32 result are clamped.
 #include "hwy/highway.h"
 
@@ -54,6 +55,25 @@ HWY_INLINE ExpParts exp_parts(hn::Vec<D> x) {
 HWY_INLINE hn::Vec<D> exp64(hn::Vec<D> x) {
   const ExpParts e = exp_parts(x);
   return hn::MulAdd(e.scale, e.tail, e.scale);
+}
+
+// exp(x) within an ulp of float32, x in [-87, 88]; clamped outside.
+HWY_INLINE hn::Vec<F> exp32(hn::Vec<F> x) {
+  const F d;
+  const hn::Rebind<uint32_t, F> du;
+  // Taylor's coefficients: the first left out gives 2^-27.
+  static constexpr float kTaylor[] = {1.0f,       1.0f / 2,   1.0f / 6,   1.0f / 24,
+                                      1.0f / 120, 1.0f / 720, 1.0f / 5040};
+  // As in exp_parts, with 24 bits.
+  const auto shifter = hn::Set(d, 0x1.8p23f);
+  x = hn::IfThenElse(hn::IsNaN(x), x, hn::Clamp(x, hn::Set(d, -87.0f), hn::Set(d, 88.0f)));
+  const auto shifted = hn::MulAdd(x, hn::Set(d, 0x1.715476p0f), shifter);
+  const auto k = hn::Sub(shifted, shifter);
+  auto r = hn::NegMulAdd(k, hn::Set(d, 0x1.62e4p-1f), x);  // ln 2, the upper 17 bits
+  r = hn::NegMulAdd(k, hn::Set(d, 0x1.7f7d1cp-20f), r);    // and the rest
+  const auto exponent = hn::Add(hn::BitCast(du, shifted), hn::Set(du, uint32_t{127}));
+  const auto scale = hn::BitCast(d, hn::ShiftLeft<23>(exponent));
+  return hn::MulAdd(scale, hn::Mul(r, polynomial(r, kTaylor)), scale);
 }
 
 // exp(x) - 1 without cancellation, x in [-708, 709].

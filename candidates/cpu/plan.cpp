@@ -52,8 +52,8 @@ std::vector<size_t> last_uses(const graph::Graph& graph, const std::vector<Step>
 }  // namespace
 
 Plan::Plan(const graph::Graph& graph, const model::Weights& weights, base::DType precision,
-           const base::Threads& threads, Kernel kernel)
-    : graph_(graph), precision_(precision) {
+           const base::Threads& threads, Kernel kernel, Storage storage)
+    : graph_(graph), precision_(precision), storage_(storage) {
   for (const Op& op : graph_.ops) add_step(op, weights, threads, kernel);
   join_products();
   place_values();
@@ -65,7 +65,7 @@ const Weight* Plan::hold(const model::WeightView& view, WeightForm form,
                          const base::Threads& threads) {
   const auto held = weights_.find(view.id());
   if (held != weights_.end()) return &held->second;
-  return &weights_.try_emplace(view.id(), view, form, precision_, threads).first->second;
+  return &weights_.try_emplace(view.id(), view, form, precision_, threads, storage_).first->second;
 }
 
 void Plan::add_step(const Op& op, const model::Weights& weights, const base::Threads& threads,
@@ -117,7 +117,7 @@ void Plan::mark_operands() {
   for (const Step& step : steps_) {
     const bool multiplies = std::holds_alternative<graph::Linear>(step.op->kind) ||
                             std::holds_alternative<graph::Experts>(step.op->kind);
-    if (multiplies && step.weights[0]->is_bf16()) {
+    if (multiplies && step.weights[0]->multiplies_in_bf16()) {
       is_operand[static_cast<size_t>(step.op->inputs[0])] = true;
     }
   }

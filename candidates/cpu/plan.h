@@ -44,14 +44,15 @@ struct Step {
   Buffer<float> constants;             // what the kernel derives from them, once
   std::optional<size_t> slot;          // of the session's state
   size_t together = 1;           // so many steps from this one on run as one; 0: not the first
-  std::vector<bool> is_operand;  // each output: read by a product with bfloat16 weights
+  std::vector<bool> is_operand;  // each output: read by a product in bfloat16
 };
 
 class Plan {
  public:
   // `weights` must outlive the plan: bytes are used in place where they can be.
   Plan(const graph::Graph& graph, const model::Weights& weights, base::DType precision,
-       const base::Threads& threads, Kernel kernel = Kernel::kFastest);
+       const base::Threads& threads, Kernel kernel = Kernel::kFastest,
+       Storage storage = Storage::kCompact);
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
@@ -76,6 +77,7 @@ class Plan {
 
   graph::Graph graph_;
   base::DType precision_;
+  Storage storage_;
   std::map<model::WeightId, Weight> weights_;
   std::vector<Step> steps_;
   size_t arena_per_row_ = 0;

@@ -97,7 +97,7 @@ class Cut {
 };
 
 GemmKernel kernel_of(const Product& p) {
-  return gemm_kernel(p.weight->is_bf16(), p.weight->columns());
+  return gemm_kernel(p.weight->multiplies_in_bf16(), p.weight->columns());
 }
 
 // Rows of x that products of one job share, packed.

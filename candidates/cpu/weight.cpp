@@ -51,16 +51,21 @@ void read_bf16(const model::WeightView& view, size_t first, size_t count, uint16
 }  // namespace
 
 Weight::Weight(const model::WeightView& view, WeightForm form, DType precision,
-               const base::Threads& threads)
-    : rows_(view.rows()), columns_(view.columns()) {
+               const base::Threads& threads, Storage storage)
+    : rows_(view.rows()),
+      columns_(view.columns()),
+      multiplies_in_bf16_(form == WeightForm::kMatrix && precision == DType::kBF16) {
   base::ensure(precision == DType::kF32 || precision == DType::kBF16,
                "an engine's precision is float32 or bfloat16");
-  if (form == WeightForm::kMatrix && precision == DType::kBF16) {
+  if (form == WeightForm::kMatrix && (multiplies_in_bf16_ || storage == Storage::kCompact)) {
     bf16_ = in_place<uint16_t>(view, DType::kBF16);
-    if (bf16_ == nullptr) store_bf16(view, threads);
+  }
+  if (bf16_ == nullptr && !multiplies_in_bf16_) f32_ = in_place<float>(view, DType::kF32);
+  if (bf16_ != nullptr || f32_ != nullptr) return;
+  if (multiplies_in_bf16_) {
+    store_bf16(view, threads);
   } else {
-    f32_ = in_place<float>(view, DType::kF32);
-    if (f32_ == nullptr) store_f32(view, threads);
+    store_f32(view, threads);
   }
 }
 

@@ -138,6 +138,25 @@ TEST(ProductWeights, OfTheirOwnTypeAreUsedInPlaceAndAgreeWithCopies) {
   }
 }
 
+TEST(ProductWeights, OfBfloat16GiveAFloat32EngineTheBitsOfWidenedOnes) {
+  for (const cpu::Target& target : cpu::usable_targets()) {
+    const Forced forced(target);
+    for (const int rows : {1, 5, 40}) {
+      OpCase test{.kind = graph::Linear{},
+                  .inputs = {random_tensor({rows, 70}, 10)},
+                  .weights = {random_tensor({37, 70}, 11, 1.0, true)},
+                  .out_width = {37},
+                  .precision = DType::kF32,
+                  .stored = DType::kBF16};
+      const OpResult compact = run_op(test);
+      const char* const path = rows > 8 ? "gemm of widened bf16" : "dots bf16";
+      EXPECT_NE(compact.explained.find(path), std::string::npos) << compact.explained;
+      test.stored = DType::kF32;
+      EXPECT_EQ(compact.out[0].values, run_op(test).out[0].values) << target.name;
+    }
+  }
+}
+
 TEST(ProductPaths, AreDotsForFewRowsOrColumnsAndGemmForMany) {
   const auto expect = [](const char* path, DType precision, int rows, int inner, int columns) {
     const std::string explained =

@@ -30,6 +30,18 @@ TEST(Weight, OfTheEnginesTypeIsUsedWhereItLies) {
   EXPECT_EQ(static_cast<const void*>(f32.f32(0)), only(wide).contiguous());
 }
 
+TEST(Weight, OfBfloat16IsUsedWhereItLiesByAFloat32EngineToo) {
+  const base::Threads threads(1);
+  const Tensor values = random_tensor({4, 6}, 1, 1.0, true);
+  const WeightFolder folder({{"w", values, DType::kBF16}});
+  const cpu::Weight compact(only(folder), kMatrix, DType::kF32, threads);
+  EXPECT_EQ(static_cast<const void*>(compact.bf16(0)), only(folder).contiguous());
+  EXPECT_FALSE(compact.multiplies_in_bf16());
+  const cpu::Weight widened(only(folder), kMatrix, DType::kF32, threads, cpu::Storage::kWidened);
+  EXPECT_FALSE(widened.is_bf16());
+  EXPECT_TRUE(std::equal(values.values.begin(), values.values.end(), widened.f32(0)));
+}
+
 TEST(Weight, IsRoundedToNearestOnceWhateverItsType) {
   const base::Threads threads(2);
   const double inf = std::numeric_limits<double>::infinity();

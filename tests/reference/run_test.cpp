@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "fixtures/presets.h"
 #include "reference/engine.h"
@@ -139,6 +140,28 @@ TEST(ReferenceRun, StartsAtAnyPlaceWhereTheStreamIsOneTensor) {
       EXPECT_NE(other.at(kLogits).values, recorded.at(kLogits).values) << start.name();
     }
   });
+}
+
+TEST(ReferenceRun, KeepsAnInfiniteValueFromEarlierPositions) {
+  const SyntheticModel model(tests::read_case("qwen3-gqa"));
+  const std::vector<int64_t> tokens = some_tokens(model.graph, 29, 1);
+  MemoryRecording recorded = record(model, tokens);
+  const trace::Tensor right = recorded.at(kLogits);
+  const Tap values{TapId::kV, 1};
+  trace::Tensor tensor = recorded.at(values);
+  tensor.values.back() = std::numeric_limits<double>::infinity();
+  recorded.put(values, tensor);
+  const trace::Tensor logits =
+      replay(
+          model, tokens, recorded, [&](const Tap& tap) { return tap == values; },
+          [](const Tap& tap) { return tap == kLogits; })
+          .at(kLogits);
+  for (size_t t = 0; t + 1 < tokens.size(); ++t) {
+    for (size_t j = 0; j < logits.width(); ++j) {
+      ASSERT_NEAR(logits.row(t)[j], right.row(t)[j], 1e-12) << t;
+    }
+  }
+  EXPECT_FALSE(std::isfinite(logits.values.back()));
 }
 
 TEST(ReferenceRun, GivesASequenceTheSameBitsInABatch) {

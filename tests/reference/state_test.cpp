@@ -22,11 +22,11 @@ using trace::TapId;
 constexpr Tap kLogits{TapId::kLogits, -1};
 
 struct Scene {
-  explicit Scene(const std::string& case_name)
+  explicit Scene(const std::string& case_name, size_t length = 29)
       : model(tests::read_case(case_name)),
         reference(model.graph, model.weights, threads),
         engine(reference) {
-    for (size_t i = 0; i < 29; ++i) {
+    for (size_t i = 0; i < length; ++i) {
       tokens.push_back(static_cast<int64_t>(base::random_bits(11, i) % model.graph.vocab_size));
     }
   }
@@ -46,6 +46,22 @@ struct Scene {
   std::vector<int64_t> tokens;
 };
 
+void expect_close(const MemoryRecording& parts, const MemoryRecording& whole) {
+  ASSERT_EQ(parts.taps(), whole.taps());
+  for (const Tap& tap : whole.taps()) {
+    const std::vector<double>& a = whole.at(tap).values;
+    const std::vector<double>& b = parts.at(tap).values;
+    ASSERT_EQ(parts.at(tap).shape, whole.at(tap).shape) << tap.name();
+    double largest = 0.0;
+    double difference = 0.0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      largest = std::max(largest, std::abs(a[i]));
+      difference = std::max(difference, std::abs(a[i] - b[i]));
+    }
+    EXPECT_LE(difference, 1e-12 * largest) << tap.name();
+  }
+}
+
 // Every kind of state: a full cache, a ring, latents, convolutions over keys, delta nets.
 class StateOf : public ::testing::TestWithParam<const char*> {};
 
@@ -53,21 +69,15 @@ TEST_P(StateOf, APromptInPiecesIsThePromptAtOnceAtEveryTap) {
   Scene scene(GetParam());
   const MemoryRecording whole = scene.run({29});
   for (const char* pieces : {"1x29", "7+1x22", "14+15", "3x9+2"}) {
-    const MemoryRecording parts = scene.run(*trace::parse_pieces(pieces));
-    ASSERT_EQ(parts.taps(), whole.taps());
-    for (const Tap& tap : whole.taps()) {
-      const std::vector<double>& a = whole.at(tap).values;
-      const std::vector<double>& b = parts.at(tap).values;
-      ASSERT_EQ(parts.at(tap).shape, whole.at(tap).shape) << tap.name();
-      double largest = 0.0;
-      double difference = 0.0;
-      for (size_t i = 0; i < a.size(); ++i) {
-        largest = std::max(largest, std::abs(a[i]));
-        difference = std::max(difference, std::abs(a[i] - b[i]));
-      }
-      EXPECT_LE(difference, 1e-12 * largest) << tap.name() << " in " << pieces;
-    }
+    SCOPED_TRACE(pieces);
+    expect_close(scene.run(*trace::parse_pieces(pieces)), whole);
   }
+}
+
+// Attention takes queries in blocks: the second of them and a rest are met here.
+TEST_P(StateOf, QueriesOfABlockSeeWhatEachSeesAlone) {
+  Scene scene(GetParam(), 150);
+  expect_close(scene.run(std::vector<size_t>(150, 1)), scene.run({150}));
 }
 
 TEST_P(StateOf, BatchMatesChangeNoBit) {
