@@ -107,6 +107,7 @@ std::optional<double> Acceptance::score_rounding(const Trial& trial) const {
   // One of which emulations agree, and the candidate with them but for single roundings.
   const bool aligned = within(std::abs(fit.beta() - 1.0), limits.beta_error) &&
                        within(kRoundingCorrelation, fit.correlation()) &&
+                       within(kMiddleCorrelation, trial.middle_correlation(failing_)) &&
                        within(kRoundingCorrelation, sample.coherence);
   if (!is_among(sample) && !aligned) return std::nullopt;
   // The one that leaves least: one that scatters widely has much among its emulations.

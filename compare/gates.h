@@ -90,6 +90,8 @@ inline constexpr double kTwoSampleLikeness = 0.15;  // less alike than these are
 inline constexpr double kLeastCoherence = 0.7;
 // A rounding is named as such where its direction fits although its single roundings do not.
 inline constexpr double kRoundingCorrelation = 0.95;
+// Of its direction at most positions, too.
+inline constexpr double kMiddleCorrelation = 0.9;
 // Another cause must be worse by this factor.
 inline constexpr double kNextBest = 1.1;
 // A cause that goes this far without closing may be one of two at once.

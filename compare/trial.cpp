@@ -13,6 +13,27 @@ using trace::TapId;
 
 constexpr int kTwoSampleReplicas = 4;
 
+// Of each position where the value is off by more than its noise.
+void add_correlations(const Matrix& value, const Matrix& truth, const Matrix& made,
+                      const Floor& floor, std::vector<double>& correlations) {
+  constexpr double kNoise = 2.0;
+  for (size_t t = 0; t < truth.shape(0); ++t) {
+    double dd = 0.0;
+    double dh = 0.0;
+    double hh = 0.0;
+    for (size_t j = 0; j < truth.shape(1); ++j) {
+      const double d = value(t, j) - truth(t, j);
+      const double h = made(t, j) - truth(t, j);
+      dd += d * d;
+      dh += d * h;
+      hh += h * h;
+    }
+    const double rms = std::sqrt(dd / static_cast<double>(truth.shape(1)));
+    if (rms > kNoise * floor.rows[t])
+      correlations.push_back(hh > 0.0 ? dh / std::sqrt(dd * hh) : 0.0);
+  }
+}
+
 Matrix copy_of(const Matrix& replicas, size_t rows, size_t which) {
   Matrix one = reference::make_matrix(rows, replicas.shape(1));
   const double* from = replicas.data() + which * one.size();
@@ -36,6 +57,17 @@ Fit Trial::fit(const std::set<Tap>& taps) const {
     if (taps.contains(tap)) sum.add(fit);
   }
   return sum;
+}
+
+double Trial::middle_correlation(const std::set<Tap>& taps) const {
+  std::vector<double> all;
+  for (const auto& [tap, correlations] : correlations_) {
+    if (taps.contains(tap)) all.insert(all.end(), correlations.begin(), correlations.end());
+  }
+  if (all.empty()) return 0.0;
+  const auto middle = all.begin() + static_cast<ptrdiff_t>(all.size() / 2);
+  std::ranges::nth_element(all, middle);
+  return *middle;
 }
 
 size_t Trials::affordable() const {
@@ -120,8 +152,10 @@ Trial Trials::run(const Fault& fault) const {
   for (const Scene& scene : scenes_) {
     const Values made = values(scene, mutant, mutation, trial.touched_, replicas);
     for (const Tap& tap : trial.touched_) {
-      trial.fits_[tap].add(scene.subject.recorded->at(tap), scene.truth(tap), made.at(tap),
-                           scene.floor(tap));
+      const Matrix& value = scene.subject.recorded->at(tap);
+      const Matrix& truth = scene.truth(tap);
+      trial.fits_[tap].add(value, truth, made.at(tap), scene.floor(tap));
+      add_correlations(value, truth, made.at(tap), scene.floor(tap), trial.correlations_[tap]);
     }
   }
   return trial;

@@ -41,12 +41,16 @@ class Trial {
   const std::map<trace::Tap, Fit>& fits() const { return fits_; }
   // Over these taps; those that the mistake does not touch do not count.
   Fit fit(const std::set<trace::Tap>& taps) const;
+  // The correlation at the position in the middle of all by that, of those that are off: one expert
+  // that tips over makes most of a tensor's difference at a single position.
+  double middle_correlation(const std::set<trace::Tap>& taps) const;
 
  private:
   friend class Trials;
   Fault fault_;
   std::vector<trace::Tap> touched_;
   std::map<trace::Tap, Fit> fits_;
+  std::map<trace::Tap, std::vector<double>> correlations_;  // of positions that are off
 };
 
 class Trials {

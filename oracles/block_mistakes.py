@@ -12,7 +12,8 @@ from taps import child
 # --- modules
 
 def norms(model, layer, *names):
-    return [getattr(one, name) for one in layers(model, layer) for name in names if hasattr(one, name)]
+    every = [getattr(one, name, None) for one in layers(model, layer) for name in names]
+    return [norm for norm in every if norm is not None]
 
 
 def on_norms(names, change, applies=lambda module: True):
