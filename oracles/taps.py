@@ -38,6 +38,12 @@ class Recorder:
             tensor = tensor.reshape(tensor.shape[0], *shape)
         self.taps[name] = tensor.clone()
 
+    def _keep_heads(self, name, tensor, width):
+        """Some families turn heads to the front before they normalise them."""
+        if tensor.dim() == 4 and tensor.shape[1] != len(self.taps["embed"]):
+            tensor = tensor.transpose(1, 2)
+        self._keep(name, tensor, (-1, width))
+
     def _after(self, module, name, shape=None):
         hook = lambda _m, _args, output: self._keep(name, first_tensor(output), shape)
         self._undo.append(module.register_forward_hook(hook).remove)
@@ -92,7 +98,8 @@ class Recorder:
         self._before(mixer.o_proj, prefix + ("attn_gated" if gated else "attn"))
         for name in ("q_norm", "k_norm"):
             if hasattr(mixer, name):
-                self._after(getattr(mixer, name), prefix + name, (-1, width))
+                hook = lambda _m, _args, output, name=name: self._keep_heads(prefix + name, output, width)
+                self._undo.append(getattr(mixer, name).register_forward_hook(hook).remove)
 
     def _hook_latent(self, mixer, prefix):
         queries = mixer.q_proj if mixer.q_lora_rank is None else mixer.q_b_proj
