@@ -29,11 +29,17 @@ double rms_quantile(double freedom) {
   return std::pow(1.0 - v + kOnceInAMillion * std::sqrt(v), 1.5);
 }
 
+// A few roundings that everything shares (of a rope's frequency, say) give the noise of a tensor a
+// longer tail than its variance tells. Emulations show it: no engine has to be nearer to the truth
+// than they are, by this factor.
+constexpr double kBeyondFarthest = 1.25;
+
 GateLimits limits_for(base::DType storage, const Floor& floor, double whitened, double column,
                       double element) {
   const auto t = static_cast<double>(floor.rows.size());
   const auto w = std::min(static_cast<double>(floor.columns.size()), kIndependentChannels);
-  return {.whitened = std::max(whitened, rms_quantile(std::min(t * w, floor.freedom))),
+  return {.whitened = std::max({whitened, rms_quantile(std::min(t * w, floor.freedom)),
+                                kBeyondFarthest * floor.farthest}),
           .row = row_limit(storage) * std::sqrt(kIndependentChannels / w),
           .column = std::max(column * std::sqrt(std::max(1.0, kIndependentPositions / t)),
                              rms_quantile(floor.column_freedom)),

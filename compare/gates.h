@@ -48,6 +48,9 @@ inline constexpr int kConfirmingReplicas = 32;
 int replicas_for(int replicas, size_t tokens, size_t hidden_size);
 // A departure of so many floors needs no confirmation.
 inline constexpr double kBeyondDoubt = 20.0;
+// One of so few may be the tail of the noise, of which 32 replicas show little.
+inline constexpr double kByLittle = 3.0;
+inline constexpr int kManyReplicas = 256;
 
 // A mistake whose share in the difference is so many standard deviations from none: it was made; or
 // it may have been.

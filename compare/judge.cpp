@@ -177,14 +177,23 @@ void establish(Truth& truth, Judged& judged, int replicas) {
   judged.evidence = std::make_unique<Evidence>(truth, judged.subject, enough);
 }
 
-// A failure stands only when floors measured on more replicas confirm it.
+// A failure stands only when floors measured on more replicas confirm it, and one by little only
+// when many do.
 PromptFindings judge_surely(Truth& truth, Judged& judged) {
   establish(truth, judged, kReplicas);
   PromptFindings findings = judge_prompt(truth, judged.subject, *judged.evidence);
-  const auto& first = findings.first_divergence;
-  if (findings.failures.empty() || (first && first->local_ratio > kBeyondDoubt)) return findings;
-  establish(truth, judged, kConfirmingReplicas);
-  return judge_prompt(truth, judged.subject, *judged.evidence);
+  const auto is_certain = [&](double beyond) {
+    const auto& first = findings.first_divergence;
+    return findings.failures.empty() || (first && first->local_ratio > beyond);
+  };
+  const std::pair<int, double> steps[] = {{kConfirmingReplicas, kBeyondDoubt},
+                                          {kManyReplicas, kByLittle}};
+  for (const auto& [replicas, beyond] : steps) {
+    if (is_certain(beyond)) break;
+    establish(truth, judged, replicas);
+    findings = judge_prompt(truth, judged.subject, *judged.evidence);
+  }
+  return findings;
 }
 
 // The prompts that hold the same taps as the first, without NaN.

@@ -214,6 +214,7 @@ Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_rou
     floor.column_freedom = std::min(floor.column_freedom, freedom(channel));
   }
   floor.freedom = freedom(whole);
+  floor.farthest = std::sqrt(*std::ranges::max_element(whole));
   for (double& column : floor.columns) column = std::max(std::sqrt(column), kSharedNoise);
   return floor;
 }

@@ -44,6 +44,7 @@ struct Floor {
   // channel with the fewest: one rounding of a rope's frequency moves a channel at all positions.
   double freedom = std::numeric_limits<double>::infinity();
   double column_freedom = std::numeric_limits<double>::infinity();
+  double farthest = 0.0;  // RMS of the whitened noise of the replica with the most
 };
 
 // `replicas` holds the replicas' values one under another; each is held against `truth`.

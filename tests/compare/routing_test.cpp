@@ -71,8 +71,8 @@ TEST_F(OneRouter, KnowsWhatTiesAllow) {
   EXPECT_EQ(routing_.ties(0, logits_, 1e-4).size(), 1u);
 }
 
-// Groups open and close as a whole, by their two best experts: noise on an expert that is not chosen
-// may open the group of one that is.
+// Groups open and close as a whole, by their two best experts: noise on an expert that is not
+// chosen may open the group of one that is.
 TEST(Routing, TakesWhatNoiseMakesOfGroupsForATie) {
   Bench bench("deepseek_v3-groups");
   const Routing routing(bench.reference());
