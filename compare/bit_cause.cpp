@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "compare/gates.h"
 
@@ -17,7 +18,34 @@ bool is_kin(const Fault& a, const Fault& b) {
          (std::ranges::includes(a.ops, b.ops) || std::ranges::includes(b.ops, a.ops));
 }
 
-}  // namespace
+class BitCauses {
+ public:
+  BitCauses(const Trials& trials, const BitJudge& judge, const Tap& first);
+
+  std::vector<BitCause> find(const std::vector<Fault>& faults);
+
+ private:
+  struct Tried {
+    Fault fault;
+    std::map<Tap, Bits> bits;
+    double left;  // numbers that differ, over all taps
+  };
+
+  void attempt(const Fault& fault);
+  // The failing taps that a mistake touches.
+  std::set<Tap> explained_by(const Tried& tried) const;
+  Bits left_at(const std::set<Tap>& taps, const Tried* tried) const;
+  bool is_certain(const Tried& tried) const;
+  bool worsens(const Tried& tried) const;
+  static bool is_as_good(const Tried& tried, const Tried& best);
+
+  const Trials& trials_;
+  const BitJudge& judge_;
+  Tap first_;
+  std::set<Tap> failing_;
+  double null_ = 0.0;
+  std::vector<Tried> tried_;
+};
 
 BitCauses::BitCauses(const Trials& trials, const BitJudge& judge, const Tap& first)
     : trials_(trials), judge_(judge), first_(first), failing_(judge.departing()) {
@@ -106,6 +134,20 @@ std::vector<BitCause> BitCauses::find(const std::vector<Fault>& faults) {
     }
   }
   return causes;
+}
+
+}  // namespace
+
+std::vector<BitCause> find_bit_causes(const Trials& trials, const BitJudge& judge, const Tap& first,
+                                      const Hypotheses& hypotheses,
+                                      const std::vector<Fault>& faults) {
+  if (!judge.follows() || !judge.has(first)) return {};
+  BitCauses search(trials, judge, first);
+  std::vector<Fault> wider;
+  for (const BitCause& cause : search.find(faults)) {
+    std::ranges::move(widened(hypotheses, cause.fault), std::back_inserter(wider));
+  }
+  return search.find(wider);
 }
 
 }  // namespace plumb::compare

@@ -215,23 +215,15 @@ class Diagnoser {
 
   // In 16 bits: whose emulation gives the candidate's numbers.
   std::optional<Explanation> find_bits(std::vector<Fault> faults) const {
-    if (!bits_.follows() || !bits_.has(first_)) return std::nullopt;
     for (const Ranked& ranked : ranked_) {
-      if (ranked.trial.fault().row->fitted) append_round(ranked.trial.fault(), faults);
+      if (!ranked.trial.fault().row->fitted) continue;
+      std::ranges::move(rounded(ranked.trial.fault()), std::back_inserter(faults));
     }
-    BitCauses search(trials_, bits_, first_);
-    std::vector<BitCause> causes = search.find(faults);
-    if (causes.empty()) return std::nullopt;
-    std::vector<Fault> wider;
-    for (const BitCause& cause : causes) {
-      std::ranges::move(widened(hypotheses_, cause.fault), std::back_inserter(wider));
-    }
-    causes = search.find(wider);
+    const auto causes = find_bit_causes(trials_, bits_, first_, hypotheses_, faults);
     if (causes.empty()) return std::nullopt;
     Explanation explanation{.ops = causes.front().fault.ops};
     for (const BitCause& cause : causes) {
-      explanation.causes.push_back(
-          {cause.fault.cause(), cause.fault.says(), cause.fault.layer, cause.explained});
+      explanation.causes.push_back(describe(cause.fault, cause.explained));
     }
     return explanation;
   }
@@ -259,17 +251,6 @@ class Diagnoser {
                                               same.with.front().says()));
     }
     return explanation;
-  }
-
-  // A fitted parameter, and the round numbers that it may be.
-  static void append_round(Fault fault, std::vector<Fault>& faults) {
-    const double fitted = fault.parameter;
-    faults.push_back(fault);
-    for (const int digits : {1, 2, 3}) {
-      const double unit = std::pow(10.0, std::floor(std::log10(std::abs(fitted))) - digits + 1);
-      fault.parameter = std::round(fitted / unit) * unit;
-      faults.push_back(fault);
-    }
   }
 
   std::optional<Explanation> find_weight() const {

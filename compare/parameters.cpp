@@ -24,4 +24,15 @@ Trial fit_parameter(const Trials& trials, const Acceptance& accept, const Trial&
   return best;
 }
 
+std::vector<Fault> rounded(const Fault& fault) {
+  std::vector<Fault> faults = {fault};
+  for (const int digits : {1, 2, 3}) {
+    const double magnitude = std::floor(std::log10(std::abs(fault.parameter)));
+    const double unit = std::pow(10.0, magnitude - digits + 1);
+    faults.push_back(fault);
+    faults.back().parameter = std::round(fault.parameter / unit) * unit;
+  }
+  return faults;
+}
+
 }  // namespace plumb::compare
