@@ -15,9 +15,14 @@ bool leave_out_rope(Mutation& m, size_t op, double) {
   return true;
 }
 
+// The two numbers of one pair stand beside each other either way, and turn by 1 whatever the base.
+bool is_one_pair(const Rope& rope) {
+  return rope.rope.rotary_dim == 2;
+}
+
 bool set_pairs(Mutation& m, size_t op, RopePairs pairs) {
   const Rope* rope = right<Rope>(m, op);
-  if (!rope || rope->rope.pairs == pairs) return false;
+  if (!rope || rope->rope.pairs == pairs || is_one_pair(*rope)) return false;
   changed<Rope>(m, op).rope.pairs = pairs;
   return true;
 }
@@ -34,7 +39,7 @@ bool halve(Mutation& m, size_t op, double) {
 
 bool set_theta(Mutation& m, size_t op, double theta) {
   const Rope* rope = right<Rope>(m, op);
-  if (!rope || rope->rope.theta == theta) return false;
+  if (!rope || rope->rope.theta == theta || is_one_pair(*rope)) return false;
   changed<Rope>(m, op).rope.theta = theta;
   return true;
 }
@@ -46,6 +51,7 @@ bool swap_rope(Mutation& m, size_t op, double) {
   for (const graph::Op& other : m.graph().ops) {
     const auto* theirs = std::get_if<Rope>(&other.kind);
     if (!theirs || theirs->head_dim != rope->head_dim || theirs->rope == rope->rope) continue;
+    if (is_one_pair(*rope) && is_one_pair(*theirs)) continue;
     changed<Rope>(m, op).rope = theirs->rope;
     return true;
   }

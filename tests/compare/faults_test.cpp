@@ -68,6 +68,16 @@ INSTANTIATE_TEST_SUITE_P(Cases, EveryFault,
                                            "gemma3-pattern", "mixtral-top2", "qwen2-plain",
                                            "qwen3-bias-window"));
 
+TEST(RotationOfOnePair, IsTheSameInterleavedAndWithAnyBase) {
+  tests::Case one = tests::read_case("llama-gqa");
+  one.config["head_dim"] = 2;
+  const Bench bench(one.config, 3);
+  for (const Fault& fault : applicable_faults(bench.graph())) {
+    EXPECT_NE(fault.cause(), "rope_interleaved");
+    EXPECT_NE(fault.cause(), "rope_theta");
+  }
+}
+
 TEST(Restriction, ConfinesAFaultToAPart) {
   const Bench bench("llama-gqa");
   const trace::Prompt& prompt = bench.prompts().front();
