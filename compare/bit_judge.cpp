@@ -40,7 +40,8 @@ BitJudge::BitJudge(const graph::Graph& graph, const std::vector<Scene>& scenes) 
     groups[maker.recipe].push_back(tap);
     if (bits.departs(maker.mixes ? kLeastMixedMismatch : kLeastMismatch)) {
       departing_.insert(tap);
-    } else if (within(bits.mismatch(), kMostMismatch)) {
+    } else if (!bits.departs(maker.mixes ? kMostMixedChance : kLeastMismatch) &&
+               within(bits.mismatch(), kMostMismatch)) {
       following.insert(tap);
     }
   }
@@ -50,7 +51,7 @@ BitJudge::BitJudge(const graph::Graph& graph, const std::vector<Scene>& scenes) 
     const auto is_in = [](const std::set<Tap>& set) {
       return [&set](const Tap& tap) { return set.contains(tap); };
     };
-    if (std::ranges::count_if(taps, is_in(following)) <=
+    if (std::ranges::count_if(taps, is_in(following)) <
         std::ranges::count_if(taps, is_in(departing_))) {
       continue;
     }

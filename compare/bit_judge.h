@@ -3,7 +3,7 @@
 //
 // Engines round at different points, and a correct one may differ from the contract in every layer.
 // So a tap is held against its peers: the same tap in other layers, made by the same ops. One that
-// departs while most of them follow the contract to the bit is a fault; one that departs like all
+// departs while half of them follow the contract to the bit is a fault; one that departs like all
 // of its peers is one only where a mistake gives its very numbers.
 #pragma once
 

@@ -67,6 +67,8 @@ inline constexpr double kWholeMatch = 3.0;
 inline constexpr double kBitRatio = 2.5;
 inline constexpr double kLeastMismatch = 0.004;
 inline constexpr double kLeastMixedMismatch = 0.25;
+// With less than this many different, such a tap is like the emulations all the same.
+inline constexpr double kMostMixedChance = 0.05;
 inline constexpr size_t kChanceRows = 2;
 inline constexpr double kMostMismatch = 0.5;
 // A mistake is named by its bits where its emulation leaves at most this share of the numbers

@@ -26,22 +26,29 @@ bool is_kin(const Fault& a, const Fault& b) {
          (std::ranges::includes(a.ops, b.ops) || std::ranges::includes(b.ops, a.ops));
 }
 
-// The best is the cause where no other comes near it, but for those that are off by the same, or
-// that these logits do not tell from it.
+// The likeliest that has its whole effect is the cause, where no other such comes near it but those
+// that are off by the same, or that these logits do not tell from it.
 Explanation explain(const std::vector<Match>& matches) {
   constexpr double kSame = 1e-3;
-  const Match& best = matches.front();
+  const auto found = std::ranges::find_if(matches, is_whole);
+  const Match& best = found == matches.end() ? matches.front() : *found;
+  const auto is_near = [&](const Match& match) {
+    return kNextBest * match.deviations() > best.deviations();
+  };
+  const Explanation unknown{
+      .notes = {fmt::format("cause unknown; nearest: {} ({:.3g} times its effect)",
+                            best.fault.says(), best.beta)}};
+  if (found == matches.end() || kNextBest * best.deviations() < matches.front().deviations()) {
+    return unknown;
+  }
   Explanation explanation{.ops = best.fault.ops};
   for (const Match& match : matches) {
-    const bool near = is_whole(match) && kNextBest * match.deviations() > best.deviations();
+    if (!is_whole(match) || !is_near(match)) continue;
     const bool same = within(std::abs(match.beta - best.beta), kSame * best.beta) &&
                       within(std::abs(match.sigma - best.sigma), kSame * best.sigma);
-    if (!is_whole(best) || (near && !same && !is_kin(match.fault, best.fault))) {
-      return {.notes = {fmt::format("cause unknown; nearest: {} ({:.3g} times its effect)",
-                                    best.fault.says(), best.beta)}};
-    }
+    if (!same && !is_kin(match.fault, best.fault)) return unknown;
     const bool repeats = match.fault.row == best.fault.row && match.fault.ops == best.fault.ops;
-    if (&match != &best && (!near || repeats)) continue;
+    if (&match != &best && repeats) continue;
     explanation.causes.push_back(
         {match.fault.cause(), match.fault.says(), match.fault.layer, kUnknown});
   }
