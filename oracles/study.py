@@ -107,6 +107,7 @@ class Study:
     def __init__(self, options, folder):
         self.options = options
         self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.table = collections.defaultdict(collections.Counter)
         self.gates = collections.defaultdict(collections.Counter)  # by (dtype, gate)
 
