@@ -12,12 +12,6 @@ using trace::Tap;
 
 namespace {
 
-// The same mistake, in these places or more of them.
-bool is_kin(const Fault& a, const Fault& b) {
-  return a.row == b.row &&
-         (std::ranges::includes(a.ops, b.ops) || std::ranges::includes(b.ops, a.ops));
-}
-
 class BitCauses {
  public:
   BitCauses(const Trials& trials, const BitJudge& judge, const Tap& first);
@@ -110,7 +104,7 @@ bool BitCauses::is_certain(const Tried& tried) const {
 bool BitCauses::is_as_good(const Tried& tried, const Tried& best) {
   constexpr double kDeviations = 3.0;  // of a count of chance differences
   const bool narrower =
-      is_kin(tried.fault, best.fault) && tried.fault.ops.size() <= best.fault.ops.size();
+      are_kin(tried.fault, best.fault) && tried.fault.ops.size() <= best.fault.ops.size();
   return !narrower && tried.left <= best.left + kDeviations * std::sqrt(1.0 + best.left);
 }
 
@@ -128,7 +122,7 @@ std::vector<BitCause> BitCauses::find(const std::vector<Fault>& faults) {
     if (&tried == &*best || worsens(tried)) continue;
     if (is_as_good(tried, *best)) {
       causes.push_back({tried.fault, 1.0 - tried.left / null_});
-    } else if (!is_kin(tried.fault, best->fault) &&
+    } else if (!are_kin(tried.fault, best->fault) &&
                !within(least, kNamedShare * left_at(taps, &tried).differing())) {
       return {};
     }

@@ -20,9 +20,9 @@ struct Maker {
 Maker maker_of(const graph::Graph& graph, const Recorded& recorded, const Tap& tap) {
   Maker maker{std::string(trace::definition(tap.id).name)};
   const auto is_recorded = [&](const Tap& other) { return recorded.has(other); };
-  for (const graph::Op* op : segment_before(graph, tap, is_recorded).ops) {
-    maker.recipe.append(" ").append(op->name());
-    maker.mixes |= graph.slot_of(static_cast<size_t>(op - graph.ops.data())) != nullptr;
+  for (const size_t op : segment_before(graph, tap, is_recorded).ops) {
+    maker.recipe.append(" ").append(graph.ops[op].name());
+    maker.mixes |= graph.slot_of(op) != nullptr;
   }
   return maker;
 }

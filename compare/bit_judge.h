@@ -22,7 +22,7 @@ class BitJudge {
 
   // To the bit, at most taps; else it has a contract of its own.
   bool follows() const { return follows_; }
-  // The taps that depart, in the order of the forward, where it follows.
+  // The taps that depart, where it follows.
   const std::set<trace::Tap>& departing() const { return departing_; }
   // Those that depart while their peers follow.
   const std::set<trace::Tap>& departing_alone() const { return alone_; }

@@ -70,10 +70,6 @@ double Bits::mismatch() const {
   return differing() / (columns_ * static_cast<double>(differing_.size()));
 }
 
-double Bits::own() const {
-  return sum(own_) / (columns_ * static_cast<double>(own_.size()));
-}
-
 bool Bits::departs(double least) const {
   std::vector<double> rows = differing_;
   const auto kept = static_cast<std::ptrdiff_t>(rows.size() - std::min(rows.size(), kChanceRows));

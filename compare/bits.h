@@ -21,8 +21,6 @@ class Bits {
   // The share of numbers in which the value differs from the emulation nearest to it: where a
   // single sum rounds the other way, all that is made from it does.
   double mismatch() const;
-  // The same of that emulation which is farthest from all others; 0 of one alone.
-  double own() const;
   // Far more than emulations differ from each other, by this share of the numbers at least, and not
   // in one or two positions alone: a single sum that rounds the other way changes a whole position
   // after it.
@@ -31,7 +29,7 @@ class Bits {
  private:
   double columns_ = 0.0;
   std::vector<double> differing_;  // by row: numbers
-  std::vector<double> own_;
+  std::vector<double> own_;        // the same of that emulation which is farthest from all others
 };
 
 }  // namespace plumb::compare

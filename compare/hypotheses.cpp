@@ -20,12 +20,9 @@ bool is_in_one_layer(const graph::Graph& graph, const Fault& fault) {
 }
 
 std::set<size_t> ops_before(const graph::Graph& graph, const Recorded& recorded, const Tap& first) {
-  std::set<size_t> ops;
   const auto is_recorded = [&](const Tap& tap) { return recorded.has(tap); };
-  for (const graph::Op* op : segment_before(graph, first, is_recorded).ops) {
-    ops.insert(static_cast<size_t>(op - graph.ops.data()));
-  }
-  return ops;
+  const std::vector<size_t> ops = segment_before(graph, first, is_recorded).ops;
+  return {ops.begin(), ops.end()};
 }
 
 }  // namespace
@@ -34,12 +31,9 @@ Hypotheses find_hypotheses(const Trials& trials, const Tap& first,
                            const std::vector<std::string>& unknown_causes) {
   const graph::Graph& graph = trials.graph();
   const PromptSubject& subject = trials.scenes().front().subject;
-  Hypotheses hypotheses{.narrow = applicable_faults(graph)};
+  Hypotheses hypotheses{.narrow = applicable_faults(graph, unknown_causes)};
   std::vector<Fault>& faults = hypotheses.narrow;
-  std::erase_if(faults, [&](const Fault& fault) {
-    return std::ranges::find(unknown_causes, fault.row->cause) != unknown_causes.end() ||
-           trials.reshaped_by(fault).has_value();
-  });
+  std::erase_if(faults, [&](const Fault& fault) { return trials.reshaped_by(fault).has_value(); });
   if (subject.alone()) return hypotheses;
   const std::set<size_t> inside = ops_before(graph, *subject.recorded, first);
   std::erase_if(faults, [&](const Fault& fault) {

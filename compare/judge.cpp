@@ -252,14 +252,14 @@ class Judge::Session {
   }
 
   std::optional<SmallDeparture> find_small() {
-    const std::vector<Scene> scenes = make_scenes(judged_);
     const auto& first = result_.first_divergence;
+    if (first && !first->run.empty()) return std::nullopt;
+    const std::vector<Scene> scenes = make_scenes(judged_);
     auto bits = find_other_bits(truth_, scenes, subject_.unknown_causes, result_.notes);
-    if (first) {
-      const bool before = first->run.empty() && bits && bits->tap < *trace::parse_tap(first->tap);
-      return before ? bits : std::nullopt;
-    }
-    return bits ? bits : find_match(truth_, scenes, subject_.unknown_causes);
+    if (!first) return bits ? bits : find_match(truth_, scenes, subject_.unknown_causes);
+    const auto& graph = truth_.graph();
+    const bool before = bits && graph.find(bits->tap) < graph.find(*trace::parse_tap(first->tap));
+    return before ? bits : std::nullopt;
   }
 
   void judge_matrix() {

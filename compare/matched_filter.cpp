@@ -89,14 +89,11 @@ std::vector<Match> MatchedFilter::match(const std::vector<Fault>& faults) const 
 
 std::vector<Match> match_all(Truth& truth, const std::vector<Scene>& scenes,
                              const std::vector<std::string>& unknown_causes) {
-  std::vector<Fault> faults = applicable_faults(truth.graph());
+  std::vector<Fault> faults = applicable_faults(truth.graph(), unknown_causes);
   std::erase_if(faults, [&](const Fault& fault) {
-    if (std::ranges::find(unknown_causes, fault.row->cause) != unknown_causes.end()) return true;
     return fault.row->severity == FaultClass::kRounding &&
            fault.mutate(truth.graph()).weights().empty();
   });
-  std::erase_if(faults,
-                [](const Fault& fault) { return fault.row->severity == FaultClass::kRounding; });
   std::vector<Match> matches = MatchedFilter(truth, scenes, kDithered).match(faults);
   if (matches.empty() || within(matches.front().deviations(), kDoubtfulMatch)) return matches;
   faults.clear();

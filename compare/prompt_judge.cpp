@@ -212,10 +212,8 @@ class PromptJudge {
                        ? 0
                        : static_cast<int>(trace::piece_at(s_.prompt->pieces, *position));
     }
-    for (const graph::Op* op : segment.ops) {
-      const auto index = static_cast<size_t>(op - truth_.graph().ops.data());
-      const auto names = carried_by(truth_.graph(), index);
-      for (const std::string& name : names) {
+    for (const size_t op : segment.ops) {
+      for (const std::string& name : carried_by(truth_.graph(), op)) {
         const bool known =
             std::find(first.slots.begin(), first.slots.end(), name) != first.slots.end();
         if (!known) first.slots.push_back(name);

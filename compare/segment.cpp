@@ -29,7 +29,7 @@ Segment segment_before(const graph::Graph& graph, const Tap& tap,
   Segment segment;
   for (size_t i = 0; i < graph.ops.size(); ++i) {
     if (!inside[i]) continue;
-    segment.ops.push_back(&graph.ops[i]);
+    segment.ops.push_back(i);
     for (const ValueId id : graph.ops[i].outputs) {
       for (const Tap& candidate : graph.value(id).taps) {
         if (candidate == tap || !recorded(candidate)) segment.inside.push_back(candidate);
@@ -44,7 +44,7 @@ FirstDivergence locate(const graph::Graph& graph, const Tap& tap,
   const Segment segment = segment_before(graph, tap, recorded);
   FirstDivergence first{.tap = tap.name(), .local_ratio = local_ratio};
   if (tap.layer >= 0) first.layer = tap.layer;
-  if (segment.ops.size() == 1) first.op = segment.ops.front()->name();
+  if (segment.ops.size() == 1) first.op = graph.ops[segment.ops.front()].name();
   for (const Tap& suspect : segment.inside) first.suspects.push_back(suspect.name());
   return first;
 }

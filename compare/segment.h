@@ -11,8 +11,8 @@
 namespace plumb::compare {
 
 struct Segment {
-  std::vector<const graph::Op*> ops;  // in the order of the graph
-  std::vector<trace::Tap> inside;     // taps of its values that were not recorded, and `tap` itself
+  std::vector<size_t> ops;         // by index, in the order of the graph
+  std::vector<trace::Tap> inside;  // taps of its values that were not recorded, and `tap` itself
 };
 
 Segment segment_before(const graph::Graph& graph, const trace::Tap& tap,

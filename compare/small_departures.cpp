@@ -20,12 +20,6 @@ bool is_whole(const Match& match) {
   return within(std::abs(match.beta - 1.0), kWholeMatch * match.sigma);
 }
 
-// The same mistake in more places or fewer, or with a like parameter.
-bool is_kin(const Fault& a, const Fault& b) {
-  return a.row == b.row &&
-         (std::ranges::includes(a.ops, b.ops) || std::ranges::includes(b.ops, a.ops));
-}
-
 // The likeliest that has its whole effect is the cause, where no other such comes near it but those
 // that are off by the same, or that these logits do not tell from it.
 Explanation explain(const std::vector<Match>& matches) {
@@ -46,7 +40,7 @@ Explanation explain(const std::vector<Match>& matches) {
     if (!is_whole(match) || !is_near(match)) continue;
     const bool same = within(std::abs(match.beta - best.beta), kSame * best.beta) &&
                       within(std::abs(match.sigma - best.sigma), kSame * best.sigma);
-    if (!same && !is_kin(match.fault, best.fault)) return unknown;
+    if (!same && !are_kin(match.fault, best.fault)) return unknown;
     const bool repeats = match.fault.row == best.fault.row && match.fault.ops == best.fault.ops;
     if (&match != &best && repeats) continue;
     explanation.causes.push_back(
@@ -64,7 +58,9 @@ std::optional<SmallDeparture> find_other_bits(Truth& truth, const std::vector<Sc
   const BitJudge bits(truth.graph(), scenes);
   if (bits.departing().empty()) return std::nullopt;
   const bool alike = bits.departing_alone().empty();
-  const trace::Tap tap = *(alike ? bits.departing() : bits.departing_alone()).begin();
+  const trace::Tap tap = *std::ranges::min_element(
+      alike ? bits.departing() : bits.departing_alone(), {},
+      [&](const trace::Tap& departing) { return truth.graph().find(departing); });
   const std::string_view contract = scenes.front().subject.contract->name;
   if (alike && diagnose_bits(truth, scenes, tap, unknown_causes).causes.empty()) {
     notes.push_back(

@@ -91,12 +91,20 @@ Mutation Fault::mutate(const Graph& graph) const {
   return mutation;
 }
 
-std::vector<Fault> applicable_faults(const Graph& graph) {
+bool are_kin(const Fault& a, const Fault& b) {
+  return a.row == b.row &&
+         (std::ranges::includes(a.ops, b.ops) || std::ranges::includes(b.ops, a.ops));
+}
+
+std::vector<Fault> applicable_faults(const Graph& graph, const std::vector<std::string>& without) {
   std::vector<Fault> faults;
   for (const auto rows :
        {position_faults(), attention_faults(), norm_faults(), linear_faults(), wiring_faults(),
         activation_faults(), expert_faults(), delta_faults(), rounding_faults()}) {
-    for (const FaultRow& row : rows) add_faults(row, graph, faults);
+    for (const FaultRow& row : rows) {
+      const bool left_out = std::ranges::find(without, row.cause) != without.end();
+      if (!left_out) add_faults(row, graph, faults);
+    }
   }
   return faults;
 }

@@ -69,8 +69,13 @@ struct Fault {
   Mutation mutate(const graph::Graph& graph) const;
 };
 
-// Every fault that applies to the graph: in each layer, and in all layers at once.
-std::vector<Fault> applicable_faults(const graph::Graph& graph);
+// The same mistake, in more places or fewer, or with another parameter.
+bool are_kin(const Fault& a, const Fault& b);
+
+// Every fault that applies to the graph: in each layer, and in all layers at once. The causes of
+// `without` are left out.
+std::vector<Fault> applicable_faults(const graph::Graph& graph,
+                                     const std::vector<std::string>& without = {});
 
 // The fault confined to a part; none for one that works through weights or other inputs.
 std::optional<Fault> confine(const graph::Graph& graph, const Fault& fault, Part part);

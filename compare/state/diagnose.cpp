@@ -22,13 +22,7 @@ struct Tried {
 // What the segment before `first` holds, or with one tap alone the whole graph.
 std::vector<size_t> ops_in_question(const graph::Graph& graph, const Recorded& recorded,
                                     const Tap& first) {
-  std::vector<size_t> ops;
-  const Segment segment =
-      segment_before(graph, first, [&](const Tap& tap) { return recorded.has(tap); });
-  for (const graph::Op* op : segment.ops) {
-    ops.push_back(static_cast<size_t>(op - graph.ops.data()));
-  }
-  return ops;
+  return segment_before(graph, first, [&](const Tap& tap) { return recorded.has(tap); }).ops;
 }
 
 Values run_with(const Truth& truth, const Scene& scene, const StateFault& fault, const Tap& first) {

@@ -47,6 +47,7 @@ constexpr Planted kPlanted[] = {
     {"coarse", "norm_bf16", "mixer_norm of layer 1", "bits", "layer.1.mixer_out"},
     {"coarse", "norm_bf16", "ffn_norm of every layer", "bits", "layer.0.ffn_out"},
     {"all", "norm_bf16", "final_norm", "bits", "final_norm"},
+    {"logits", "weight_int8", "down_proj of every layer", "match", "logits"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Faults, SmallDepartures, ::testing::ValuesIn(kPlanted));

@@ -56,9 +56,8 @@ bool is_blamed(const graph::Graph& graph, const Fault& fault, const trace::TapFi
   const auto segment =
       compare::segment_before(graph, *trace::parse_tap(result.first_divergence->tap),
                               [&](const trace::Tap& tap) { return recorded.matches(tap); });
-  return std::ranges::any_of(segment.ops, [&](const graph::Op* op) {
-    return std::ranges::binary_search(changed, static_cast<size_t>(op - graph.ops.data()));
-  });
+  return std::ranges::any_of(segment.ops,
+                             [&](size_t op) { return std::ranges::binary_search(changed, op); });
 }
 
 class Experiment {
