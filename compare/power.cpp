@@ -30,20 +30,25 @@ Ratios with_noise(Ratios ratios) {
   return ratios;
 }
 
-// With segments, one layer shows what all would; from the logits alone, all show most.
+// Of a structural mistake the layer that shows it most: with segments one shows what all would,
+// from the logits alone the last do. Of a subtle one the layer that shows it least, since a stream
+// grows on its way; with segments the first layer or the last.
 Sight look_at(const Witness& witness, std::vector<Fault> group, bool alone) {
+  const bool subtle = group.front().row->severity == FaultClass::kSubtle;
   constexpr size_t kMostLayers = 3;
-  if (alone) {
+  if (alone && !subtle) {
     std::reverse(group.begin(), group.end());
-  } else if (group.size() > kMostLayers) {
+  } else if (!alone && subtle && group.size() > 2) {
+    group.erase(group.begin() + 1, group.end() - 1);
+  } else if (!alone && group.size() > kMostLayers) {
     group.erase(group.begin() + kMostLayers, group.end());
   }
-  Sight best = Sight::kNothing;
-  for (const Fault& fault : group) {
-    best = std::max(best, witness.look(fault));
-    if (best == Sight::kSeen) break;
+  Sight sight = witness.look(group.front());
+  for (size_t i = 1; i < group.size() && subtle == (sight == Sight::kSeen); ++i) {
+    const Sight other = witness.look(group[i]);
+    sight = subtle ? std::min(sight, other) : std::max(sight, other);
   }
-  return best;
+  return sight;
 }
 
 }  // namespace

@@ -36,10 +36,10 @@ struct Coverage {
   std::vector<std::string> unseen;  // structural mistakes, as a person says them
 };
 
-// A mistake is covered where it would exceed a gate when made in every layer that can have it, or
-// in any one; where a single layer would hide it, the mistake is named in `blind_to`. One that only
-// longer prompts could show (a window, a scaling of positions) does not apply to shorter ones.
-// On a large model it takes minutes.
+// A structural mistake is covered where it would exceed a gate in some layer or in all that can
+// have it, a subtle one where it would in each alone; what is not is named in `blind_to`. A mistake
+// that only longer prompts could show (a window, a scaling of positions) does not apply to shorter
+// ones. On a large model it takes minutes.
 bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes);
 
 Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes);
