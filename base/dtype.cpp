@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/errors.h"
+#include "base/vectorised.h"
 
 namespace plumb::base {
 namespace {
@@ -75,6 +76,7 @@ constexpr ShortFormat kBFloat16 = {7, 0x1p-126, 0x1p127, 0x1p-133, 0x1p128};
 constexpr ShortFormat kFloat16 = {10, 0x1p-14, 0x1p15, 0x1p-24, 0x1p16};
 
 // Blocks of plain numbers take a loop without branches, which the compiler makes SIMD of.
+PLUMB_VECTORISED
 void round_all(const ShortFormat& format, std::span<double> values) {
   constexpr size_t kBlock = 32;
   for (size_t begin = 0; begin < values.size(); begin += kBlock) {
@@ -87,6 +89,11 @@ void round_all(const ShortFormat& format, std::span<double> values) {
       for (double& x : block) x = format.round(x);
     }
   }
+}
+
+PLUMB_VECTORISED
+void round_all_to_float(std::span<double> values) {
+  for (double& x : values) x = static_cast<double>(static_cast<float>(x));
 }
 
 template <typename T>
@@ -198,8 +205,7 @@ void round_to(DType dtype, std::span<double> values) {
     case DType::kF64:
       return;
     case DType::kF32:
-      for (double& x : values) x = static_cast<double>(static_cast<float>(x));
-      return;
+      return round_all_to_float(values);
     case DType::kBF16:
       return round_all(kBFloat16, values);
     case DType::kF16:

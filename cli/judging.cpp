@@ -1,6 +1,7 @@
 #include "cli/judging.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -66,14 +67,30 @@ std::vector<std::string> notes_on(const LoadedModel& model, const trace::TraceFi
   return notes;
 }
 
+std::string known_contracts() {
+  std::vector<std::string_view> names;
+  for (const graph::Contract& one : graph::contracts()) names.push_back(one.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 }  // namespace
 
 const graph::Contract& named_contract(const std::string& name) {
   const graph::Contract* contract = graph::find_contract(name);
   if (contract != nullptr) return *contract;
-  std::string known;
-  for (const graph::Contract& one : graph::contracts()) known += std::string(one.name) + ", ";
-  throw base::InputError("--contract", name, "is none", "known are " + known + "auto");
+  throw base::InputError("--contract", name, "is none",
+                         "known are " + known_contracts() + ", auto");
+}
+
+const graph::Contract& declared_contract(const trace::Source& candidate) {
+  const trace::Producer& producer = candidate.producer();
+  if (producer.contract.empty()) return graph::default_contract(producer.dtype);
+  const graph::Contract* contract = graph::find_contract(producer.contract);
+  if (contract != nullptr) return *contract;
+  const auto* recorded = dynamic_cast<const trace::FileSource*>(&candidate);
+  throw base::InputError(recorded != nullptr ? recorded->file().path() : producer.name,
+                         "attribute contract: '" + producer.contract + "'", "is none",
+                         "known are " + known_contracts());
 }
 
 trace::TraceFile open_trace_of(const LoadedModel& model, const std::string& file) {
@@ -96,14 +113,13 @@ compare::Result Judging::operator()(const JudgingOptions& options) {
   const auto* recorded = dynamic_cast<const trace::FileSource*>(candidate.get());
   if (recorded != nullptr) check_same_checkpoint(model_, recorded->file());
   const trace::TraceFile* file = recorded != nullptr ? &recorded->file() : nullptr;
-  const base::DType dtype = candidate->producer().dtype;
   compare::Subject subject{
       .case_name = options.case_name,
       .family = model_.config.spec.model_type,
       .candidate = candidate.get(),
       .candidate_name = options.candidate,
       .prompts = choose_prompts(model_, *candidate, options.candidate, oracle_).list,
-      .contract = &graph::default_contract(dtype),
+      .contract = &declared_contract(*candidate),
       .taps = parse_taps(options.taps, model_.graph),
       .greedy_steps = options.greedy_steps,
       .state_matrix = options.state_matrix,

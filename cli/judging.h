@@ -48,6 +48,8 @@ class Judging {
 
 // Throws InputError naming the known ones.
 const graph::Contract& named_contract(const std::string& name);
+// The contract that a candidate declares, or its dtype's.
+const graph::Contract& declared_contract(const trace::Source& candidate);
 
 // The prompts of a trace, or, without one, a default set for the model.
 std::vector<trace::Prompt> prompts_of(const LoadedModel& model, const std::string& trace);

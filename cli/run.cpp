@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <map>
 #include <numeric>
 
 #include "base/errors.h"
@@ -106,9 +107,13 @@ int run(const Options& options) {
   model.weights.check_finite(threads);
   const trace::TapFilter filter = parse_taps(options.taps, model.graph);
   const Running running(options.engine, model, threads);
-  trace::TraceWriter writer(options.output, {{"producer", running.engine().producer().name},
-                                             {"model_type", model.config.spec.model_type},
-                                             {"checkpoint_sha256", model.checkpoint.sha256()}});
+  const trace::Producer& producer = running.engine().producer();
+  std::map<std::string, std::string> attributes = {
+      {"producer", producer.name},
+      {"model_type", model.config.spec.model_type},
+      {"checkpoint_sha256", model.checkpoint.sha256()}};
+  if (!producer.contract.empty()) attributes["contract"] = producer.contract;
+  trace::TraceWriter writer(options.output, attributes);
   Recorder recorder(running.engine(), filter, writer);
   for (const trace::Prompt& prompt : prompts) {
     writer.add_prompt(prompt);

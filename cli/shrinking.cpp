@@ -26,9 +26,8 @@ bool fails(const fixtures::SmallCase& one, const JudgeOptions& options,
   const reference::Reference reference(model.graph, model.weights, threads);
   const auto candidate =
       candidates::make_engine(options.candidate, model.graph, model.weights, threads);
-  const graph::Contract& contract = options.contract.empty()
-                                        ? graph::default_contract(candidate->producer().dtype)
-                                        : named_contract(options.contract);
+  const graph::Contract& contract =
+      options.contract.empty() ? declared_contract(*candidate) : named_contract(options.contract);
   compare::Judge judge(reference, nullptr);
   return judge
              .judge({.case_name = "shrunk",

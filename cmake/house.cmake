@@ -2,7 +2,8 @@
 # its sources, listed by name, and what lies below it.
 
 # What every target is compiled with. Contraction is off and ISA flags are absent on purpose: the
-# same source gives the same float64 bits on any x86-64 machine; SIMD enters through Highway alone.
+# same source gives the same float64 bits on any x86-64 machine; SIMD enters through Highway and
+# base/vectorised.h.
 add_library(plumb_options INTERFACE)
 target_compile_options(plumb_options INTERFACE
   -ffp-contract=off -fno-math-errno

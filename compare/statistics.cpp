@@ -108,17 +108,33 @@ void find_loud(const Matrix& replicas, const Matrix& truth, Floor& floor) {
   const size_t rows = truth.shape(0);
   const size_t columns = truth.shape(1);
   const size_t count = replicas.shape(0) / rows;
+  std::vector<double> squares(columns);
   for (size_t t = 0; t < rows; ++t) {
-    for (size_t j = 0; j < columns; ++j) {
-      double sum = 0.0;
-      for (size_t k = 0; k < count; ++k) {
-        const double d = replicas(k * rows + t, j) - truth(t, j);
-        sum += d * d;
+    std::fill(squares.begin(), squares.end(), 0.0);
+    const auto center = reference::row(truth, t);
+    for (size_t k = 0; k < count; ++k) {
+      const auto replica = reference::row(replicas, k * rows + t);
+      for (size_t j = 0; j < columns; ++j) {
+        squares[j] += (replica[j] - center[j]) * (replica[j] - center[j]);
       }
-      const double rms = std::sqrt(sum / static_cast<double>(count));
+    }
+    for (size_t j = 0; j < columns; ++j) {
+      const double rms = std::sqrt(squares[j] / static_cast<double>(count));
       if (rms > kLoud * floor.rows[t]) floor.loud[t * columns + j] = rms / floor.rows[t];
     }
   }
+}
+
+// z = |value - truth| / floor; gives the sum of squares of the differences themselves.
+double whiten(std::span<const double> value, std::span<const double> truth, double floor,
+              std::span<double> z) {
+  double squares = 0.0;
+  for (size_t j = 0; j < z.size(); ++j) {
+    const double d = finite_or_infinity(std::abs(value[j] - truth[j]));
+    squares += d * d;
+    z[j] = ratio(d, floor);
+  }
+  return squares;
 }
 
 double loudness(const Floor& floor, size_t element) {
@@ -200,8 +216,10 @@ Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_rou
     const double noise_of_row = floor.rows[t % rows];
     const double unit = noise_of_row > 0.0 ? 1.0 / noise_of_row : 0.0;
     const auto sums = reference::row(squares, t / rows);
+    const auto replica = reference::row(replicas, t);
+    const auto center = reference::row(truth, t % rows);
     for (size_t j = 0; j < columns; ++j) {
-      const double z = (replicas(t, j) - truth(t % rows, j)) * unit;
+      const double z = (replica[j] - center[j]) * unit;
       sums[j] += z * z / static_cast<double>(rows);
     }
   }
@@ -233,23 +251,24 @@ Ratios over_floor(const Matrix& value, const Matrix& truth, const Floor& floor) 
   double plain = 0.0;
   double whitened = 0.0;
   std::vector<double> by_column(columns, 0.0);
+  std::vector<double> z(columns);
   for (size_t t = 0; t < rows; ++t) {
+    plain += whiten(reference::row(value, t), reference::row(truth, t), floor.rows[t], z);
     double by_row = 0.0;
+    size_t largest = 0;
     for (size_t j = 0; j < columns; ++j) {
-      const double d = finite_or_infinity(value(t, j) - truth(t, j));
-      const double z = std::abs(ratio(d, floor.rows[t]));
-      plain += d * d;
-      by_row += z * z;
-      by_column[j] += std::min(z * z, kOneElement * kOneElement);
-      keep(z / std::max({1.0, floor.columns[j], loudness(floor, t * columns + j)}), t * columns + j,
-           ratios.element, ratios.worst_element);
+      by_row += z[j] * z[j];
+      by_column[j] += std::min(z[j] * z[j], kOneElement * kOneElement);
+      if (z[j] > z[largest]) largest = j;
+      // Most elements need not be looked up.
+      if (z[j] <= ratios.element) continue;
+      keep(z[j] / std::max({1.0, floor.columns[j], loudness(floor, t * columns + j)}),
+           t * columns + j, ratios.element, ratios.worst_element);
     }
-    for (size_t j = 0; j < columns && columns > 1; ++j) {
-      const double d = finite_or_infinity(value(t, j) - truth(t, j));
-      const double z = std::abs(ratio(d, floor.rows[t]));
-      const double others = (by_row - z * z) / static_cast<double>(columns - 1);
-      keep(z / std::sqrt(std::max(others, kQuiet * kQuiet)), t * columns + j, ratios.peak,
-           ratios.worst_peak);
+    if (columns > 1) {
+      const double others = (by_row - z[largest] * z[largest]) / static_cast<double>(columns - 1);
+      keep(z[largest] / std::sqrt(std::max(others, kQuiet * kQuiet)), t * columns + largest,
+           ratios.peak, ratios.worst_peak);
     }
     whitened += by_row;
     keep(std::sqrt(by_row / static_cast<double>(columns)), t, ratios.row, ratios.worst_row);

@@ -13,7 +13,6 @@ using base::DType;
 constexpr ContractException kHalfCache[] = {{"attention", "key", DType::kF16},
                                             {"attention", "value", DType::kF16}};
 
-// llama.cpp on bfloat16 weights.
 constexpr ContractException kShortOperands[] = {{"linear", "input", DType::kBF16},
                                                 {"experts", "input", DType::kBF16}};
 
@@ -39,9 +38,8 @@ constexpr Contract kContracts[] = {
      DType::kF32, DType::kF32, kHalfCache},
     {"float32-bf16-state", "float32, the recurrent state rounded to bfloat16", DType::kF32,
      DType::kF32, DType::kF32, kShortState},
-    {"float32-bf16-matmul",
-     "float32 activations, rounded to bfloat16 where they meet a bfloat16 weight", DType::kF32,
-     DType::kF32, DType::kF32, kShortOperands},
+    {kShortProducts, "float32 activations, rounded to bfloat16 where they meet a bfloat16 weight",
+     DType::kF32, DType::kF32, DType::kF32, kShortOperands},
 };
 
 }  // namespace

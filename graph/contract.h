@@ -30,6 +30,9 @@ struct Contract {
   std::span<const ContractException> exceptions;
 };
 
+// Engines of bfloat16 weights whose activations stay float32: llama.cpp, this project's.
+inline constexpr std::string_view kShortProducts = "float32-bf16-matmul";
+
 std::span<const Contract> contracts();
 
 // From the least noise to the most.

@@ -36,11 +36,9 @@ std::vector<double> scaled(const double* x, size_t n, double scale) {
 
 // S^T x for the state S [key_dim, value_dim]
 template <class A>
-std::vector<double> read(const A& a, const Matrix& s, const std::vector<double>& x,
-                         size_t element) {
+void read(const A& a, const Matrix& s, const std::vector<double>& x, size_t element, double* y) {
   const size_t columns = s.shape(1);
-  std::vector<double> y(columns);
-  mix(x.data(), s.data(), columns, x.size(), columns, y.data());
+  mix(x.data(), s.data(), columns, x.size(), columns, y);
   if constexpr (A::kEmulates) {
     std::vector<double> squares(columns, 0.0);
     for (size_t i = 0; i < x.size(); ++i) {
@@ -50,31 +48,40 @@ std::vector<double> read(const A& a, const Matrix& s, const std::vector<double>&
       y[j] = a.sum(GatedDeltaRule::kSum, y[j], squares[j], x.size(), element + j);
     }
   }
-  return y;
 }
 
-// S <- exp(g) S + k (beta (v - (exp(g) S)^T k))^T
-template <class A>
-void update(const A& a, Matrix& s, const std::vector<double>& k, const double* v, double beta,
-            double g, size_t element) {
+// A token's own numbers.
+struct Token {
+  std::vector<double> q;
+  std::vector<double> k;
+  const double* v;
+  double beta;
+  double g;
+};
+
+// S <- exp(g) S + k (beta (v - (exp(g) S)^T k))^T, then y = S^T q
+void step(const Exact&, Matrix& s, const Token& token, size_t, double* y) {
+  delta_step(std::exp(token.g), token.beta, token.k.data(), token.q.data(), token.v, token.k.size(),
+             s.shape(1), s.data(), y);
+}
+
+void step(const Emulated& a, Matrix& s, const Token& token, size_t element, double* y) {
   const size_t columns = s.shape(1);
-  const double decay = a.compute(a.function(std::exp(g), element), element);
-  scale(decay, s.data(), s.size());
+  const double decay = a.compute(a.function(std::exp(token.g), element), element);
+  for (double& x : s) x *= decay;
   a.round(GatedDeltaRule::kState, {s.data(), s.size()}, element);
-  std::vector<double> delta = read(a, s, k, element);
+  std::vector<double> delta(columns);
+  read(a, s, token.k, element, delta.data());
   for (size_t j = 0; j < columns; ++j) {
-    delta[j] = a.compute(a.compute(v[j] - delta[j], element + j) * beta, element + j);
+    delta[j] = a.compute(a.compute(token.v[j] - delta[j], element + j) * token.beta, element + j);
   }
-  if constexpr (A::kEmulates) {
-    for (size_t i = 0; i < k.size(); ++i) {
-      for (size_t j = 0; j < columns; ++j) {
-        s(i, j) += a.compute(k[i] * delta[j], element + i * columns + j);
-      }
+  for (size_t i = 0; i < token.k.size(); ++i) {
+    for (size_t j = 0; j < columns; ++j) {
+      s(i, j) += a.compute(token.k[i] * delta[j], element + i * columns + j);
     }
-  } else {
-    add_outer(k.data(), delta.data(), k.size(), columns, s.data());
   }
   a.round(GatedDeltaRule::kState, {s.data(), s.size()}, element);
+  read(a, s, token.q, element + s.size(), y);
 }
 
 }  // namespace
@@ -94,23 +101,25 @@ void compute(const A& a, const GatedDeltaRule& op, const Context& context, Input
       auto* const kept = context.kept(sequence);
       Matrix s = kept != nullptr ? rows_of(kept->front(), h * key_dim, (h + 1) * key_dim)
                                  : Matrix(xt::zeros<double>({key_dim, value_dim}));
+      std::vector<double> before(value_dim);
       for (size_t t = start; t < start + sequence.rows(); ++t) {
         const double* q = &qkv(t, key_head * key_dim);
         const double* k = q + key_heads * key_dim;
         const double* v = &qkv(t, 2 * key_heads * key_dim + h * value_dim);
         const size_t element = (t * heads + h) * 2 * state_size;
-        const auto query = context.deviation.unit_length
-                               ? unit(a, q, key_dim, op.unit_eps, op.query_scale, element)
-                               : scaled(q, key_dim, op.query_scale);
-        const auto key = context.deviation.unit_length
-                             ? unit(a, k, key_dim, op.unit_eps, 1.0, element + key_dim)
-                             : scaled(k, key_dim, 1.0);
-        std::vector<double> y;
-        if (context.deviation.read_first) y = read(a, s, query, element + state_size);
-        update(a, s, key, v, (*in[1])(t, h), (*in[2])(t, h), element);
-        if (!context.deviation.read_first) y = read(a, s, query, element + state_size);
         const auto to = row(out[0], t).subspan(h * value_dim, value_dim);
-        std::copy(y.begin(), y.end(), to.begin());
+        const auto unit_or = [&](const double* x, double scale, size_t at) {
+          return context.deviation.unit_length ? unit(a, x, key_dim, op.unit_eps, scale, at)
+                                               : scaled(x, key_dim, scale);
+        };
+        const Token token = {.q = unit_or(q, op.query_scale, element),
+                             .k = unit_or(k, 1.0, element + key_dim),
+                             .v = v,
+                             .beta = (*in[1])(t, h),
+                             .g = (*in[2])(t, h)};
+        if (context.deviation.read_first) read(a, s, token.q, element + state_size, before.data());
+        step(a, s, token, element, to.data());
+        if (context.deviation.read_first) std::copy(before.begin(), before.end(), to.begin());
         a.round(GatedDeltaRule::kOutput, to, t * heads * value_dim + h * value_dim);
       }
       if (kept != nullptr) std::copy(s.begin(), s.end(), row(kept->front(), h * key_dim).begin());

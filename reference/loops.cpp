@@ -1,17 +1,36 @@
 #include "reference/loops.h"
 
-// A sanitizer is not there yet when the loader chooses among the clones.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define PLUMB_VECTORISED
-#else
-#define PLUMB_VECTORISED \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#endif
+#include "base/vectorised.h"
 
 namespace plumb::reference {
 namespace {
 
 constexpr size_t kColumns = 32;  // that stay in registers
+
+// Of `columns` columns of the state, which come from memory once: the second pass finds them near.
+template <size_t columns>
+[[gnu::always_inline]] inline void step_columns(double decay, double beta, const double* k,
+                                                const double* q, const double* v, size_t count,
+                                                size_t stride, double* rows, double* y) {
+  double delta[columns] = {};
+  for (size_t s = 0; s < count; ++s) {
+    double* const row = rows + s * stride;
+    for (size_t lane = 0; lane < columns; ++lane) {
+      row[lane] *= decay;
+      delta[lane] += k[s] * row[lane];
+    }
+  }
+  for (size_t lane = 0; lane < columns; ++lane) delta[lane] = (v[lane] - delta[lane]) * beta;
+  double sums[columns] = {};
+  for (size_t s = 0; s < count; ++s) {
+    double* const row = rows + s * stride;
+    for (size_t lane = 0; lane < columns; ++lane) {
+      row[lane] += k[s] * delta[lane];
+      sums[lane] += q[s] * row[lane];
+    }
+  }
+  for (size_t lane = 0; lane < columns; ++lane) y[lane] = sums[lane];
+}
 
 }  // namespace
 
@@ -34,15 +53,13 @@ void mix(const double* x, const double* rows, size_t stride, size_t count, size_
 }
 
 PLUMB_VECTORISED
-void add_outer(const double* x, const double* y, size_t count, size_t n, double* rows) {
-  for (size_t s = 0; s < count; ++s, rows += n) {
-    for (size_t i = 0; i < n; ++i) rows[i] += x[s] * y[i];
+void delta_step(double decay, double beta, const double* k, const double* q, const double* v,
+                size_t count, size_t n, double* rows, double* y) {
+  size_t i = 0;
+  for (; i + kColumns <= n; i += kColumns) {
+    step_columns<kColumns>(decay, beta, k, q, v + i, count, n, rows + i, y + i);
   }
-}
-
-PLUMB_VECTORISED
-void scale(double factor, double* x, size_t n) {
-  for (size_t i = 0; i < n; ++i) x[i] *= factor;
+  for (; i < n; ++i) step_columns<1>(decay, beta, k, q, v + i, count, n, rows + i, y + i);
 }
 
 }  // namespace plumb::reference

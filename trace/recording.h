@@ -85,6 +85,7 @@ class MemoryRecording : public Recording, public Sink {
 struct Producer {
   std::string name;
   base::DType dtype = base::DType::kF64;
+  std::string contract;  // the precision contract that it declares; empty: its dtype's
 };
 
 // Where recordings come from: a file, or an engine that runs what it is asked to. All that

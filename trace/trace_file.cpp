@@ -223,6 +223,7 @@ FileSource::FileSource(std::shared_ptr<const TraceFile> file, std::optional<base
                      "the trace does not hold this dtype", "it holds " + names);
   }
   producer_.name = file_->attribute("producer");
+  producer_.contract = file_->attribute("contract");
 }
 
 std::unique_ptr<Recording> FileSource::record(const Prompt& prompt, const TapFilter&, int) {

@@ -1,7 +1,7 @@
 #include "candidates/cpu/cpu_engine.h"
 
 #include "candidates/cpu/state_tensors.h"
-
+#include "graph/contract.h"
 namespace plumb::candidates::cpu {
 namespace {
 
@@ -38,9 +38,11 @@ class CpuSession : public trace::Session {
 
 CpuEngine::CpuEngine(std::string name, base::DType precision, const graph::Graph& graph,
                      const model::Weights& weights, const base::Threads& threads)
-    : producer_{"plumbline " + name, precision},
+    : producer_{.name = "plumbline " + name, .dtype = precision},
       plan_(graph, weights, precision, threads),
-      forward_(plan_, threads) {}
+      forward_(plan_, threads) {
+  if (precision == base::DType::kBF16) producer_.contract = graph::kShortProducts;
+}
 
 std::unique_ptr<trace::Session> CpuEngine::open() {
   return std::make_unique<CpuSession>(plan_);

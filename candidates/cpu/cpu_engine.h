@@ -2,9 +2,9 @@
 //
 // cpu-f32: weights and activations in float32; weights that the checkpoint has in bfloat16 are read
 // as they lie, which changes no bit of a result. cpu-bf16: weights in bfloat16, activations, caches
-// and sums in float32. Where the machine multiplies bfloat16 (targets.h), calls of more than a few
-// rows store what products read in bfloat16, and so do the inner products of experts; all else
-// stays float32. Either way it makes fewer roundings than a bfloat16 engine may.
+// and sums in float32. Where the machine multiplies bfloat16 (targets.h), products of more than a
+// few rows round what they read to bfloat16, and nothing else is rounded; it declares the contract
+// kShortProducts (graph/contract.h).
 #pragma once
 
 #include "base/dtype.h"

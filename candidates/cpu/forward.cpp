@@ -26,7 +26,7 @@ Rows Forward::run(std::span<const Sequence> sequences, const Observer* observer)
     } else {
       execute_products(i, count, sequences);
     }
-    for (size_t j = i; j < i + count; ++j) settle(j, observer);
+    for (size_t j = i; j < i + count && observer != nullptr; ++j) show(j, *observer);
   }
   for (const Sequence& sequence : sequences) sequence.session->advance(sequence.rows());
   return rows_at(plan_.steps().back().out[0]);
@@ -107,14 +107,12 @@ void Forward::execute_products(size_t first, size_t count, std::span<const Seque
   });
 }
 
-void Forward::settle(size_t index, const Observer* observer) {
+void Forward::show(size_t index, const Observer& observer) {
   const Step& step = plan_.steps()[index];
   for (size_t i = 0; i < step.out.size(); ++i) {
     const Rows out = rows_at(step.out[i]);
-    if (step.is_operand[i] && rounds_operands(rows_)) round_to_bf16(out, threads_);
-    if (observer == nullptr) continue;
     for (const trace::Tap& tap : plan_.graph().value(step.op->outputs[i]).taps) {
-      if (observer->wants(tap)) observer->take(tap, out);
+      if (observer.wants(tap)) observer.take(tap, out);
     }
   }
 }

@@ -50,8 +50,7 @@ class Forward {
   void with_context(size_t index, std::span<const Sequence> sequences, Body&& body);
   void execute(size_t index, std::span<const Sequence> sequences);
   void execute_products(size_t first, size_t count, std::span<const Sequence> sequences);
-  // What is due once step `index` has run.
-  void settle(size_t index, const Observer* observer);
+  void show(size_t index, const Observer& observer);
   Rows rows_at(const Place& place);
 
   const Plan& plan_;

@@ -77,17 +77,6 @@ void to_bf16(const float* x, size_t n, uint16_t* out) {
   _mm256_mask_storeu_epi16(out + i, mask, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(rest)));
 }
 
-void round_floats(float* x, size_t n) {
-  for (size_t i = 0; i < n; i += kLanes) {
-    const size_t left = n - i;
-    const auto mask = static_cast<__mmask16>(left < kLanes ? (1U << left) - 1 : 0xffff);
-    const auto rounded =
-        reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, x + i)));
-    const __m512i wide = _mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16);
-    _mm512_mask_storeu_ps(x + i, mask, _mm512_castsi512_ps(wide));
-  }
-}
-
 GemmKernel bf16_kernel() {
   return {kLanes, kColumns, true, kBf16Target, run_pairs, nullptr};
 }

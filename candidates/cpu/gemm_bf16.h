@@ -20,7 +20,5 @@ GemmKernel bf16_kernel();
 
 // To nearest, ties to even.
 void to_bf16(const float* x, size_t n, uint16_t* out);
-// The same, stored as float32 in their place.
-void round_floats(float* x, size_t n);
 
 }  // namespace plumb::candidates::cpu

@@ -57,7 +57,6 @@ Plan::Plan(const graph::Graph& graph, const model::Weights& weights, base::DType
   for (const Op& op : graph_.ops) add_step(op, weights, threads, kernel);
   join_products();
   place_values();
-  mark_operands();
   for (Step& step : steps_) prepare(step);
 }
 
@@ -108,23 +107,6 @@ void Plan::join_products() {
       steps_[end++].together = 0;
     }
     steps_[i].together = end - i;
-  }
-}
-
-// What multiplies matrices reads its first input as their operand.
-void Plan::mark_operands() {
-  std::vector<bool> is_operand(graph_.values.size());
-  for (const Step& step : steps_) {
-    const bool multiplies = std::holds_alternative<graph::Linear>(step.op->kind) ||
-                            std::holds_alternative<graph::Experts>(step.op->kind);
-    if (multiplies && step.weights[0]->multiplies_in_bf16()) {
-      is_operand[static_cast<size_t>(step.op->inputs[0])] = true;
-    }
-  }
-  for (Step& step : steps_) {
-    for (const ValueId id : step.op->outputs) {
-      step.is_operand.push_back(is_operand[static_cast<size_t>(id)]);
-    }
   }
 }
 

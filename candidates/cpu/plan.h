@@ -43,8 +43,7 @@ struct Step {
   std::vector<const Weight*> weights;  // in the order of the op's row in op_table.cpp
   Buffer<float> constants;             // what the kernel derives from them, once
   std::optional<size_t> slot;          // of the session's state
-  size_t together = 1;           // so many steps from this one on run as one; 0: not the first
-  std::vector<bool> is_operand;  // each output: read by a product in bfloat16
+  size_t together = 1;  // so many steps from this one on run as one; 0: not the first
 };
 
 class Plan {
@@ -72,7 +71,6 @@ class Plan {
                 Kernel kernel);
   void join_products();
   void place_values();
-  void mark_operands();
   void prepare(Step& step);
 
   graph::Graph graph_;

@@ -210,16 +210,6 @@ Ran ran_by(const Product& p) {
   return {p.weight->is_bf16() ? "gemm of widened bf16" : "gemm f32", kernel.target};
 }
 
-bool rounds_operands(size_t rows) {
-  return rows > kFewRows && multiplies_bf16();
-}
-
-void round_to_bf16(const Rows& values, const base::Threads& threads) {
-  threads.for_ranges(values.rows * values.width, kFloatsOfAPiece, [&](size_t begin, size_t end) {
-    round_floats(values.data + begin, end - begin);
-  });
-}
-
 size_t product_scratch(const Weight& weight) {
   return gemm_scratch(weight.columns());
 }

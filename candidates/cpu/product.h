@@ -43,12 +43,6 @@ void multiply(std::span<const Product> products, const base::Threads& threads, S
 // The kernel that multiply() uses for it.
 Ran ran_by(const Product& product);
 
-// Whether products of so many rows with bfloat16 weights multiply in bfloat16 at present. Values
-// that they read are then stored in it as soon as they are made, for all that read them: what a tap
-// shows is what was multiplied.
-bool rounds_operands(size_t rows);
-void round_to_bf16(const Rows& values, const base::Threads& threads);
-
 // Floats that a worker needs for products with `weight`.
 size_t product_scratch(const Weight& weight);
 
