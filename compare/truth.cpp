@@ -204,14 +204,26 @@ Values emulate(const Reference& reference, std::span<const int64_t> tokens,
   return values;
 }
 
+namespace {
+
+// What failures in 16 bits are confirmed with besides.
+std::optional<Noise> dithered_noise(const Noise& noise) {
+  const bool in_16_bits =
+      graph::coarsest_roundoff(*noise.contract) > base::unit_roundoff(base::DType::kF32);
+  if (noise.replicas < kConfirmingReplicas || !in_16_bits) return std::nullopt;
+  Noise other = noise;
+  other.mode = reference::RoundingMode::kDithered;
+  return other;
+}
+
+}  // namespace
+
 Floors measure_floors(const Reference& reference, std::span<const int64_t> tokens,
                       const std::vector<Tap>& taps, const Values& truth, const Noise& noise,
                       const Given& given, Look look) {
   std::map<Tap, std::vector<double>> dithered;
-  if (noise.replicas >= kConfirmingReplicas && base::size_of(noise.contract->storage) == 2) {
-    Noise other = noise;
-    other.mode = reference::RoundingMode::kDithered;
-    run(reference, make_emulation(tokens, taps, other, given), given,
+  if (const auto other = dithered_noise(noise)) {
+    run(reference, make_emulation(tokens, taps, *other, given), given,
         [&](const Tap& tap, const Matrix& replicas) {
           dithered[tap] = noise_of_rows(replicas, truth.at(tap));
         });
@@ -271,11 +283,18 @@ Values state_values(const Reference& reference, std::span<const int64_t> tokens,
 
 Floors measure_state_floors(const Reference& reference, std::span<const int64_t> tokens,
                             const Values& truth, const Noise& noise, const Given& given) {
+  std::map<Tap, std::vector<double>> dithered;
+  if (const auto other = dithered_noise(noise)) {
+    for (const auto& [tap, replicas] :
+         run_for_state(reference, make_emulation(tokens, kNoTaps, *other, given), given)) {
+      dithered[tap] = noise_of_rows(replicas, truth.at(tap));
+    }
+  }
   Floors floors;
   const double u = base::unit_roundoff(noise.contract->storage);
   for (const auto& [tap, replicas] :
        run_for_state(reference, make_emulation(tokens, kNoTaps, noise, given), given)) {
-    floors[tap] = measure_floor(replicas, truth.at(tap), u);
+    floors[tap] = measure_floor(replicas, truth.at(tap), u, dithered[tap]);
   }
   return floors;
 }

@@ -48,15 +48,19 @@ std::span<const Contract> contracts() {
   return kContracts;
 }
 
+double coarsest_roundoff(const Contract& contract) {
+  double coarsest = base::unit_roundoff(contract.storage);
+  for (const ContractException& exception : contract.exceptions) {
+    if (exception.dtype) coarsest = std::max(coarsest, base::unit_roundoff(*exception.dtype));
+  }
+  return coarsest;
+}
+
 std::vector<const Contract*> contracts_by_strictness() {
   std::vector<const Contract*> sorted;
   for (const Contract& contract : kContracts) sorted.push_back(&contract);
   const auto noise = [](const Contract* contract) {
-    double widest = base::unit_roundoff(contract->storage);
-    for (const ContractException& exception : contract->exceptions) {
-      if (exception.dtype) widest = std::max(widest, base::unit_roundoff(*exception.dtype));
-    }
-    return std::pair(base::unit_roundoff(contract->storage), widest);
+    return std::pair(base::unit_roundoff(contract->storage), coarsest_roundoff(*contract));
   };
   std::stable_sort(sorted.begin(), sorted.end(),
                    [&](const Contract* a, const Contract* b) { return noise(a) < noise(b); });

@@ -35,6 +35,9 @@ inline constexpr std::string_view kShortProducts = "float32-bf16-matmul";
 
 std::span<const Contract> contracts();
 
+// Of the coarsest type to which it rounds anything.
+double coarsest_roundoff(const Contract& contract);
+
 // From the least noise to the most.
 std::vector<const Contract*> contracts_by_strictness();
 
