@@ -7,6 +7,7 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "compare/acceptance.h"
@@ -22,7 +23,8 @@ namespace {
 
 using trace::Tap;
 
-constexpr size_t kFinalists = 8;  // trials that are fitted, and held against emulations
+constexpr size_t kFinalists = 8;        // trials that are fitted, and held against emulations
+constexpr double kMostProducts = 1e12;  // in float64, of all trials: half a minute on two cores
 
 class Diagnoser {
  public:
@@ -108,9 +110,10 @@ class Diagnoser {
     return faults;
   }
 
-  // As many as a large model allows, those in all layers first where nothing points at a layer.
+  // As many as a large model allows: each kind of mistake once, then each a second time; those in
+  // all layers first where nothing points at a layer.
   std::vector<Fault> affordable(std::vector<Fault> faults) {
-    const size_t most = trials_.affordable();
+    const auto most = static_cast<size_t>(std::ceil(kMostProducts / trials_.products_of_one()));
     if (faults.size() <= most) return faults;
     unknown_.notes.push_back(
         fmt::format("{} of {} mistakes were tried: the model is large{}", most, faults.size(),
@@ -118,7 +121,16 @@ class Diagnoser {
     if (alone_) {
       std::ranges::stable_partition(faults, [](const Fault& fault) { return !fault.layer; });
     }
-    faults.resize(most);
+    std::map<const FaultRow*, size_t> met;
+    std::multimap<size_t, Fault> in_turns;
+    for (Fault& fault : faults) {
+      const size_t turn = met[fault.row]++;
+      in_turns.emplace(turn, std::move(fault));
+    }
+    faults.clear();
+    for (auto& [turn, fault] : in_turns) {
+      if (faults.size() < most) faults.push_back(std::move(fault));
+    }
     return faults;
   }
 
@@ -160,12 +172,17 @@ class Diagnoser {
     }
   }
 
-  // Of the best that have a continuous one.
+  // Of the best that have a continuous one, from the best of its values.
   void fit_parameters() {
     std::vector<Trial> fitted;
-    size_t tried = 0;
+    std::vector<const Fault*> tried;
     for (const Ranked& ranked : ranked_) {
-      if (!ranked.trial.fault().row->fitted || tried++ == kFinalists) continue;
+      const Fault& fault = ranked.trial.fault();
+      const bool again = std::ranges::any_of(tried, [&](const Fault* other) {
+        return other->row == fault.row && other->ops == fault.ops;
+      });
+      if (!fault.row->fitted || again || tried.size() == kFinalists) continue;
+      tried.push_back(&fault);
       fitted.push_back(fit_parameter(trials_, accept_, ranked.trial));
     }
     for (Trial& trial : fitted) add(std::move(trial));

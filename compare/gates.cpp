@@ -56,10 +56,10 @@ GateLimits global_limits(base::DType storage, const Floor& floor) {
   return limits_for(storage, floor, 1.35, 3.0, 16.0);
 }
 
-int replicas_for(int replicas, size_t tokens, size_t hidden_size) {
+int replicas_for(int replicas, size_t tokens, size_t width) {
   constexpr size_t kElements = size_t{1} << 18;  // of all replicas of one tap
   constexpr size_t kFewest = 3;
-  const size_t enough = std::max(kFewest, kElements / (tokens * hidden_size));
+  const size_t enough = std::max(kFewest, kElements / (tokens * width));
   return static_cast<int>(std::min<size_t>(enough, static_cast<size_t>(replicas)));
 }
 

@@ -45,7 +45,7 @@ inline constexpr double kTooManyTies = 1e-6;
 inline constexpr int kReplicas = 8;
 inline constexpr int kConfirmingReplicas = 32;
 // Large tensors average over their own elements: fewer replicas sample as much, and cost as much.
-int replicas_for(int replicas, size_t tokens, size_t hidden_size);
+int replicas_for(int replicas, size_t tokens, size_t width);
 // A departure of so many floors needs no confirmation.
 inline constexpr double kBeyondDoubt = 20.0;
 // One of so few may be the tail of the noise, of which 32 replicas show little.

@@ -5,9 +5,12 @@
 
 namespace plumb::compare {
 
-Trial fit_parameter(const Trials& trials, const Acceptance& accept, const Trial& start) {
+namespace {
+
+constexpr double kStep = 1e-3;
+
+Trial climb(const Trials& trials, const Acceptance& accept, const Trial& start) {
   constexpr int kSteps = 12;
-  constexpr double kStep = 1e-3;
   constexpr double kLongest = 2.0;
   constexpr double kSmallest = 1e-10;  // where an effect is a million floors, 1e-6 is one
   Trial best = start;
@@ -22,6 +25,17 @@ Trial fit_parameter(const Trials& trials, const Acceptance& accept, const Trial&
     if (accept.residual(trial) < accept.residual(best)) best = std::move(trial);
   }
   return best;
+}
+
+}  // namespace
+
+Trial fit_parameter(const Trials& trials, const Acceptance& accept, const Trial& start) {
+  Trial best = climb(trials, accept, start);
+  Fault near = start.fault();
+  if (near.row->own == nullptr) return best;
+  near.parameter = near.row->own(trials.graph().ops[near.ops.front()]) * (1.0 + kStep);
+  Trial other = climb(trials, accept, trials.run(near));
+  return accept.residual(other) < accept.residual(best) ? other : best;
 }
 
 std::vector<Fault> rounded(const Fault& fault) {

@@ -84,7 +84,9 @@ Sighting Witness::observe(const Fault& fault, bool first) const {
 }
 
 bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes) {
-  return Trials(truth, scenes).affordable() >= applicable_faults(truth.graph()).size();
+  constexpr double kMostProducts = 3e11;
+  const auto faults = static_cast<double>(applicable_faults(truth.graph()).size());
+  return faults * Trials(truth, scenes).products_of_one() <= kMostProducts;
 }
 
 Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes) {

@@ -295,8 +295,9 @@ class PromptJudge {
   Floor greedy_floor(const std::vector<int64_t>& tokens, const Matrix& logits) const {
     for (size_t i = 0; i < tokens.size(); ++i) {
       if (tokens[i] == best_token(reference::row(logits, i))) continue;
-      return measure_floor(truth_.reference(), s_.prompt->tokens, tokens, logits,
-                           evidence_.noise());
+      Noise noise = evidence_.noise();
+      noise.replicas = replicas_for(noise.replicas, logits.shape(0), logits.shape(1));
+      return measure_floor(truth_.reference(), s_.prompt->tokens, tokens, logits, noise);
     }
     return {};
   }

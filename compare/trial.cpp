@@ -70,18 +70,18 @@ double Trial::middle_correlation(const std::set<Tap>& taps) const {
   return *middle;
 }
 
-size_t Trials::affordable() const {
-  constexpr double kMostProducts = 3e11;  // of two numbers, in float64: about a minute
-  double weights = 0.0;
-  for (const auto& weight : truth_.graph().weights)
-    weights += static_cast<double>(weight.elements());
+double Trials::products_of_one() const {
   double tokens = 0.0;
   for (const Scene& scene : scenes_) {
     tokens += static_cast<double>(scene.subject.prompt->tokens.size());
   }
   // A replay runs one layer where the next one's input was recorded.
-  const int layers = scenes_.front().subject.alone() ? 1 : std::max(1, truth_.graph().num_layers);
-  return static_cast<size_t>(std::ceil(kMostProducts * layers / (tokens * weights)));
+  const bool whole = scenes_.front().subject.alone() || truth_.graph().num_layers == 0;
+  double weights = 0.0;
+  for (const auto& weight : truth_.graph().weights) {
+    if (whole || weight.id.layer >= 0) weights += static_cast<double>(weight.elements());
+  }
+  return tokens * (whole ? weights : weights / truth_.graph().num_layers);
 }
 
 std::optional<Tap> Trials::reshaped_by(const Fault& fault) const {

@@ -60,8 +60,8 @@ class Trials {
   const graph::Graph& graph() const { return truth_.graph(); }
   const std::vector<Scene>& scenes() const { return scenes_; }
 
-  // How many trials a diagnosis can afford on a model and prompts of this size.
-  size_t affordable() const;
+  // Products of two numbers that one trial takes on a model and prompts of this size, about.
+  double products_of_one() const;
   // A recorded tap to which the mistake gives another shape: a recording of this shape refutes it.
   std::optional<trace::Tap> reshaped_by(const Fault& fault) const;
 

@@ -73,16 +73,20 @@ void run(const Reference& reference, Request request, const Given& given, Take&&
          const reference::Between& between = nullptr) {
   Matrix ids;
   request.take = [&](const Tap& tap, const Matrix& value) {
-    Matrix mine = value;
     if (tap.id == TapId::kRouterIds) {
       ids = value;
+      Matrix mine = value;
       Matrix unused = value;
       order_experts(mine, unused);
+      take(tap, mine);
     } else if (tap.id == TapId::kRouterWeights && ids.shape() == value.shape()) {
+      Matrix mine = value;
       order_experts(ids, mine);
       ids = Matrix();
+      take(tap, mine);
+    } else {
+      take(tap, value);
     }
-    take(tap, std::move(mine));
   };
   if (given.pieces == nullptr) return reference.run(request);
   std::vector<reference::State> states;
@@ -141,12 +145,12 @@ const Values& Truth::values(const Tokens& tokens, const std::vector<Tap>& taps,
   if (missing.empty()) return known;
   const bool both = !continuation.empty() && !graph::depends_on_length(graph());
   const Tokens all = both ? join(tokens, continuation) : tokens;
-  run(reference_, make_request(all, 1, missing, {}), {}, [&](const Tap& tap, Matrix value) {
+  run(reference_, make_request(all, 1, missing, {}), {}, [&](const Tap& tap, const Matrix& value) {
     if (both && tap == kLogits) {
       continuations_[{tokens, continuation}] =
           reference::rows_of(value, tokens.size() - 1, value.shape(0));
     }
-    known[tap] = both ? reference::rows_of(value, 0, tokens.size()) : std::move(value);
+    known[tap] = both ? reference::rows_of(value, 0, tokens.size()) : value;
   });
   return known;
 }
@@ -161,7 +165,7 @@ Values replay(const Reference& reference, std::span<const int64_t> tokens,
               const std::vector<Tap>& taps, const Given& given) {
   Values values;
   run(reference, make_request(tokens, 1, taps, given), given,
-      [&](const Tap& tap, Matrix value) { values[tap] = std::move(value); });
+      [&](const Tap& tap, const Matrix& value) { values[tap] = value; });
   return values;
 }
 
@@ -173,7 +177,7 @@ Values replay_in_pieces(const Reference& reference, std::span<const int64_t> tok
   Values values;
   run(
       reference, make_request(tokens, 1, taps, given), in_pieces,
-      [&](const Tap& tap, Matrix value) { values[tap] = std::move(value); }, between);
+      [&](const Tap& tap, const Matrix& value) { values[tap] = value; }, between);
   return values;
 }
 
@@ -192,7 +196,7 @@ Matrix replay_each(const Reference& reference, std::span<const int64_t> tokens, 
   }
   Matrix made;
   run(reference, make_request(tokens, choices.size(), {tap}, {nullptr, &stacked}), {},
-      [&](const Tap&, Matrix value) { made = std::move(value); });
+      [&](const Tap&, const Matrix& value) { made = value; });
   return made;
 }
 
@@ -200,7 +204,7 @@ Values emulate(const Reference& reference, std::span<const int64_t> tokens,
                const std::vector<Tap>& taps, const Noise& noise, const Given& given) {
   Values values;
   run(reference, make_emulation(tokens, taps, noise, given), given,
-      [&](const Tap& tap, Matrix value) { values[tap] = std::move(value); });
+      [&](const Tap& tap, const Matrix& value) { values[tap] = value; });
   return values;
 }
 

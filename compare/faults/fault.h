@@ -35,6 +35,8 @@ struct FaultRow {
   std::span<const double> values = {};
   bool fitted = false;        // the parameter is continuous: the values are where a fit may start
   bool needs_length = false;  // shows in prompts alone that are long enough
+  // A continuous parameter as the model has it: a fit may start beside it, too. None where 1 is it.
+  double (*own)(const graph::Op& op) = nullptr;
 };
 
 std::span<const FaultRow> position_faults();

@@ -44,6 +44,10 @@ bool set_theta(Mutation& m, size_t op, double theta) {
   return true;
 }
 
+double own_theta(const graph::Op& op) {
+  return std::get<Rope>(op.kind).rope.theta;
+}
+
 // The rope of the layers that have another one.
 bool swap_rope(Mutation& m, size_t op, double) {
   const Rope* rope = right<Rope>(m, op);
@@ -133,7 +137,7 @@ constexpr FaultRow kRows[] = {
     {"rope_halves", "rotates halves instead of interleaved pairs", FaultClass::kStructural,
      FaultScope::kLayer, halve},
     {"rope_theta", "rotates with base {:g}", FaultClass::kSubtle, FaultScope::kLayer, set_theta,
-     kThetas, true},
+     kThetas, true, false, own_theta},
     {"rope_swapped", "rotates as the other kind of layer does", FaultClass::kStructural,
      FaultScope::kLayer, swap_rope},
     {"rope_scaling_missing",
