@@ -198,6 +198,16 @@ TEST(CallMistakes, InTraces) {
       hdf5("an id beyond all integers",
            [](Hdf5Builder& b) { b.dataset("prompts/p0", {1}, {1e19}, {.type = H5T_STD_U64LE}); },
            {"p0"}),
+      {"a contract that is none",
+       {"check", "ckpt", "--candidate", "trace:trace.h5"},
+       {"trace.h5", "contract", "bfloat17", "float32-bf16-matmul"},
+       [](Scene& s) {
+         Hdf5Builder builder(s / "trace.h5");
+         builder.text_attribute("schema", "plumbline.trace/1", true);
+         builder.text_attribute("contract", "bfloat17", true);
+         builder.integers("prompts/p0", {1});
+         builder.dataset("float32/p0/logits", {1, 131}, std::vector<double>(131, 1.0));
+       }},
       {"floats for ids in safetensors",
        run_with({"--prompts", "trace.safetensors"}),
        {"prompts/p0"},

@@ -128,6 +128,16 @@ TEST(Verbs, RunWritesRunsInPiecesInABatchAndAfterAReset) {
   expect_done({"check", "ckpt", "--candidate", "trace:out.h5"}, scene);
 }
 
+// What an engine declares travels with its trace.
+TEST(Verbs, RunRecordsTheContractThatTheEngineDeclares) {
+  const Scene scene;
+  expect_done({"run", "ckpt", "--engine", "cpu-bf16", "--tokens", "1,2,3", "-o", "out.h5"}, scene);
+  expect_done({"check", "ckpt", "--candidate", "trace:out.h5", "--json", "out.json"}, scene);
+  const base::Json result = base::read_json_file((scene / "out.json").string());
+  EXPECT_EQ(result["candidate"]["dtype"], "bfloat16");
+  EXPECT_EQ(result["candidate"]["contract"], "float32-bf16-matmul");
+}
+
 // No engine in float32 computes in float64: held to that, it fails, down to a single token.
 TEST(Verbs, BisectShrinksAFailureToTheLinesThatRepeatIt) {
   const Scene scene;

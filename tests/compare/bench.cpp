@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "base/random.h"
 #include "fixtures/catalogue.h"
 
 namespace plumb::compare::testing {
@@ -21,6 +22,14 @@ void Bench::keep_shortest_prompt() {
   prompts_ = {*std::min_element(prompts_.begin(), prompts_.end(), [](const auto& a, const auto& b) {
     return a.tokens.size() < b.tokens.size();
   })};
+}
+
+void Bench::take_prompt_of(size_t tokens) {
+  trace::Prompt prompt{.name = "p0"};
+  for (size_t i = 0; i < tokens; ++i) {
+    prompt.tokens.push_back(static_cast<int64_t>(base::mix64(i) % graph().vocab_size));
+  }
+  prompts_ = {prompt};
 }
 
 Fault Bench::fault(const std::string& cause, const std::string& place) const {

@@ -77,6 +77,18 @@ TEST(DiagnoseParameter, IsFitted) {
             "layer 1 scales the scores by 1.1 times what it should");
 }
 
+// From the library's values a fit does not find it: in a long prompt the angles are whole turns
+// off.
+TEST(DiagnoseParameter, OfARopeIsFittedOverLongPrompts) {
+  Bench bench("llama-gqa");
+  bench.take_prompt_of(200);
+  Fault fault = bench.fault("rope_theta", "layer 1");
+  fault.parameter = 10100.0;
+  const Result result = bench.judge({.taps = "coarse", .fault = &fault});
+  ASSERT_TRUE(result.diagnosis && !result.diagnosis->empty()) << reasons_of(result);
+  EXPECT_EQ(result.diagnosis->front().says, "layer 1 rotates with base 10100");
+}
+
 // Two mistakes, neither of which goes most of the way alone, are given no wrong name.
 TEST(DiagnoseTwo, AreUnknownWhereNeitherIsClear) {
   Bench bench("llama-gqa");
