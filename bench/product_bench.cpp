@@ -80,7 +80,8 @@ void product(State& state, const Shape& s, DType precision, const base::Threads&
                         .y = y.data(),
                         .y_stride = s.columns};
   for (auto _ : state) candidates::cpu::multiply({&product, 1}, threads, scratch);
-  report(state, s, static_cast<double>(base::size_of(precision)));
+  report(state, s,
+         static_cast<double>(base::size_of(weight.is_bf16() ? DType::kBF16 : DType::kF32)));
 }
 
 // The same by OpenBLAS, a thread a share of the columns: the roof.

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <ctime>
+#include <iterator>
 #include <numeric>
 #include <vector>
+
+#include "base/aligned_allocator.h"
 
 namespace plumb::bench {
 namespace {
@@ -54,6 +57,18 @@ double gemm_peak(const base::Threads& threads) {
   return best;
 }
 
+// Whole cache lines, each fetched a page ahead: faster than by the processor's own prefetching.
+uint64_t read(const uint64_t* from, const uint64_t* to) {
+  constexpr size_t kLine = 8;
+  constexpr size_t kAhead = 512;
+  uint64_t sums[kLine] = {};
+  for (; from != to; from += kLine) {
+    __builtin_prefetch(from + kAhead);
+    for (size_t i = 0; i < kLine; ++i) sums[i] += from[i];
+  }
+  return std::accumulate(std::begin(sums), std::end(sums), uint64_t{0});
+}
+
 }  // namespace
 
 double busy_seconds(const base::Threads& threads) {
@@ -71,15 +86,15 @@ double dgemm_peak(const base::Threads& threads) {
 }
 
 double read_bandwidth(const base::Threads& threads) {
-  static const std::vector<uint64_t> memory(kReadWords, 1);
+  using Words = std::vector<uint64_t, base::AlignedAllocator<uint64_t>>;
+  static const Words memory(kReadWords, 1);
   constexpr size_t kGrain = size_t{1} << 17;
   std::vector<uint64_t> sums(kReadWords / kGrain);
   double best = 0.0;
   for (int round = 0; round < kRepeats; ++round) {
     const double time = seconds(threads, [&] {
       threads.for_ranges(kReadWords, kGrain, [&](size_t begin, size_t end) {
-        sums[begin / kGrain] =
-            std::accumulate(memory.data() + begin, memory.data() + end, uint64_t{0});
+        sums[begin / kGrain] = read(memory.data() + begin, memory.data() + end);
       });
     });
     best = std::max(best, static_cast<double>(kReadWords * sizeof(uint64_t)) / time * 1e-9);
