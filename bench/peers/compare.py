@@ -27,6 +27,7 @@ FORMS = {
     "widened": ("widened/cpu-f32", "float32"),
     "bfloat16": ("cpu-bf16", "bfloat16"),
 }
+TRUTH = ("reference", "float64")
 
 
 def environment(options):
@@ -48,7 +49,8 @@ def output_of(command, options):
 
 
 def sample_plumb(preset, what, engine, options):
-    name = f"{what}/{engine}/{preset}/" + (f"{options.length}/" if what == "prefill" else "")
+    name = "/".join([what, *([] if what == "reference" else [engine]), preset, ""])
+    name += "" if what == "decode" else f"{options.length}/"
     command = [options.plumb_bench, "--cache", options.cache, "--presets", preset]
     command += ["--threads", str(options.threads), f"--benchmark_filter=^{name}"]
     command += ["--benchmark_repetitions=2", "--benchmark_min_time=0.01", "--benchmark_format=json"]
@@ -80,11 +82,12 @@ def gguf(preset, dtype, options):
 
 
 def sample(engine, preset, what, form, options):
-    ours, dtype = FORMS[form]
+    ours, dtype = TRUTH if what == "reference" else FORMS[form]
     if engine == "plumb":
         seconds, context = sample_plumb(preset, what, ours, options)
         options.context = context
         return seconds
+    what = "decode" if what == "decode" else "prefill"
     if engine == "torch":
         folder = checkpoint(preset, options)
         return sample_peer("torch_engine.py", folder, what, options, "--dtype", dtype)
@@ -93,14 +96,15 @@ def sample(engine, preset, what, form, options):
 
 def row(preset, what, form, options):
     engines = ["plumb", *options.peers]
-    if "hybrid" in preset and "llama" in engines:
-        engines.remove("llama")  # to_gguf.py has no delta nets
+    # to_gguf.py has no delta nets, llama.cpp no float64.
+    if ("hybrid" in preset or what == "reference") and "llama" in engines:
+        engines.remove("llama")
     seconds = {engine: [] for engine in engines}
     load = os.getloadavg()[0]
     for _ in range(options.rounds):
         for engine in engines:
             seconds[engine].append(sample(engine, preset, what, form, options))
-    tokens = options.length if what == "prefill" else 1
+    tokens = 1 if what == "decode" else options.length
     cells = [preset, what, form]
     for engine in ["plumb", *options.peers]:
         times = seconds.get(engine)
@@ -120,7 +124,7 @@ def main():
     parser.add_argument("--llama-python", default=sys.executable)
     parser.add_argument("--llama-path", default="", help="PYTHONPATH of another llama_cpp")
     parser.add_argument("--presets", default="small,medium,hybrid")
-    parser.add_argument("--what", default="prefill,decode")
+    parser.add_argument("--what", default="prefill,decode", help="and reference")
     parser.add_argument("--forms", default=",".join(FORMS), help="of our weights, and theirs")
     parser.add_argument("--peers", default="torch,llama")
     parser.add_argument("--isa", choices=["native", "avx2"], default="native")
@@ -141,7 +145,7 @@ def main():
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
     for preset in options.presets.split(","):
         for what in options.what.split(","):
-            for form in options.forms.split(","):
+            for form in ["float64"] if what == "reference" else options.forms.split(","):
                 row(preset, what, form, options)
     told = ("simd", "blas", "sgemm_gflops", "read_gbytes", "threads")
     print(", ".join(f"{key} {options.context[key]}" for key in told))
