@@ -1,5 +1,6 @@
-// PLUMB_VECTORISED, before a function of plain loops: the compiler vectorises it once for each length
-// of vectors, and the loader chooses. With -ffp-contract=off the bits are the same on any machine.
+// PLUMB_VECTORISED, before a function of plain loops: the compiler vectorises it once for each
+// length of vectors, and the loader chooses. With -ffp-contract=off the bits are the same on any
+// machine.
 #pragma once
 
 // A sanitizer is not there yet when the loader chooses among the clones.
