@@ -24,10 +24,12 @@ double dither(base::DType dtype, double x, double uniform) {
 
 Emulated::Emulated(const graph::Contract& contract, const graph::OpKind& kind, uint64_t key,
                    RoundingMode mode)
-    : compute_(contract.compute),
-      compute_u_(base::unit_roundoff(contract.compute)),
-      key_(key),
-      mode_(mode) {
+    : compute_(contract.compute), compute_u_(base::unit_roundoff(contract.compute)), key_(key) {
+  const double coarsest = graph::coarsest_roundoff(contract);
+  for (const auto dtype : {base::DType::kF32, base::DType::kBF16, base::DType::kF16}) {
+    dithers_[static_cast<size_t>(dtype)] =
+        mode == RoundingMode::kDithered && base::unit_roundoff(dtype) >= coarsest;
+  }
   const size_t steps = std::visit(
       [](const auto& op) { return std::size(std::decay_t<decltype(op)>::kSteps); }, kind);
   base::ensure(steps <= kMaxSteps, "an op has few sub-steps");
@@ -52,7 +54,7 @@ void Emulated::round(int step, std::span<double> values, size_t element) const {
     for (size_t i = 0; i < values.size(); ++i) {
       values[i] += size * std::abs(values[i]) * base::random_normal(stream, element + i);
     }
-  } else if (mode_ == RoundingMode::kDithered) {
+  } else if (dithers(*dtype)) {
     for (size_t i = 0; i < values.size(); ++i) {
       values[i] = dither(*dtype, values[i], base::random_uniform(stream, element + i));
     }

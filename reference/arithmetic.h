@@ -39,8 +39,10 @@ struct Exact {
 };
 
 enum class RoundingMode : uint8_t {
-  kNearest,   // what engines do
-  kDithered,  // stochastic: replicas that share no rounding decision
+  kNearest,  // what engines do
+  // Stochastic: replicas that share no rounding decision. Only to the contract's coarsest type,
+  // whose roundings outweigh all others.
+  kDithered,
 };
 
 // `element` keys the noise: the index of the value among all that the op makes at that sub-step.
@@ -66,7 +68,7 @@ class Emulated {
   void round(int step, std::span<double> values, size_t element) const;
   double round(int step, double value, size_t element) const {
     const std::optional<base::DType> dtype = dtypes_[static_cast<size_t>(step)];
-    if (dtype == base::DType::kF32 && mode_ == RoundingMode::kNearest) return to_float32(value);
+    if (dtype == base::DType::kF32 && !dithers(*dtype)) return to_float32(value);
     if (dtype) round(step, std::span(&value, 1), element);
     return value;
   }
@@ -122,6 +124,7 @@ class Emulated {
   static constexpr uint64_t kSumStream = 0x73756d;
   static constexpr size_t kMaxSteps = 16;
 
+  bool dithers(base::DType dtype) const { return dithers_[static_cast<size_t>(dtype)]; }
   static double to_float32(double value) { return static_cast<double>(static_cast<float>(value)); }
   uint64_t stream_of(int step) const {
     return key_ + static_cast<uint64_t>(step) * 0x9e3779b97f4a7c15;
@@ -132,7 +135,7 @@ class Emulated {
   base::DType compute_;
   double compute_u_;
   uint64_t key_;
-  RoundingMode mode_;
+  std::array<bool, 4> dithers_ = {};  // each dtype
 };
 
 }  // namespace plumb::reference
