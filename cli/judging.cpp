@@ -11,6 +11,7 @@
 #include "fixtures/catalogue.h"
 #include "reports/report.h"
 #include "reports/table.h"
+#include "trace/tap_names.h"
 
 namespace plumb::cli {
 namespace {
@@ -62,7 +63,9 @@ std::vector<std::string> notes_on(const LoadedModel& model, const trace::TraceFi
   }
   if (recorded == nullptr) return notes;
   for (const std::string& ignored : recorded->ignored()) {
-    notes.push_back("ignored, no part of a trace: " + ignored);
+    const auto meant = trace::meant_tap(ignored.substr(ignored.rfind('/') + 1));
+    notes.push_back("ignored, no part of a trace: " + ignored +
+                    (meant ? " (" + *meant + " is meant?)" : ""));
   }
   return notes;
 }
@@ -124,24 +127,9 @@ compare::Result Judging::operator()(const JudgingOptions& options) {
       .greedy_steps = options.greedy_steps,
       .state_matrix = options.state_matrix,
       .notes = notes_on(model_, file)};
-  if (options.contract == kFindContract) return find_contract(std::move(subject));
+  if (options.contract == kFindContract) return judge_.judge_under_best(subject);
   if (!options.contract.empty()) subject.contract = &named_contract(options.contract);
   return judge_.judge(subject);
-}
-
-// The strictest contract under which the candidate passes; else how it fares under its dtype's.
-compare::Result Judging::find_contract(compare::Subject subject) {
-  compare::Result declared = judge_.judge(subject);
-  for (const graph::Contract* contract : graph::contracts_by_strictness()) {
-    subject.contract = contract;
-    compare::Result result = judge_.judge(subject);
-    if (result.verdict == compare::Verdict::kFailed) continue;
-    result.notes.push_back(
-        fmt::format("contract {} explains the candidate: {}", contract->name, contract->meaning));
-    return result;
-  }
-  declared.notes.emplace_back("no contract explains the candidate");
-  return declared;
 }
 
 void JudgeOptions::add(CLI::App& verb) {

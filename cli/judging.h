@@ -37,8 +37,6 @@ class Judging {
   compare::Result operator()(const JudgingOptions& options);
 
  private:
-  compare::Result find_contract(compare::Subject subject);
-
   const LoadedModel& model_;
   const base::Threads& threads_;
   const trace::TraceFile* oracle_;

@@ -339,16 +339,22 @@ class Diagnoser {
     return diagnosis;
   }
 
-  // Says what comes nearest.
+  // Says what comes nearest, where it comes near enough to help.
   void give_up() {
     constexpr size_t kNamed = 2;
+    constexpr double kHelps = 0.5;
     for (size_t i = 0; i < std::min(kNamed, ranked_.size()); ++i) {
       const Trial& trial = ranked_[i].trial;
       const Fit fit = trial.fit(accept_.failing());
+      if (!within(kHelps, fit.correlation())) continue;
+      if (within(kPairCorrelation, fit.correlation())) unknown_.near.push_back(trial.fault());
       unknown_.notes.push_back(
           fmt::format("cause unknown; {}: {} (correlation {:.3f}, leaves {:.3g} floors of {:.3g})",
                       i == 0 ? "nearest" : "then", trial.fault().says(), fit.correlation(),
                       fit.residual_rms(), fit.null_rms()));
+    }
+    if (unknown_.notes.empty()) {
+      unknown_.notes.emplace_back("cause unknown; no mistake that is known comes near");
     }
   }
 

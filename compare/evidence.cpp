@@ -64,7 +64,9 @@ Evidence::Evidence(Truth& truth, const PromptSubject& subject, int replicas)
       taps_(taps_to_judge(truth.graph(), *subject.recorded)) {
   const auto& tokens = subject.prompt->tokens;
   if (pieces() != nullptr) {
-    values_in_pieces_ = replay(truth.reference(), tokens, taps_, {.pieces = pieces()});
+    values_in_pieces_ =
+        replay(truth.reference(), tokens, taps_,
+               {.pieces = pieces(), .rebuilt_beyond = subject.rebuilt_beyond});
     truth_values_ = &*values_in_pieces_;
   } else {
     truth_values_ = &truth.values(tokens, taps_, known_tokens(subject, truth.graph().vocab_size));
@@ -162,12 +164,13 @@ void Evidence::establish_global() {
   if (s_.alone()) choices_ = routing_.choices(*truth_values_);
   measure_global(choices_);
   if (drop_wrong_choices(choices_)) measure_global(choices_);
-  if (s_.alone() && !routing_.empty()) resolve_global_ties();
+  if (s_.recorded->values().size() == 1 && !routing_.empty()) resolve_global_ties();
 }
 
 void Evidence::measure_global(const Choices& choices) {
   own_values_.reset();
-  const Given given{.choices = &choices, .pieces = pieces()};
+  const Given given{
+      .choices = &choices, .pieces = pieces(), .rebuilt_beyond = s_.rebuilt_beyond};
   if (choices != routing_.choices(*truth_values_)) {
     own_values_ = replay(truth_.reference(), s_.prompt->tokens, taps_, given);
   }

@@ -19,9 +19,12 @@ struct PromptSubject {
   const Recorded* recorded = nullptr;
   std::optional<trace::Greedy> greedy;
   const graph::Contract* contract = nullptr;
+  // Held to a run whose call past so many positions computes all before it anew; 0: to none such.
+  size_t rebuilt_beyond = 0;
 
-  // With one tap recorded there is nothing to replay it from but the prompt.
-  bool alone() const { return recorded->values().size() == 1; }
+  // With one tap recorded there is nothing to replay it from but the prompt; nor is there where the
+  // recorded values are not those that a call began from.
+  bool alone() const { return recorded->values().size() == 1 || rebuilt_beyond > 0; }
 };
 
 // The taps of which the true values are needed to judge `recorded`, in the order of a forward.
@@ -47,7 +50,9 @@ class Evidence {
 
   const Routing& routing() const { return routing_; }
   // What true values are computed under: the candidate's choices, its calls.
-  Given given() const { return {.choices = &choices_, .pieces = pieces()}; }
+  Given given() const {
+    return {.choices = &choices_, .pieces = pieces(), .rebuilt_beyond = s_.rebuilt_beyond};
+  }
 
  private:
   // The sizes of the prompt's calls, where the model's results depend on them.

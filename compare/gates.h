@@ -93,6 +93,14 @@ CauseLimits cause_limits(base::DType storage, bool segment);
 inline constexpr double kTwoSampleLimit = 1.25;
 inline constexpr double kTwoSampleLikeness = 0.15;  // less alike than these are to one another
 inline constexpr double kLeastCoherence = 0.7;
+// A contract accounts for an error that is at least so large a part of what it makes by itself; and
+// emulations of it that agree by so much have a direction, which the candidate must have to within
+// this share of their own agreement. Their own scatter may differ more than that of a named cause:
+// the gates of the contract judge besides.
+inline constexpr double kLeastContractSize = 0.5;
+inline constexpr double kLeastDirection = 0.3;
+inline constexpr double kDirectionSlack = 0.25;
+inline constexpr double kContractSampleLimit = 2.0;
 // A rounding is named as such where its direction fits although its single roundings do not.
 inline constexpr double kRoundingCorrelation = 0.95;
 // Of its direction at most positions, too.

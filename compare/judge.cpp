@@ -9,15 +9,16 @@
 #include <optional>
 #include <utility>
 
-#include "compare/diagnose.h"
+#include "compare/contract_search.h"
+#include "compare/explain.h"
 #include "compare/findings.h"
 #include "compare/gates.h"
 #include "compare/power.h"
 #include "compare/prompt_judge.h"
 #include "compare/segment.h"
 #include "compare/small_departures.h"
-#include "compare/state/diagnose.h"
 #include "compare/state/matrix.h"
+#include "graph/lengths.h"
 
 namespace plumb::compare {
 namespace {
@@ -48,101 +49,6 @@ void note_missing_prompts(const trace::TraceFile& oracle, const std::vector<Prom
   }
 }
 
-// What was recorded of one prompt, and what it is judged on.
-struct Judged {
-  Prompt prompt;
-  Recorded recorded;
-  PromptSubject subject;
-  std::unique_ptr<Evidence> evidence;
-};
-
-void establish(Truth& truth, Judged& judged, int replicas) {
-  const int enough = replicas_for(replicas, judged.subject.prompt->tokens.size(),
-                                  static_cast<size_t>(truth.graph().hidden_size));
-  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, enough);
-}
-
-// A failure stands only when floors measured on more replicas confirm it, and one by little only
-// when many do.
-PromptFindings judge_surely(Truth& truth, Judged& judged) {
-  establish(truth, judged, kReplicas);
-  PromptFindings findings = judge_prompt(truth, judged.subject, *judged.evidence);
-  const auto is_certain = [&](double beyond) {
-    const auto& first = findings.first_divergence;
-    return findings.failures.empty() || (first && first->local_ratio > beyond);
-  };
-  const std::pair<int, double> steps[] = {{kConfirmingReplicas, kBeyondDoubt},
-                                          {kManyReplicas, kByLittle}};
-  for (const auto& [replicas, beyond] : steps) {
-    if (is_certain(beyond)) break;
-    establish(truth, judged, replicas);
-    findings = judge_prompt(truth, judged.subject, *judged.evidence);
-  }
-  return findings;
-}
-
-// The prompts that hold the same taps as the first, without NaN.
-std::vector<Scene> make_scenes(const std::deque<Judged>& prompts) {
-  std::vector<Scene> scenes;
-  for (const Judged& prompt : prompts) {
-    if (!prompt.prompt.run.empty() || !prompt.recorded.finite()) continue;
-    if (!scenes.empty() && !scenes.front().subject.recorded->is_like(prompt.recorded)) continue;
-    scenes.push_back({prompt.subject, *prompt.evidence});
-  }
-  return scenes;
-}
-
-// Of a prompt run otherwise than at once.
-Explanation explain_run(Truth& truth, const std::deque<Judged>& judged, FirstDivergence& first) {
-  std::vector<Prompt> others;
-  for (const Judged& other : judged) {
-    if (other.prompt.run.empty()) others.push_back(other.prompt);
-  }
-  const auto run = std::find_if(judged.begin(), judged.end(), [&](const Judged& candidate) {
-    return candidate.prompt.name == first.run;
-  });
-  if (run == judged.end() || !run->recorded.finite()) return {};
-  return diagnose_state(truth, {run->subject, *run->evidence}, others, first);
-}
-
-// Another number of experts than is due needs no trial.
-std::optional<Diagnosis> explain_miscount(const std::vector<Scene>& scenes) {
-  if (scenes.empty() || scenes.front().subject.recorded->miscounts().empty()) return std::nullopt;
-  const auto& miscounts = scenes.front().subject.recorded->miscounts();
-  const Recorded::Miscount& first = miscounts.front();
-  const bool alike = std::ranges::all_of(
-      miscounts, [&](const auto& other) { return other.tap.layer == first.tap.layer; });
-  Diagnosis cause{.cause = "router_count", .explained = 1.0};
-  if (alike) cause.layer = first.tap.layer;
-  cause.says = fmt::format("{} takes {:+} experts too many",
-                           alike ? fmt::format("layer {}", first.tap.layer) : "every layer",
-                           first.counted - first.due);
-  return cause;
-}
-
-// Fills in why the candidate departs, where that is certain.
-// `known`: where a gate found that itself.
-void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<Scene>& scenes,
-             const std::vector<std::string>& unknown_causes,
-             const std::optional<Explanation>& known, Result& result) {
-  FirstDivergence& first = *result.first_divergence;
-  const Tap tap = *trace::parse_tap(first.tap);
-  result.diagnosis.emplace();
-  if (trace::definition(tap.id).state) return;
-  Explanation explanation;
-  if (first.run.empty()) {
-    if (const auto cause = explain_miscount(scenes)) return result.diagnosis->push_back(*cause);
-    if (scenes.empty() || tap.id == TapId::kRouterIds) return;
-    explanation = known ? *known : diagnose(truth, scenes, tap, unknown_causes);
-    if (!explanation.ops.empty()) narrow(truth.graph(), explanation.ops, first);
-  } else {
-    if (tap.id == TapId::kRouterIds) return;
-    explanation = explain_run(truth, judged, first);
-  }
-  result.diagnosis = std::move(explanation.causes);
-  result.notes.insert(result.notes.end(), explanation.notes.begin(), explanation.notes.end());
-}
-
 // Fills in what a pass is worth: a structural mistake that could not have been seen blocks it.
 void weigh(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
   if (result.verdict == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
@@ -162,6 +68,20 @@ std::vector<Prompt> runs_of(trace::Source& candidate, const Prompt& prompt) {
   const auto whole = candidate.record(prompt, trace::TapFilter::all(), 0);
   if (!whole->taps().empty()) runs.insert(runs.begin(), prompt);
   return runs;
+}
+
+// Rounds everything to one type: what keeps it needs no explanation.
+bool is_plain(const graph::Contract& contract) {
+  return contract.exceptions.empty() && contract.storage == contract.compute;
+}
+
+bool passes_between_calls(const Prompt& run, size_t limit) {
+  size_t end = 0;
+  for (const size_t piece : run.pieces) {
+    if (end > 0 && end <= limit && end + piece > limit) return true;
+    end += piece;
+  }
+  return false;
 }
 
 StateCell cell_of(const Prompt& prompt, const Prompt& run, const PromptFindings& findings) {
@@ -202,34 +122,111 @@ class Judge::Session {
     judge_small();
     findings_.finish(oracle_);
     const std::vector<Scene> scenes = make_scenes(judged_);
-    if (result_.first_divergence) {
-      explain(truth_, judged_, scenes, subject_.unknown_causes, explanation_, result_);
+    if (misrecorded_) {
+      result_.diagnosis.emplace();
+      if (misrecording_) result_.diagnosis->push_back(*misrecording_);
+    } else if (result_.first_divergence) {
+      explain_departure(scenes);
     }
     if (!scenes.empty()) weigh(truth_, scenes, result_);
+  }
+
+  // The strictest contract that the candidate keeps; null where none is known. Under one stricter
+  // than its own nothing is excused, and it has to make something of the kind all the same.
+  const graph::Contract* find_kept() const {
+    for (const graph::Contract* contract : graph::contracts_by_strictness()) {
+      if (contract == subject_.contract) break;
+      const Result under = again_under(*contract, false);
+      const bool passes = under.verdict != Verdict::kFailed;
+      const bool is_like = within(kLeastContractSize, under.drift.floor_ratio);
+      if (passes && (is_plain(*contract) || is_like)) return contract;
+    }
+    return result_.verdict == Verdict::kFailed ? kept_ : subject_.contract;
+  }
+
+  // What was recorded for another session, under this one's contract.
+  void run_again(const std::deque<Judged>& recorded, bool explains) {
+    for (const Judged& other : recorded) {
+      judged_.push_back({.prompt = other.prompt, .recorded = other.recorded});
+      Judged& here = judged_.back();
+      here.subject = {&here.prompt, here.recorded.get(), other.subject.greedy, subject_.contract,
+                      other.subject.rebuilt_beyond};
+      add(judge_surely(truth_, here));
+    }
+    judge_small();
+    findings_.finish(std::nullopt);
+    if (!explains || !result_.first_divergence || misrecorded_) return;
+    explain(truth_, judged_, make_scenes(judged_), subject_.unknown_causes, explanation_, result_);
   }
 
  private:
   void judge_run(const Prompt& prompt, const Prompt& run, bool counted) {
     const auto recording = subject_.candidate->record(run, subject_.taps, subject_.greedy_steps);
     judged_.push_back({.prompt = run,
-                       .recorded = {truth_.graph(), *recording, run.tokens.size(),
-                                    subject_.candidate_name + ": " + run.name}});
+                       .recorded = std::make_shared<const Recorded>(
+                           truth_.graph(), *recording, run.tokens.size(),
+                           subject_.candidate_name + ": " + run.name)});
     Judged& here = judged_.back();
-    here.subject = {&here.prompt, &here.recorded, recording->greedy(), subject_.contract};
-    note_ignored(here.recorded, result_.notes);
-    if (!here.recorded.has(kLogits)) {
+    here.subject = {&here.prompt, here.recorded.get(), recording->greedy(), subject_.contract};
+    note_ignored(*here.recorded, result_.notes);
+    if (!here.recorded->has(kLogits)) {
       findings_.doubt("recording", "logits", fmt::format("{}: no logits were recorded", run.name));
     }
     if (oracle_ && run.run.empty()) {
-      oracle_->judge(prompt, taps_to_judge(truth_.graph(), here.recorded));
+      oracle_->judge(prompt, taps_to_judge(truth_.graph(), *here.recorded));
     }
-    PromptFindings findings = judge_surely(truth_, here);
+    PromptFindings findings = judge_lengths(here);
     if (!run.run.empty()) {
       if (!result_.state) result_.state.emplace();
       result_.state->cells.push_back(cell_of(prompt, run, findings));
     }
     if (counted) findings_.count(findings);
+    add(std::move(findings));
+  }
+
+  // Where a longrope turns to its long factors between two calls, keys that the short ones made may
+  // be kept, or computed anew as transformers' generate does; both are said.
+  PromptFindings judge_lengths(Judged& here) {
+    PromptFindings kept = judge_surely(truth_, here);
+    const size_t limit = graph::short_factor_positions(truth_.graph());
+    if (!passes_between_calls(here.prompt, limit)) return kept;
+    if (kept.failures.empty()) {
+      kept.notes.push_back(fmt::format(
+          "{}: keys made with the short factors are kept beyond {} positions; transformers' "
+          "generate computes them anew there",
+          here.prompt.name, limit));
+      return kept;
+    }
+    here.subject.rebuilt_beyond = limit;
+    PromptFindings rebuilt = judge_surely(truth_, here);
+    if (rebuilt.failures.empty()) {
+      rebuilt.notes.push_back(fmt::format(
+          "{}: keys are computed anew beyond {} positions, as transformers' generate does",
+          here.prompt.name, limit));
+      return rebuilt;
+    }
+    here.subject.rebuilt_beyond = 0;
+    return judge_surely(truth_, here);
+  }
+
+  // What departs earliest in the forward, in whichever prompt, is told of.
+  void add(PromptFindings findings) {
+    if (comes_first(findings.first_divergence)) {
+      result_.first_divergence = findings.first_divergence;
+      misrecorded_ = findings.misrecorded;
+      misrecording_ = findings.misrecording;
+    }
     findings_.add(std::move(findings));
+  }
+
+  bool comes_first(const std::optional<FirstDivergence>& other) const {
+    const auto& known = result_.first_divergence;
+    if (!other || !known) return other.has_value();
+    if (!other->run.empty() || !known->run.empty()) return false;
+    const auto place = [&](const FirstDivergence& first) {
+      return truth_.graph().find(*trace::parse_tap(first.tap));
+    };
+    return place(*other) && place(*known) && *place(*other) < *place(*known);
   }
 
   // In 16 bits: what the limits leave through, where it comes before what they do not.
@@ -286,6 +283,92 @@ class Judge::Session {
     return at->second;
   }
 
+  // Another contract may account for the departure, or for all but a mistake; else the mistake is
+  // looked for under this one.
+  void explain_departure(const std::vector<Scene>& scenes) {
+    const std::vector<ContractFit> fits = find_fits(scenes, nullptr);
+    const ContractFit* const kept = first_kept(fits);
+    if (kept != nullptr) kept_ = kept->contract;
+    if (kept != nullptr && kept->is_directed()) return explain_by(*kept, scenes);
+    if (kept == nullptr && explain_beside(fits)) return;
+    const auto near = explain(truth_, judged_, scenes, subject_.unknown_causes, explanation_, result_);
+    if (!result_.diagnosis->empty()) {
+      kept_ = nullptr;
+      return;
+    }
+    for (const Fault& fault : near) {
+      if (explain_beside(find_fits(scenes, &fault))) return;
+    }
+    if (kept == nullptr) return;
+    result_.notes.push_back(
+        fmt::format("no larger than what contract {} makes ({:.3g} of it), which has no direction "
+                    "here to tell it by",
+                    kept->contract->name, kept->size));
+  }
+
+  std::vector<ContractFit> find_fits(const std::vector<Scene>& scenes, const Fault* beside) const {
+    const FirstDivergence& first = *result_.first_divergence;
+    if (!subject_.tries_contracts || scenes.empty() || !first.run.empty()) return {};
+    const Tap tap = *trace::parse_tap(first.tap);
+    if (is_choice(tap) || !scenes.front().subject.recorded->has(tap)) return {};
+    const Trials trials(truth_, scenes);
+    return find_contracts(truth_, scenes, Acceptance(trials, tap).failing(), tap, beside);
+  }
+
+  // The best of the contracts under which the candidate does not fail; null where it does under
+  // those that come nearest.
+  const ContractFit* first_kept(const std::vector<ContractFit>& fits) const {
+    constexpr size_t kMost = 3;
+    for (size_t i = 0; i < std::min(kMost, fits.size()); ++i) {
+      if (again_under(*fits[i].contract, false).verdict != Verdict::kFailed) return &fits[i];
+    }
+    return nullptr;
+  }
+
+  Result again_under(const graph::Contract& contract, bool explains) const {
+    Subject subject = subject_;
+    subject.contract = &contract;
+    Result result{.candidate = result_.candidate};
+    Session(judge_, subject, result).run_again(judged_, explains);
+    return result;
+  }
+
+  static Diagnosis cause_of(const ContractFit& fit, const std::string& rest) {
+    return {.cause = fmt::format("contract:{}", fit.contract->name),
+            .says = fmt::format("rounds as {} does ({}); {}", fit.contract->name,
+                                fit.contract->meaning, rest),
+            .explained = fit.explained};
+  }
+
+  // A single rounding that leaves as little says what the contract is made of.
+  void explain_by(const ContractFit& fit, const std::vector<Scene>& scenes) {
+    constexpr double kAsLittle = 1.5;
+    std::vector<std::string> others = subject_.unknown_causes;
+    for (const Fault& fault : applicable_faults(truth_.graph())) {
+      if (fault.row->severity != FaultClass::kRounding) others.push_back(fault.cause());
+    }
+    explain(truth_, judged_, scenes, others, std::nullopt, result_);
+    std::vector<Diagnosis>& causes = *result_.diagnosis;
+    const bool as_little =
+        !causes.empty() && 1.0 - causes.front().explained <= kAsLittle * (1.0 - fit.explained);
+    if (!as_little) causes.clear();
+    causes.push_back(
+        cause_of(fit, fmt::format("passes under --contract {}", fit.contract->name)));
+  }
+
+  // A mistake on top of another contract's roundings is found under that contract.
+  bool explain_beside(const std::vector<ContractFit>& fits) {
+    if (fits.empty() || !fits.front().is_directed()) return false;
+    Result under = again_under(*fits.front().contract, true);
+    if (!under.diagnosis || under.diagnosis->empty()) return false;
+    result_.first_divergence = std::move(under.first_divergence);
+    result_.diagnosis = std::move(under.diagnosis);
+    result_.diagnosis->push_back(
+        cause_of(fits.front(), "besides this it departs by the cause above"));
+    result_.notes.insert(result_.notes.end(), under.notes.begin(), under.notes.end());
+    return true;
+  }
+
   Judge& judge_;
   Truth& truth_;
   const Subject& subject_;
@@ -294,14 +377,46 @@ class Judge::Session {
   std::optional<OracleJudge> oracle_;
   std::deque<Judged> judged_;
   std::optional<Explanation> explanation_;
+  bool misrecorded_ = false;  // what departs first is a recording
+  std::optional<Diagnosis> misrecording_;
+  // Of one that fails: the contract that accounts for it.
+  const graph::Contract* kept_ = nullptr;
 };
 
-Result Judge::judge(const Subject& subject) {
+namespace {
+
+Result blank_result(const Subject& subject) {
   const trace::Producer& producer = subject.candidate->producer();
   Result result{.case_name = subject.case_name, .family = subject.family, .notes = subject.notes};
   result.candidate = {subject.candidate_name, std::string(base::torch_name(producer.dtype)),
                       producer.name, std::string(subject.contract->name)};
+  return result;
+}
+
+}  // namespace
+
+Result Judge::judge(const Subject& subject) {
+  Result result = blank_result(subject);
   Session(*this, subject, result).run();
+  return result;
+}
+
+Result Judge::judge_under_best(const Subject& subject) {
+  Result result = blank_result(subject);
+  Session session(*this, subject, result);
+  session.run();
+  const graph::Contract* const best = session.find_kept();
+  if (best == nullptr) {
+    result.notes.emplace_back("no contract explains the candidate");
+    return result;
+  }
+  if (best != subject.contract) {
+    Subject other = subject;
+    other.contract = best;
+    result = judge(other);
+  }
+  result.notes.push_back(
+      fmt::format("contract {} explains the candidate: {}", best->name, best->meaning));
   return result;
 }
 

@@ -26,6 +26,7 @@ struct Subject {
   trace::TapFilter taps = trace::TapFilter::all();  // that an in-tree candidate records
   int greedy_steps = 0;                     // of an in-tree candidate; a trace gives what it holds
   bool state_matrix = false;                // of an engine: every way of running a prompt, too
+  bool tries_contracts = true;              // of one that fails: does another contract explain it?
   std::vector<std::string> unknown_causes;  // that a diagnosis is to do without, for a study
   std::vector<std::string> notes;
 };
@@ -39,6 +40,9 @@ class Judge {
 
   // Throws InputError when a recording does not have the shapes of the graph.
   Result judge(const Subject& subject);
+  // The same under the strictest contract that the candidate keeps. One weaker than its own is kept
+  // only where it accounts for what the candidate departs by (contract_search.h).
+  Result judge_under_best(const Subject& subject);
 
  private:
   class Session;

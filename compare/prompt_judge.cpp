@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "compare/gates.h"
+#include "compare/misrecorded.h"
 #include "compare/recognise.h"
 #include "compare/segment.h"
 #include "compare/state/judge_states.h"
@@ -63,7 +64,7 @@ class PromptJudge {
       fail("proof", miscount.tap.name(),
            fmt::format("takes {} experts at a position, {} are due", miscount.counted,
                        miscount.due));
-      diverge(miscount.tap, kUnknown, "");
+      diverge(miscount.tap, kUnknown, s_.prompt->name + ": at every position");
       local_failed_ = true;
       return;
     }
@@ -78,7 +79,7 @@ class PromptJudge {
   }
 
   void judge_taps() {
-    const bool logits_clean = are_logits_clean();
+    last_clean_ = find_last_clean();
     for (const Tap& tap : taps_in_order()) {
       const Matrix& value = s_.recorded->at(tap);
       if (is_choice(tap)) {
@@ -91,7 +92,8 @@ class PromptJudge {
       figures.metrics = measure(value, whole.truth);
       figures.global.add(whole.ratios.plain, whole.floor.rms, value.size());
       figures.local.add(part.ratios.plain, part.floor.rms, value.size());
-      judge_local(tap, value, part, logits_clean);
+      if (tap == kLogits && are_moved(value, part)) continue;
+      judge_local(tap, value, part);
       judge_global(tap, value, whole, part);
     }
   }
@@ -142,23 +144,52 @@ class PromptJudge {
     return false;
   }
 
-  void judge_local(const Tap& tap, const Matrix& value, const Side& part, bool logits_clean) {
+  // Logits in another form: nothing is wrong with the forward.
+  bool are_moved(const Matrix& value, const Side& part) {
+    if (local_failed_ || global_failed_) return false;
+    const auto found = find_moved_logits(value, part.truth, part.floor, s_.contract->storage);
+    if (found) blame_recording(kLogits, value, part, found, found->says);
+    return found.has_value();
+  }
+
+  void blame_recording(const Tap& tap, const Matrix& value, const Side& part,
+                       const std::optional<Misrecording>& found, const std::string& message) {
+    fail("recording", tap.name(), message);
+    local_failed_ = true;
+    diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(value, part));
+    findings_.misrecorded = true;
+    if (!found) return;
+    findings_.misrecording = {.cause = "recording:" + found->kind,
+                              .says = tap.name() + " " + found->says,
+                              .explained = 1.0};
+    if (tap.layer >= 0) findings_.misrecording->layer = tap.layer;
+  }
+
+  void judge_local(const Tap& tap, const Matrix& value, const Side& part) {
     if (local_failed_) return;
     const GateLimits gate = local_limits(s_.contract->storage, part.floor);
     if (!s_.recorded->finite(tap)) {
       fail("proof", tap.name(), describe(value, part, gate));
     } else if (!s_.alone() && !within(part.ratios, gate)) {
-      const bool misrecorded = logits_clean && part.ratios.plain > kFarOff && tap != kLogits;
-      fail(misrecorded ? "recording" : "local", tap.name(),
-           describe(value, part, gate) +
-               (misrecorded ? "; the logits are clean, so the recording of this tap is wrong, not "
-                              "the forward"
-                            : ", on the candidate's own inputs"));
+      if (is_misrecorded(tap, part)) {
+        const auto found = find_misrecording(truth_, s_, evidence_, tap);
+        return blame_recording(
+            tap, value, part, found,
+            fmt::format("{}{}; {} is clean, so the recording of this tap is wrong, not the forward",
+                        found ? found->says + "; " : "",
+                        describe_excess(part.ratios, gate, value.shape(1)), last_clean_->name()));
+      }
+      fail("local", tap.name(), describe(value, part, gate) + ", on the candidate's own inputs");
     } else {
       return;
     }
     local_failed_ = true;
     diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(value, part));
+  }
+
+  // Far off, where what the forward ends with is as it should be.
+  bool is_misrecorded(const Tap& tap, const Side& part) const {
+    return last_clean_ && *last_clean_ != tap && part.ratios.plain > kFarOff;
   }
 
   void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
@@ -176,10 +207,20 @@ class PromptJudge {
     return (plain ? *plain + "; " : "") + describe_excess(side.ratios, limits, value.shape(1));
   }
 
-  bool are_logits_clean() const {
-    if (!s_.recorded->has(kLogits)) return false;
-    const Side whole = global_side(kLogits, s_.recorded->at(kLogits));
-    return within(whole.ratios, logit_limits(s_.contract->storage, whole.floor));
+  // The last tap of the forward, where it is clean beside the whole forward.
+  std::optional<Tap> find_last_clean() const {
+    const std::vector<Tap> taps = taps_in_order();
+    const auto last = std::ranges::find_if_not(taps.rbegin(), taps.rend(), is_choice);
+    if (last == taps.rend()) return std::nullopt;
+    const Matrix& value = s_.recorded->at(*last);
+    const Side whole = global_side(*last, value);
+    const base::DType storage = s_.contract->storage;
+    const GateLimits limits =
+        *last == kLogits ? logit_limits(storage, whole.floor) : global_limits(storage, whole.floor);
+    const bool is_clean = within(whole.ratios, limits) ||
+                          (*last == kLogits &&
+                           find_moved_logits(value, whole.truth, whole.floor, storage).has_value());
+    return is_clean ? std::optional(*last) : std::nullopt;
   }
 
   std::string whereabouts(const Tap& tap, const Matrix& value, const Side& side) const {
@@ -326,6 +367,7 @@ class PromptJudge {
   const Evidence& evidence_;
   PromptFindings findings_;
   std::optional<Matrix> emulated_;  // the logits of a continuation
+  std::optional<Tap> last_clean_;
   bool local_failed_ = false;
   bool global_failed_ = false;
   bool state_failed_ = false;

@@ -42,6 +42,9 @@ struct PromptFindings {
   TokenSection tokens;
   std::vector<double> flip_odds;  // of each token compared: that the precision makes it another
   std::optional<FirstDivergence> first_divergence;
+  // The recording departs there and the forward does not; and how, where that is known.
+  bool misrecorded = false;
+  std::optional<Diagnosis> misrecording;
   std::vector<std::string> notes;
 };
 

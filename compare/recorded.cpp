@@ -42,6 +42,14 @@ bool is_of_choice(const Tap& tap) {
   return is_choice(tap) || tap.id == TapId::kRouterWeights;
 }
 
+// "[40, 97] is expected, the position first", and what to do where it is plain.
+std::string mend_of(const std::vector<size_t>& shape, const std::vector<size_t>& expected) {
+  std::string mend = fmt::format("[{}] is expected, the position first", fmt::join(expected, ", "));
+  const bool has_batch = shape.size() > 1 && shape[0] == 1 &&
+                         same_rows({shape.begin() + 1, shape.end()}, expected);
+  return has_batch ? mend + ": drop the batch axis" : mend;
+}
+
 bool is_miscount(const std::vector<size_t>& a, const std::vector<size_t>& b) {
   return a.size() == 2 && a[0] == b[0] && a[1] != b[1];
 }
@@ -66,9 +74,9 @@ Recorded::Recorded(const graph::Graph& graph, const trace::Recording& recording,
       continue;
     }
     if (!same_rows(shape, expected)) {
-      throw base::InputError(
-          where, tap.name(), fmt::format("has shape [{}]", fmt::join(shape, ", ")),
-          fmt::format("[{}] is expected, the position first", fmt::join(expected, ", ")));
+      throw base::InputError(where, tap.name(),
+                             fmt::format("has shape [{}]", fmt::join(shape, ", ")),
+                             mend_of(shape, expected));
     }
     const trace::Tensor tensor = recording.read(tap);
     Matrix& value = values_[tap];

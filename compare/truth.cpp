@@ -90,7 +90,8 @@ void run(const Reference& reference, Request request, const Given& given, Take&&
   };
   if (given.pieces == nullptr) return reference.run(request);
   std::vector<reference::State> states;
-  reference::run_in_pieces(reference, request, *given.pieces, states, between);
+  reference::run_in_pieces(reference, request, *given.pieces, states, between,
+                           given.rebuilt_beyond);
 }
 
 // tokens + continuation without its last token, after which nothing is decided.
@@ -259,7 +260,7 @@ Values run_for_state(const Reference& reference, Request request, const Given& g
   std::vector<reference::State> states;
   const std::vector<size_t> whole = {request.sequences.front().rows()};
   reference::run_in_pieces(reference, request, given.pieces != nullptr ? *given.pieces : whole,
-                           states);
+                           states, nullptr, given.rebuilt_beyond);
   Values values;
   for (const graph::Slot& slot : reference.graph().slots) {
     for (const graph::StateTensor& tensor : slot.tensors) {

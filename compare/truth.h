@@ -64,6 +64,8 @@ struct Given {
   const reference::Deviations* deviations = nullptr;
   // Sizes of the calls that the tokens come in, where that makes a difference.
   const std::vector<size_t>* pieces = nullptr;
+  // The call that passes so many positions computes what is carried anew; 0: none does.
+  size_t rebuilt_beyond = 0;
 };
 
 // The exact values of a run that is given something.

@@ -78,6 +78,7 @@ std::string describe_whereabouts(const Matrix& value, const Matrix& truth, const
   const std::vector<size_t> off_parts = find_off(by_part);
   std::string text;
   if (!off_rows.empty()) text = positions(off_rows, rows);
+  if (off_rows.empty() && off_parts.empty()) return "a little at every position";
   if (off_parts.empty() || (heads <= 1 && off_parts.size() == parts)) return text;
   return text + (text.empty() ? "in " : ", in ") +
          list(heads > 1 ? "head" : "channel", off_parts, parts);

@@ -76,9 +76,9 @@ void place(Draft& draft, const AttentionSpec& spec, QueryKeyValue& x) {
                                       spec.query_temperature->original_max_position_embeddings},
                     {x.q});
   }
-  draft.tap(x.q, TapId::kQRope);  // without a rope: what enters the scores all the same
-  draft.tap(x.k, TapId::kKRope);
   if (spec.qk_norm && spec.qk_norm->after_rope) normalize(draft, spec, x);
+  draft.tap(x.q, TapId::kQRope);  // what enters the scores, with a rope before it or none
+  draft.tap(x.k, TapId::kKRope);
 }
 
 }  // namespace

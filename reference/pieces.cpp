@@ -38,14 +38,21 @@ class PiecewiseRun {
         states_(states),
         copies_(whole.sequences.size()),
         length_(whole.sequences.front().rows()) {
-    states_.assign(copies_, State(reference.graph()));
     for (size_t k = 0; k < copies_; ++k) {
-      states_[k].position = whole.sequences[k].first_position;
       base::ensure(whole.sequences[k].rows() == length_, "the sequences are equally long");
+    }
+    begin();
+  }
+
+  void begin() {
+    states_.assign(copies_, State(reference_.graph()));
+    for (size_t k = 0; k < copies_; ++k) {
+      states_[k].position = whole_.sequences[k].first_position;
     }
   }
 
-  void call(size_t index, size_t first, size_t rows, const Between& between) {
+  // Runs the rows from `first` on, and hands those from `kept` on out.
+  void call(size_t index, size_t first, size_t rows, const Between& between, size_t kept) {
     Request request = whole_;
     for (size_t k = 0; k < copies_; ++k) {
       Sequence& sequence = request.sequences[k];
@@ -58,7 +65,9 @@ class PiecewiseRun {
       request.choices = [&](int layer) -> const Matrix* {
         const Matrix* const all = whole_.choices(layer);
         if (all == nullptr) return nullptr;
-        return &(choices[layer] = slice(*all, all->shape(0) / length_, first, rows));
+        Matrix& mine = choices[layer] = slice(*all, all->shape(0) / length_, first, rows);
+        free_rows(mine, rows, kept - first);
+        return &mine;
       };
     }
     if (whole_.forced) {
@@ -68,7 +77,10 @@ class PiecewiseRun {
         return slice(*all, copies_, first, rows);
       };
     }
-    request.take = [&](const Tap& tap, const Matrix& value) { take(tap, value, first); };
+    request.take = [&](const Tap& tap, const Matrix& value) {
+      if (kept == first) return take(tap, value, first);
+      take(tap, slice(value, copies_, kept - first, rows - (kept - first)), kept);
+    };
     if (between) between(index, request);
     reference_.run(request);
   }
@@ -78,6 +90,13 @@ class PiecewiseRun {
   }
 
  private:
+  // The first `count` rows of each sequence take the best experts.
+  static void free_rows(Matrix& choices, size_t rows, size_t count) {
+    for (size_t t = 0; t < choices.shape(0); ++t) {
+      if (t % rows < count) row(choices, t).front() = kFreeChoice;
+    }
+  }
+
   void take(const Tap& tap, const Matrix& part, size_t first) {
     if (!taken_.contains(tap)) {
       order_.push_back(tap);
@@ -98,12 +117,16 @@ class PiecewiseRun {
 }  // namespace
 
 void run_in_pieces(const Reference& reference, const Request& whole, std::span<const size_t> pieces,
-                   std::vector<State>& states, const Between& between) {
+                   std::vector<State>& states, const Between& between, size_t rebuilt_beyond) {
   PiecewiseRun run(reference, whole, states);
   size_t first = 0;
   for (size_t i = 0; i < pieces.size(); ++i) {
-    run.call(i, first, pieces[i], between);
-    first += pieces[i];
+    const size_t end = first + pieces[i];
+    const bool rebuilds = rebuilt_beyond > 0 && first <= rebuilt_beyond && end > rebuilt_beyond;
+    if (rebuilds) run.begin();
+    const size_t from = rebuilds ? 0 : first;
+    run.call(i, from, end - from, between, first);
+    first = end;
   }
   run.hand_out();
 }

@@ -39,17 +39,27 @@ size_t index_of(const Result& result, const std::string& tap) {
   return static_cast<size_t>(found - result.taps.begin());
 }
 
+// Another prompt, or a run in pieces, may depart at a tap that stands before.
+std::string before_text(const Result& result, size_t first) {
+  constexpr double kNoise = 3.0;
+  const TapRow* loudest = nullptr;
+  for (size_t i = 0; i < first && i < result.taps.size(); ++i) {
+    const TapRow& row = result.taps[i];
+    if (std::isnan(row.local_ratio)) continue;
+    if (loudest == nullptr || row.local_ratio > loudest->local_ratio) loudest = &row;
+  }
+  if (loudest == nullptr) return "";
+  if (loudest->local_ratio <= kNoise) {
+    return fmt::format("before: everything is within its noise (at most {} times the floor)\n",
+                       number(loudest->local_ratio));
+  }
+  return fmt::format("before: {} is {} times its floor, over all prompts and runs\n",
+                     clean(loudest->tap), number(loudest->local_ratio));
+}
+
 std::string place_text(const Result& result, size_t first) {
   const auto& divergence = *result.first_divergence;
-  double before = 0.0;
-  for (size_t i = 0; i < first && i < result.taps.size(); ++i) {
-    before = std::max(before, result.taps[i].local_ratio);
-  }
-  std::string text;
-  if (first > 0) {
-    text += fmt::format("before: everything is within its noise (at most {} times the floor)\n",
-                        number(before));
-  }
+  std::string text = before_text(result, first);
   text += fmt::format("first:  {}{}, {} times the floor", clean(divergence.tap),
                       divergence.op.empty() ? "" : " (" + clean(divergence.op) + ")",
                       number(divergence.local_ratio));

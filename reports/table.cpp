@@ -78,6 +78,31 @@ std::string why(const Result& result) {
   return clean(text) + "\n";
 }
 
+// What a reader of the one result needs beside its verdict: causes, notes, and what a pass is not
+// worth.
+std::string details(const Result& result) {
+  constexpr size_t kShown = 3;
+  std::string text;
+  if (result.diagnosis) {
+    for (const compare::Diagnosis& cause : *result.diagnosis) {
+      text += fmt::format("cause: {} ({})\n", clean(cause.says), clean(cause.cause));
+    }
+  }
+  for (const std::string& note : result.notes) text += "note: " + clean(note) + "\n";
+  if (result.verdict != Verdict::kPassed || !result.power) return text;
+  const auto& blind = result.power->blind_to;
+  if (blind.empty()) return text;
+  text += fmt::format("not seen: these prompts and weights could not show {} mistakes: ",
+                      blind.size());
+  for (size_t i = 0; i < std::min(kShown, blind.size()); ++i) {
+    text += (i > 0 ? "; " : "") + clean(blind[i]);
+  }
+  if (blind.size() > kShown) {
+    text += fmt::format(" (and {} more: --json, power.blind_to)", blind.size() - kShown);
+  }
+  return text + "\n";
+}
+
 }  // namespace
 
 std::string table_text(const std::vector<Result>& results) {
@@ -89,6 +114,7 @@ std::string table_text(const std::vector<Result>& results) {
     text = aligned(rows) + "\n";
   }
   for (const Result& result : ordered) text += why(result);
+  if (ordered.size() == 1) text += details(ordered.front());
   return text + counts_text(count(ordered)) + "\n";
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/errors.h"
 #include "trace/pieces.h"
+#include "trace/tap_names.h"
 
 namespace plumb::trace {
 namespace {
@@ -36,6 +37,25 @@ std::string dataset_name(base::DType dtype, const std::string& prompt, const std
 
 bool is_token_list(const Dataset& dataset) {
   return dataset.integers && dataset.shape.size() == 1 && dataset.shape[0] <= kPromptLimit;
+}
+
+// Why a file without a recorded tap holds none: its groups, or what is in them, have other names.
+[[noreturn]] void refuse_names(const TraceFile& file) {
+  for (const std::string& name : file.ignored()) {
+    const std::vector<std::string> parts = split(name);
+    if (parts.size() != 3 || parts[2] == "*") continue;
+    if (!base::dtype_from_torch_name(parts[0])) {
+      const auto meant = meant_dtype(parts[0]);
+      throw InputError(file.path(), parts[0], "is the name of no dtype",
+                       meant ? "name the group " + *meant
+                             : "groups are named float64, float32, bfloat16 or float16");
+    }
+    const auto meant = meant_tap(parts[2]);
+    throw InputError(file.path(), name, "is the name of no tap, and the trace holds no other",
+                     meant ? "name it " + *meant : "docs/formats.md lists the taps");
+  }
+  throw InputError(file.path(), "", "the trace holds no recorded tap",
+                   "record <dtype>/<prompt>/<tap>");
 }
 
 }  // namespace
@@ -212,7 +232,11 @@ FileSource::FileSource(std::shared_ptr<const TraceFile> file, std::optional<base
   for (const base::DType d : held) {
     names += (names.empty() ? "" : ", ") + std::string(base::torch_name(d));
   }
-  if (held.empty()) throw InputError(file_->path(), "", "the trace holds no recorded tap");
+  if (held.empty()) refuse_names(*file_);
+  if (file_->prompts().empty()) {
+    throw InputError(file_->path(), "prompts", "the trace does not say what was run",
+                     "write the token ids of each prompt as prompts/<p>, int64 [T]");
+  }
   if (!dtype && held.size() > 1) {
     throw InputError(file_->path(), "", "the trace holds several dtypes: " + names,
                      "choose one with trace:FILE#dtype");

@@ -48,19 +48,20 @@ Result Bench::judge(const Run& run) {
                                                     .taps = run.taps,
                                                     .deviations = &mutant.deviations()});
   return judge(engine, run.judged_by.empty() ? run.contract : run.judged_by, false,
-               run.unknown_causes);
+               run.unknown_causes, run.finds_contract);
 }
 
 Result Bench::judge(trace::Source& candidate, const std::string& contract, bool state_matrix,
-                    std::vector<std::string> unknown_causes) {
-  return judge_->judge({.case_name = "case",
+                    std::vector<std::string> unknown_causes, bool finds_contract) {
+  const Subject subject{.case_name = "case",
                         .family = "family",
                         .candidate = &candidate,
                         .candidate_name = "candidate",
                         .prompts = prompts_,
                         .contract = graph::find_contract(contract),
                         .state_matrix = state_matrix,
-                        .unknown_causes = std::move(unknown_causes)});
+                        .unknown_causes = std::move(unknown_causes)};
+  return finds_contract ? judge_->judge_under_best(subject) : judge_->judge(subject);
 }
 
 std::string reasons_of(const Result& result) {

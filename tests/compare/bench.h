@@ -40,10 +40,11 @@ class Bench {
     const Fault* fault = nullptr;
     std::string judged_by;  // another contract; empty: its own
     std::vector<std::string> unknown_causes = {};
+    bool finds_contract = false;  // under the strictest that it keeps, `judged_by` being its own
   };
   Result judge(const Run& run);
   Result judge(trace::Source& candidate, const std::string& contract, bool state_matrix = false,
-               std::vector<std::string> unknown_causes = {});
+               std::vector<std::string> unknown_causes = {}, bool finds_contract = false);
 
  private:
   std::unique_ptr<tests::SyntheticModel> model_;

@@ -1,6 +1,8 @@
 // Roundings that real engines make: findings under plain float32, allowed under their contract.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/compare/bench.h"
 
 namespace plumb::compare::testing {
@@ -40,6 +42,68 @@ INSTANTIATE_TEST_SUITE_P(Engines, Roundings,
                                            Rounding{"float32-f16-kv", "kv_f16", "logits"},
                                            Rounding{"float32-bf16-matmul", "matmul_inputs_bf16",
                                                     "logits"}));
+
+bool names_a_contract(const Result& result) {
+  return result.diagnosis && std::ranges::any_of(*result.diagnosis, [](const Diagnosis& cause) {
+           return cause.cause.starts_with("contract:");
+         });
+}
+
+// An engine whose roundings are a contract's, that declares nothing but its dtype.
+TEST_P(Roundings, AreFoundToBeTheirContracts) {
+  Bench bench("llama-gqa");
+  const Result result = bench.judge({.contract = GetParam().contract,
+                                     .taps = GetParam().taps,
+                                     .judged_by = "float32",
+                                     .finds_contract = true});
+  EXPECT_EQ(result.verdict, Verdict::kPassed) << reasons_of(result);
+  EXPECT_EQ(result.candidate.contract, GetParam().contract);
+}
+
+TEST_P(Roundings, AreSaidToPassUnderTheirContract) {
+  Bench bench("llama-gqa");
+  const Result result = bench.judge(
+      {.contract = GetParam().contract, .taps = GetParam().taps, .judged_by = "float32"});
+  EXPECT_EQ(result.verdict, Verdict::kFailed);
+  ASSERT_TRUE(names_a_contract(result)) << reasons_of(result);
+  EXPECT_EQ(result.diagnosis->back().cause, std::string("contract:") + GetParam().contract);
+}
+
+struct Mistake {
+  const char* model;
+  const char* taps;
+};
+
+std::ostream& operator<<(std::ostream& out, const Mistake& mistake) {
+  return out << mistake.model << " " << mistake.taps;
+}
+
+class Mistakes : public ::testing::TestWithParam<Mistake> {};
+
+// A contract with wide noise is no excuse: every mistake stays one, whatever its size.
+TEST_P(Mistakes, AreNotExcusedByAnyContract) {
+  constexpr size_t kEvery = 29;
+  Bench bench(GetParam().model);
+  bench.keep_shortest_prompt();
+  const std::vector<Fault> faults = applicable_faults(bench.graph());
+  for (size_t i = 0; i < faults.size(); i += kEvery) {
+    if (faults[i].row->severity == FaultClass::kRounding) continue;
+    const Result result = bench.judge({.taps = GetParam().taps,
+                                       .fault = &faults[i],
+                                       .judged_by = "float32",
+                                       .finds_contract = true});
+    if (result.verdict != Verdict::kFailed) {
+      EXPECT_TRUE(result.candidate.contract == "float32" || result.candidate.contract == "float64")
+          << faults[i].says() << " is excused: " << reasons_of(result);
+    }
+    EXPECT_FALSE(names_a_contract(result)) << faults[i].says();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Mistakes,
+                         ::testing::Values(Mistake{"qwen3-gqa", "logits"},
+                                           Mistake{"qwen3-gqa", "coarse"},
+                                           Mistake{"gemma3-nested", "logits"}));
 
 }  // namespace
 }  // namespace plumb::compare::testing

@@ -1,0 +1,16 @@
+#include "graph/lengths.h"
+
+namespace plumb::graph {
+
+size_t short_factor_positions(const Graph& graph) {
+  for (const Op& op : graph.ops) {
+    const auto* rope = std::get_if<Rope>(&op.kind);
+    if (rope == nullptr) continue;
+    const model::RopeScaling& scaling = rope->rope.scaling;
+    if (scaling.kind != model::RopeScaling::Kind::kLongRope) continue;
+    return static_cast<size_t>(scaling.original_max_position_embeddings);
+  }
+  return 0;
+}
+
+}  // namespace plumb::graph

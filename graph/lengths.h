@@ -1,0 +1,13 @@
+// At which lengths of a sequence a graph changes what it computes.
+#pragma once
+
+#include <cstddef>
+
+#include "graph/graph.h"
+
+namespace plumb::graph {
+
+// The positions up to which a longrope takes its short factors; 0 for a graph without one.
+size_t short_factor_positions(const Graph& graph);
+
+}  // namespace plumb::graph
