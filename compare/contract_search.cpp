@@ -122,8 +122,20 @@ class ContractSearch {
     return within(all, kMostProducts) ? kContractReplicas : kFewReplicas;
   }
 
+  // One emulation tells whether the size is out of question.
+  bool may_explain(const Contract& contract) const {
+    constexpr double kTimes = 4.0;
+    const std::map<Tap, TapFit> fits = measure(contract, 1);
+    return std::ranges::any_of(failing_, [&](const Tap& tap) {
+      const auto fit = fits.find(tap);
+      return fit != fits.end() && within(fit->second.size(), kTimes) &&
+             within(1.0, kTimes * fit->second.size());
+    });
+  }
+
   std::optional<ContractFit> try_contract(const Contract& contract) const {
-    const std::map<Tap, TapFit> fits = measure(contract);
+    if (!may_explain(contract)) return std::nullopt;
+    const std::map<Tap, TapFit> fits = measure(contract, replicas());
     ContractFit result{.contract = &contract};
     TapFit sum;
     for (const auto& [tap, fit] : fits) {
@@ -152,13 +164,13 @@ class ContractSearch {
     return given;
   }
 
-  std::map<Tap, TapFit> measure(const Contract& contract) const {
+  std::map<Tap, TapFit> measure(const Contract& contract, int replicas) const {
     std::map<Tap, TapFit> fits;
     for (size_t i = 0; i < scenes_.size(); ++i) {
       const Scene& scene = scenes_[i];
       Noise noise = scene.evidence.noise();
       noise.contract = &contract;
-      noise.replicas = replicas();
+      noise.replicas = replicas;
       const Values made = emulate(mutant_.reference(), scene.subject.prompt->tokens, taps_, noise,
                                   given(scene));
       for (const Tap& tap : taps_) {

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <iterator>
 
 #include "compare/segment.h"
 #include "compare/state/diagnose.h"
@@ -43,6 +45,14 @@ std::optional<Diagnosis> explain_miscount(const std::vector<Scene>& scenes) {
   return cause;
 }
 
+// What is said without its numbers.
+std::string wording(const std::string& says) {
+  std::string text;
+  std::ranges::copy_if(says, std::back_inserter(text),
+                       [](unsigned char c) { return std::isdigit(c) == 0 && c != '.'; });
+  return text;
+}
+
 // How many digits say the parameter.
 size_t digits_of(double parameter) {
   return fmt::format("{}", parameter).size();
@@ -57,6 +67,7 @@ void drop_repeated(std::vector<Diagnosis>& causes) {
       if (other.cause != cause.cause || other.layer != cause.layer) return false;
       if (other.says == cause.says) return true;
       if (!other.parameter || !cause.parameter) return false;
+      if (wording(other.says) != wording(cause.says)) return false;
       return std::abs(*other.parameter - *cause.parameter) <= kNear * std::abs(*other.parameter);
     });
     if (same == kept.end()) {

@@ -9,8 +9,7 @@
 #include <optional>
 #include <utility>
 
-#include "compare/contract_search.h"
-#include "compare/explain.h"
+#include "compare/account.h"
 #include "compare/findings.h"
 #include "compare/gates.h"
 #include "compare/power.h"
@@ -126,7 +125,7 @@ class Judge::Session {
       result_.diagnosis.emplace();
       if (misrecording_) result_.diagnosis->push_back(*misrecording_);
     } else if (result_.first_divergence) {
-      explain_departure(scenes);
+      explain_departure(subject_.tries_contracts);
     }
     if (!scenes.empty()) weigh(truth_, scenes, result_);
   }
@@ -156,7 +155,7 @@ class Judge::Session {
     judge_small();
     findings_.finish(std::nullopt);
     if (!explains || !result_.first_divergence || misrecorded_) return;
-    explain(truth_, judged_, make_scenes(judged_), subject_.unknown_causes, explanation_, result_);
+    explain_departure(false);
   }
 
  private:
@@ -283,46 +282,14 @@ class Judge::Session {
     return at->second;
   }
 
-  // Another contract may account for the departure, or for all but a mistake; else the mistake is
-  // looked for under this one.
-  void explain_departure(const std::vector<Scene>& scenes) {
-    const std::vector<ContractFit> fits = find_fits(scenes, nullptr);
-    const ContractFit* const kept = first_kept(fits);
-    if (kept != nullptr) kept_ = kept->contract;
-    if (kept != nullptr && kept->is_directed()) return explain_by(*kept, scenes);
-    if (kept == nullptr && explain_beside(fits)) return;
-    const auto near = explain(truth_, judged_, scenes, subject_.unknown_causes, explanation_, result_);
-    if (!result_.diagnosis->empty()) {
-      kept_ = nullptr;
-      return;
+  void explain_departure(bool tries_contracts) {
+    Account::Again again;
+    if (tries_contracts) {
+      again = [this](const graph::Contract& contract, bool explains) {
+        return again_under(contract, explains);
+      };
     }
-    for (const Fault& fault : near) {
-      if (explain_beside(find_fits(scenes, &fault))) return;
-    }
-    if (kept == nullptr) return;
-    result_.notes.push_back(
-        fmt::format("no larger than what contract {} makes ({:.3g} of it), which has no direction "
-                    "here to tell it by",
-                    kept->contract->name, kept->size));
-  }
-
-  std::vector<ContractFit> find_fits(const std::vector<Scene>& scenes, const Fault* beside) const {
-    const FirstDivergence& first = *result_.first_divergence;
-    if (!subject_.tries_contracts || scenes.empty() || !first.run.empty()) return {};
-    const Tap tap = *trace::parse_tap(first.tap);
-    if (is_choice(tap) || !scenes.front().subject.recorded->has(tap)) return {};
-    const Trials trials(truth_, scenes);
-    return find_contracts(truth_, scenes, Acceptance(trials, tap).failing(), tap, beside);
-  }
-
-  // The best of the contracts under which the candidate does not fail; null where it does under
-  // those that come nearest.
-  const ContractFit* first_kept(const std::vector<ContractFit>& fits) const {
-    constexpr size_t kMost = 3;
-    for (size_t i = 0; i < std::min(kMost, fits.size()); ++i) {
-      if (again_under(*fits[i].contract, false).verdict != Verdict::kFailed) return &fits[i];
-    }
-    return nullptr;
+    kept_ = Account(truth_, judged_, subject_.unknown_causes, again, result_).run(explanation_);
   }
 
   Result again_under(const graph::Contract& contract, bool explains) const {
@@ -331,42 +298,6 @@ class Judge::Session {
     Result result{.candidate = result_.candidate};
     Session(judge_, subject, result).run_again(judged_, explains);
     return result;
-  }
-
-  static Diagnosis cause_of(const ContractFit& fit, const std::string& rest) {
-    return {.cause = fmt::format("contract:{}", fit.contract->name),
-            .says = fmt::format("rounds as {} does ({}); {}", fit.contract->name,
-                                fit.contract->meaning, rest),
-            .explained = fit.explained};
-  }
-
-  // A single rounding that leaves as little says what the contract is made of.
-  void explain_by(const ContractFit& fit, const std::vector<Scene>& scenes) {
-    constexpr double kAsLittle = 1.5;
-    std::vector<std::string> others = subject_.unknown_causes;
-    for (const Fault& fault : applicable_faults(truth_.graph())) {
-      if (fault.row->severity != FaultClass::kRounding) others.push_back(fault.cause());
-    }
-    explain(truth_, judged_, scenes, others, std::nullopt, result_);
-    std::vector<Diagnosis>& causes = *result_.diagnosis;
-    const bool as_little =
-        !causes.empty() && 1.0 - causes.front().explained <= kAsLittle * (1.0 - fit.explained);
-    if (!as_little) causes.clear();
-    causes.push_back(
-        cause_of(fit, fmt::format("passes under --contract {}", fit.contract->name)));
-  }
-
-  // A mistake on top of another contract's roundings is found under that contract.
-  bool explain_beside(const std::vector<ContractFit>& fits) {
-    if (fits.empty() || !fits.front().is_directed()) return false;
-    Result under = again_under(*fits.front().contract, true);
-    if (!under.diagnosis || under.diagnosis->empty()) return false;
-    result_.first_divergence = std::move(under.first_divergence);
-    result_.diagnosis = std::move(under.diagnosis);
-    result_.diagnosis->push_back(
-        cause_of(fits.front(), "besides this it departs by the cause above"));
-    result_.notes.insert(result_.notes.end(), under.notes.begin(), under.notes.end());
-    return true;
   }
 
   Judge& judge_;

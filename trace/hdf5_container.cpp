@@ -114,15 +114,36 @@ class Hdf5Container : public Container {
         return -1;  // must not pass through C
       }
     };
-    if (H5Lvisit(file_.get(), H5_INDEX_NAME, H5_ITER_NATIVE, each, this) < 0) {
+    const bool visited = H5Lvisit(file_.get(), H5_INDEX_NAME, H5_ITER_NATIVE, each, this) >= 0;
+    if (!newer_.empty()) {
+      throw InputError(path_.string(), newer_,
+                       "is stored in a newer form of HDF5 than version 1.10 reads",
+                       "write it with h5py.File(..., libver=('earliest', 'v110')), or as safetensors");
+    }
+    if (!visited) {
       throw InputError(path_.string(), "", "cannot be listed: the file is corrupt", kMend);
     }
+  }
+
+  // Did the last call find a message in a version that it does not know?
+  static bool failed_by_version() {
+    bool found = false;
+    const auto each = [](unsigned, const H5E_error2_t* error, void* found_here) -> herr_t {
+      const std::string_view text = error->desc == nullptr ? "" : error->desc;
+      if (text.find("version") != std::string_view::npos) *static_cast<bool*>(found_here) = true;
+      return 0;
+    };
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, each, &found);
+    return found;
   }
 
   bool list(hid_t group, const std::string& name) {
     if (datasets_.size() >= kDatasetLimit) return false;
     const Handle object(H5Oopen(group, name.c_str(), H5P_DEFAULT), H5Oclose);
-    if (!object.valid()) return false;
+    if (!object.valid()) {
+      if (failed_by_version()) newer_ = name;
+      return false;
+    }
     if (H5Iget_type(object.get()) != H5I_DATASET) return true;
     const Handle type(H5Dget_type(object.get()), H5Tclose);
     const Handle space(H5Dget_space(object.get()), H5Sclose);
@@ -190,6 +211,7 @@ class Hdf5Container : public Container {
 
   std::unique_lock<std::mutex> lock_;
   Handle file_;
+  std::string newer_;  // a dataset in a form that the library does not know
   size_t file_bytes_ = 0;
 };
 

@@ -281,6 +281,49 @@ class PiecesSource : public trace::Source {
   std::vector<size_t> pieces_;
 };
 
+// Where a longrope turns to its long factors between two calls, engines keep the keys of the short
+// ones, or compute all anew; both are right, and the result says which it is.
+class AcrossLengths : public PiecesSource {
+ public:
+  AcrossLengths(trace::Engine& engine, std::vector<size_t> pieces, bool rebuilds)
+      : PiecesSource(engine, pieces), first_(pieces.front()), rebuilds_(rebuilds) {}
+
+  std::unique_ptr<trace::Recording> record(const Prompt& prompt, const trace::TapFilter& filter,
+                                           int steps) override {
+    auto kept = PiecesSource::record(prompt, filter, steps);
+    if (prompt.run.empty() || !rebuilds_) return kept;
+    // The rows from the call on that passes the limit are those of the prompt at once.
+    Prompt whole = prompt;
+    whole.run.clear();
+    const auto anew = PiecesSource::record(whole, filter, steps);
+    trace::Tensor joined = kept->read(kLogits);
+    const trace::Tensor late = anew->read(kLogits);
+    const auto from = static_cast<ptrdiff_t>(first_ * late.width());
+    std::copy(late.values.begin() + from, late.values.end(), joined.values.begin() + from);
+    auto recording = std::make_unique<trace::MemoryRecording>();
+    recording->put(kLogits, std::move(joined));
+    return recording;
+  }
+
+ private:
+  size_t first_;
+  bool rebuilds_;
+};
+
+TEST(StateLengths, KeepsOrRebuildsWhatALongropeMade) {
+  Bench bench("phi3-longrope");
+  bench.take_prompt_of(32);
+  FaultyEngine engine(bench.reference(), {});
+  for (const bool rebuilds : {false, true}) {
+    AcrossLengths source(engine, {20, 8, 4}, rebuilds);
+    const Result result = bench.judge(source, "float32");
+    EXPECT_NE(result.verdict, Verdict::kFailed) << reasons_of(result);
+    const char* const says = rebuilds ? "keys are computed anew beyond 24 positions"
+                                      : "keys made with the short factors are kept beyond 24";
+    EXPECT_NE(reasons_of(result).find(says), std::string::npos) << reasons_of(result);
+  }
+}
+
 // Every registered state fault is its own explanation, from logits alone.
 TEST(StateDiagnosis, NamesTheFaultFromLogitsAlone) {
   for (const char* name : {"qwen3_next-tied", "gemma3-pattern"}) {

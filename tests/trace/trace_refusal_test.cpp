@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <functional>
 
 #include "tests/support/files.h"
@@ -38,6 +39,33 @@ TEST_F(TraceRefusalTest, RefusesAnotherSchema) {
             std::string::npos);
   EXPECT_NE(with_schema([](Hdf5Builder&& b) { b.number_attribute("schema", 1); }).find("schema"),
             std::string::npos);
+}
+
+// A source needs taps under names that it knows, and what was run.
+TEST_F(TraceRefusalTest, SaysWhichNameWasMeant) {
+  const auto refusal_of = [&](const std::string& dataset, bool with_prompt) {
+    {
+      Hdf5Builder builder(file_);
+      builder.text_attribute("schema", "plumbline.trace/1", true);
+      if (with_prompt) builder.integers("prompts/p0", {1, 2});
+      builder.dataset(dataset, {2, 3}, {1, 2, 3, 4, 5, 6});
+    }
+    return refusal([&] { FileSource unused(std::make_shared<TraceFile>(file_), std::nullopt); });
+  };
+  EXPECT_NE(refusal_of("fp32/p0/logits", true).find("name the group float32"), std::string::npos);
+  EXPECT_NE(refusal_of("int4/p0/logits", true).find("is the name of no dtype"), std::string::npos);
+  EXPECT_NE(refusal_of("float32/p0/lm_head", true).find("name it logits"), std::string::npos);
+  EXPECT_NE(refusal_of("float32/p0/logits", false).find("prompts: the trace does not say what"),
+            std::string::npos);
+}
+
+// Written by h5py 3.16 with HDF5 2.0: h5py.File(name, "w", libver="latest"), compression="gzip".
+TEST_F(TraceRefusalTest, SaysHowToWriteForThisLibrary) {
+  const auto file = std::filesystem::path(PLUMB_ROOT) / "tests/trace/files/hdf5-2.0.h5";
+  const std::string line = refusal([&] { TraceFile unused(file); });
+  EXPECT_NE(line.find("float32/p0/logits: is stored in a newer form of HDF5"), std::string::npos)
+      << line;
+  EXPECT_NE(line.find("libver=('earliest', 'v110')"), std::string::npos) << line;
 }
 
 TEST_F(TraceRefusalTest, RefusesPromptsThatAreNoTokenIds) {
