@@ -7,7 +7,7 @@
 namespace plumb::tests {
 namespace {
 
-using compare::FaultClass;
+using library::FaultClass;
 
 constexpr FaultClass kClasses[] = {FaultClass::kStructural, FaultClass::kSubtle,
                                    FaultClass::kRounding};
