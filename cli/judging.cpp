@@ -110,13 +110,13 @@ Judging::Judging(const LoadedModel& model, const base::Threads& threads,
       reference_(model.graph, model.weights, threads),
       judge_(reference_, oracle) {}
 
-compare::Result Judging::operator()(const JudgingOptions& options) {
+result::Result Judging::operator()(const JudgingOptions& options) {
   const auto candidate =
       candidates::make_candidate(options.candidate, model_.graph, model_.weights, threads_);
   const auto* recorded = dynamic_cast<const trace::FileSource*>(candidate.get());
   if (recorded != nullptr) check_same_checkpoint(model_, recorded->file());
   const trace::TraceFile* file = recorded != nullptr ? &recorded->file() : nullptr;
-  compare::Subject subject{
+  verdict::Subject subject{
       .case_name = options.case_name,
       .family = model_.config.spec.model_type,
       .candidate = candidate.get(),
@@ -150,7 +150,7 @@ void add_state_option(CLI::App& verb, bool& state_matrix) {
                 "run every prompt in pieces, in batches, after a reset and a restore too");
 }
 
-compare::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions& options) {
+result::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions& options) {
   const LoadedModel model(common);
   const base::Threads threads(common.threads);
   model.weights.check_finite(threads);
@@ -185,7 +185,7 @@ std::optional<reports::Baseline> OutputOptions::read_baseline() const {
   return reports::read_baseline(baseline);
 }
 
-int OutputOptions::finish(const std::vector<compare::Result>& results,
+int OutputOptions::finish(const std::vector<result::Result>& results,
                           const std::optional<reports::Baseline>& before,
                           const std::string& text) const {
   if (!report.empty()) reports::write_reports(results, before, report);
@@ -200,13 +200,13 @@ int OutputOptions::finish(const std::vector<compare::Result>& results,
   return exit_code(results, git_bisect);
 }
 
-int exit_code(const std::vector<compare::Result>& results, bool git_bisect) {
-  const auto is = [&](compare::Verdict verdict) {
+int exit_code(const std::vector<result::Result>& results, bool git_bisect) {
+  const auto is = [&](result::Verdict verdict) {
     return std::any_of(results.begin(), results.end(),
-                       [&](const compare::Result& result) { return result.verdict == verdict; });
+                       [&](const result::Result& result) { return result.verdict == verdict; });
   };
-  if (is(compare::Verdict::kFailed)) return kNotPassed;
-  if (is(compare::Verdict::kInconclusive)) return git_bisect ? kSkipCommit : kNotPassed;
+  if (is(result::Verdict::kFailed)) return kNotPassed;
+  if (is(result::Verdict::kInconclusive)) return git_bisect ? kSkipCommit : kNotPassed;
   return 0;
 }
 

@@ -8,6 +8,11 @@
 namespace plumb::compare::testing {
 namespace {
 
+using library::applicable_faults;
+using library::FaultClass;
+using result::Diagnosis;
+using result::Verdict;
+
 struct Rounding {
   const char* contract;
   const char* cause;

@@ -1,0 +1,49 @@
+#include "compare/verdict/judged.h"
+
+#include <utility>
+
+#include "compare/measure/gates.h"
+
+namespace plumb::verdict {
+
+using measure::kBeyondDoubt;
+using measure::kByLittle;
+using measure::kConfirmingReplicas;
+using measure::kManyReplicas;
+using measure::kReplicas;
+using measure::replicas_for;
+
+void establish(Truth& truth, Judged& judged, int replicas) {
+  const int enough = replicas_for(replicas, judged.subject.prompt->tokens.size(),
+                                  static_cast<size_t>(truth.graph().hidden_size));
+  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, enough);
+}
+
+PromptFindings judge_surely(Truth& truth, Judged& judged) {
+  establish(truth, judged, kReplicas);
+  PromptFindings findings = judge_prompt(truth, judged.subject, *judged.evidence);
+  const auto is_certain = [&](double beyond) {
+    const auto& first = findings.first_divergence;
+    return findings.failures.empty() || (first && first->local_ratio > beyond);
+  };
+  const std::pair<int, double> steps[] = {{kConfirmingReplicas, kBeyondDoubt},
+                                          {kManyReplicas, kByLittle}};
+  for (const auto& [replicas, beyond] : steps) {
+    if (is_certain(beyond)) break;
+    establish(truth, judged, replicas);
+    findings = judge_prompt(truth, judged.subject, *judged.evidence);
+  }
+  return findings;
+}
+
+std::vector<Scene> make_scenes(const std::deque<Judged>& prompts) {
+  std::vector<Scene> scenes;
+  for (const Judged& prompt : prompts) {
+    if (!prompt.prompt.run.empty() || !prompt.recorded->finite()) continue;
+    if (!scenes.empty() && !scenes.front().subject.recorded->is_like(*prompt.recorded)) continue;
+    scenes.push_back({prompt.subject, *prompt.evidence});
+  }
+  return scenes;
+}
+
+}  // namespace plumb::verdict
