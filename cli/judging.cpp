@@ -4,11 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "base/errors.h"
 #include "candidates/candidate.h"
 #include "cli/verbs.h"
 #include "fixtures/catalogue.h"
+#include "graph/contract_file.h"
 #include "reports/report.h"
 #include "reports/table.h"
 #include "trace/tap_names.h"
@@ -81,8 +83,12 @@ std::string known_contracts() {
 const graph::Contract& named_contract(const std::string& name) {
   const graph::Contract* contract = graph::find_contract(name);
   if (contract != nullptr) return *contract;
+  if (name.ends_with(".json")) {
+    static std::deque<graph::Contract> read;  // each is referred to for as long as anything judges
+    return read.emplace_back(graph::read_contract(name));
+  }
   throw base::InputError("--contract", name, "is none",
-                         "known are " + known_contracts() + ", auto");
+                         "known are " + known_contracts() + ", auto, or a FILE.json");
 }
 
 const graph::Contract& declared_contract(const trace::Source& candidate) {
@@ -136,7 +142,8 @@ void JudgeOptions::add(CLI::App& verb) {
   verb.add_option("--candidate", candidate, "cpu-f32, cpu-bf16 or trace:FILE[#dtype]")->required();
   verb.add_option("--oracle", oracle, "trace of a trusted producer");
   verb.add_option("--contract", contract,
-                  "precision contract to hold it to; auto: the strictest that it keeps");
+                  "precision contract to hold it to, by name or as FILE.json; auto: the strictest "
+                  "that it keeps");
   verb.add_option("--taps", taps, "what an in-tree candidate records: all, coarse, logits, globs")
       ->capture_default_str();
   add_state_option(verb, state_matrix);

@@ -22,7 +22,7 @@ struct JudgingOptions {
   std::string case_name;
   std::string candidate;  // cpu-f32 | cpu-bf16 | trace:FILE[#dtype]
   int greedy_steps = 0;   // of each prompt, by an in-tree candidate; a trace gives what it holds
-  // A precision contract's name; auto: the strictest under which it passes; empty: its dtype's.
+  // A precision contract's name or file; auto: the strictest that it keeps; empty: its dtype's.
   std::string contract;
   std::string taps = "all";  // that an in-tree candidate records
   bool state_matrix = false;
@@ -44,7 +44,7 @@ class Judging {
   verdict::Judge judge_;
 };
 
-// Throws InputError naming the known ones.
+// By its name, or read from FILE.json. Throws InputError naming the known ones.
 const graph::Contract& named_contract(const std::string& name);
 // The contract that a candidate declares, or its dtype's.
 const graph::Contract& declared_contract(const trace::Source& candidate);

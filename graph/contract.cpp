@@ -3,62 +3,46 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "graph/printer.h"
 
 namespace plumb::graph {
 namespace {
 
 using base::DType;
+using base::Precision;
 
-// llama.cpp's default cache, whatever the type of the rest.
-constexpr ContractException kHalfCache[] = {{"attention", "key", DType::kF16},
-                                            {"attention", "value", DType::kF16}};
+bool applies(const ContractException& exception, const OpKind& kind,
+             const Circumstances& circumstances) {
+  if (circumstances.queries < exception.from_queries) return false;
+  if (exception.below_queries > 0 && circumstances.queries >= exception.below_queries) return false;
+  return std::ranges::all_of(exception.where, [&](const AttributeIs& condition) {
+    return attribute_text(kind, condition.attribute) == condition.value;
+  });
+}
 
-constexpr ContractException kShortOperands[] = {{"linear", "input", DType::kBF16},
-                                                {"experts", "input", DType::kBF16}};
-
-constexpr ContractException kShortState[] = {{"gated_delta_rule", "state", DType::kBF16}};
-
-constexpr Contract kContracts[] = {
-    {"float64", "every operation in float64", DType::kF64, DType::kF64, DType::kF64, {}},
-    {"float32", "every operation in float32", DType::kF32, DType::kF32, DType::kF32, {}},
-    {"bfloat16",
-     "transformers' eager modules in bfloat16: results stored in bfloat16, norms, "
-     "softmax and sums in float32",
-     DType::kBF16,
-     DType::kF32,
-     DType::kF32,
-     {}},
-    {"float16",
-     "transformers' eager modules in float16",
-     DType::kF16,
-     DType::kF32,
-     DType::kF32,
-     {}},
-    {"float32-f16-kv", "float32, keys and values rounded to float16 (a float16 cache)", DType::kF32,
-     DType::kF32, DType::kF32, kHalfCache},
-    {"float32-bf16-state", "float32, the recurrent state rounded to bfloat16", DType::kF32,
-     DType::kF32, DType::kF32, kShortState},
-    {kShortProducts, "float32 activations, rounded to bfloat16 where they meet a bfloat16 weight",
-     DType::kF32, DType::kF32, DType::kF32, kShortOperands},
-};
+StepRule rule_of(const ContractException& exception, const Circumstances& circumstances) {
+  if (!exception.to_weights) {
+    return {exception.to, exception.in_order, exception.from_table};
+  }
+  const auto& stored = circumstances.weights;
+  if (!stored || base::size_of(*stored) != 2) return {};
+  return {base::precision_of(*stored)};
+}
 
 }  // namespace
-
-std::span<const Contract> contracts() {
-  return kContracts;
-}
 
 double coarsest_roundoff(const Contract& contract) {
   double coarsest = base::unit_roundoff(contract.storage);
   for (const ContractException& exception : contract.exceptions) {
-    if (exception.dtype) coarsest = std::max(coarsest, base::unit_roundoff(*exception.dtype));
+    const auto to = exception.to_weights ? std::optional(Precision::kBF16) : exception.to;
+    if (to) coarsest = std::max(coarsest, base::unit_roundoff(*to));
   }
   return coarsest;
 }
 
 std::vector<const Contract*> contracts_by_strictness() {
   std::vector<const Contract*> sorted;
-  for (const Contract& contract : kContracts) sorted.push_back(&contract);
+  for (const Contract& contract : contracts()) sorted.push_back(&contract);
   const auto noise = [](const Contract* contract) {
     return std::pair(base::unit_roundoff(contract->storage), coarsest_roundoff(*contract));
   };
@@ -68,39 +52,38 @@ std::vector<const Contract*> contracts_by_strictness() {
 }
 
 const Contract* find_contract(std::string_view name) {
-  for (const Contract& contract : kContracts) {
-    if (contract.name == name) return &contract;
-  }
-  return nullptr;
+  const auto all = contracts();
+  const auto found = std::ranges::find(all, name, &Contract::name);
+  return found == all.end() ? nullptr : &*found;
 }
 
 const Contract& default_contract(DType dtype) {
-  for (const Contract& contract : kContracts) {
-    if (contract.storage == dtype) return contract;
+  for (const Contract& contract : contracts()) {
+    if (contract.storage == dtype && contract.exceptions.empty()) return contract;
   }
   throw base::InternalError("every dtype has a contract");
 }
 
-std::optional<DType> rounding(const Contract& contract, const OpKind& kind, int step) {
+StepRule rounding(const Contract& contract, const OpKind& kind, int step,
+                  const Circumstances& circumstances) {
   return std::visit(
-      [&](const auto& op) -> std::optional<DType> {
+      [&](const auto& op) -> StepRule {
         using Kind = std::decay_t<decltype(op)>;
         for (const ContractException& exception : contract.exceptions) {
-          if (exception.op == Kind::kName && exception.step == Kind::kSteps[step].name) {
-            return exception.dtype;
-          }
+          if (exception.op != Kind::kName || exception.step != Kind::kSteps[step].name) continue;
+          if (applies(exception, kind, circumstances)) return rule_of(exception, circumstances);
         }
         switch (step_kind(op, step)) {
           case StepKind::kStorage:
-            return contract.storage;
+            return {base::precision_of(contract.storage)};
           case StepKind::kCompute:
-            return contract.compute;
+            return {base::precision_of(contract.compute)};
           case StepKind::kSum:
-            return contract.accumulate;
+            return {base::precision_of(contract.accumulate)};
           case StepKind::kOperand:
-            return std::nullopt;
+            return {};
         }
-        return std::nullopt;
+        return {};
       },
       kind);
 }

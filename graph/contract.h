@@ -2,32 +2,51 @@
 //
 // A contract is data: the dtype of each kind of sub-step (ops.h), and the sub-steps that it treats
 // otherwise. A run "under a contract" is float64 arithmetic with these roundings and nothing else.
+// The rows are in contract_rows.cpp; contract_file.h reads others from JSON, with the same fields.
 #pragma once
 
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/dtype.h"
+#include "base/precision.h"
 #include "graph/ops.h"
 
 namespace plumb::graph {
 
-// A sub-step that a contract rounds to `dtype` whatever its kind; none: leaves unrounded.
+// A condition on an op: one of its attributes has this value, as `plumb graph` prints it.
+struct AttributeIs {
+  std::string attribute;
+  std::string value;
+};
+
+// A sub-step that a contract rounds to something else than its kind, where all conditions hold.
 struct ContractException {
-  std::string_view op;
-  std::string_view step;
-  std::optional<base::DType> dtype;
+  std::string op;
+  std::string step;
+  // None: leaves it unrounded.
+  std::optional<base::Precision> to;
+  // To the stored type of the op's weight instead, where that has 16 bits; else unrounded.
+  bool to_weights = false;
+  // Of a sum: its terms are added one after the other, and each sum is rounded.
+  bool in_order = false;
+  // Of an activation: looked up in a table, by an argument that is rounded alike.
+  bool from_table = false;
+  std::vector<AttributeIs> where = {};
+  // Of the queries in a call: at least so many, fewer than so many (0: any number).
+  size_t from_queries = 0;
+  size_t below_queries = 0;
 };
 
 struct Contract {
-  std::string_view name;
-  std::string_view meaning;
-  base::DType storage;     // of weights and of stored activations
-  base::DType compute;     // inside an op
-  base::DType accumulate;  // of sums
-  std::span<const ContractException> exceptions;
+  std::string name;
+  std::string meaning;
+  base::DType storage = base::DType::kF32;     // of weights and of stored activations
+  base::DType compute = base::DType::kF32;     // inside an op
+  base::DType accumulate = base::DType::kF32;  // of sums
+  std::vector<ContractException> exceptions = {};
 };
 
 // Engines of bfloat16 weights whose activations stay float32: llama.cpp, this project's.
@@ -48,8 +67,22 @@ const Contract* find_contract(std::string_view name);
 // transformers' eager modules do in 16 bits.
 const Contract& default_contract(base::DType dtype);
 
-// The dtype to which sub-step `step` of `kind` is rounded, or (for a sum) in which it accumulates;
-// none where it stays exact.
-std::optional<base::DType> rounding(const Contract& contract, const OpKind& kind, int step);
+// What else than its kind decides how an op rounds.
+struct Circumstances {
+  size_t queries = 1;                  // positions of the call
+  std::optional<base::DType> weights;  // the stored type of its first weight
+};
+
+// How a sub-step rounds; to nothing: it stays exact.
+struct StepRule {
+  std::optional<base::Precision> to;  // or (for a sum) in which it accumulates
+  bool in_order = false;
+  bool from_table = false;
+
+  bool operator==(const StepRule&) const = default;
+};
+
+StepRule rounding(const Contract& contract, const OpKind& kind, int step,
+                  const Circumstances& circumstances);
 
 }  // namespace plumb::graph

@@ -97,6 +97,29 @@ std::string attributes_text(const OpKind& kind) {
   return text;
 }
 
+std::string attribute_text(const OpKind& kind, std::string_view name) {
+  std::string text;
+  std::visit(
+      [&](const auto& op) {
+        std::decay_t<decltype(op)>::attributes(op, [&](const char* known, const auto& value) {
+          if (known == name) text = value_text(value);
+        });
+      },
+      kind);
+  return text;
+}
+
+bool has_attribute(const OpKind& kind, std::string_view name) {
+  bool found = false;
+  std::visit(
+      [&](const auto& op) {
+        std::decay_t<decltype(op)>::attributes(
+            op, [&](const char* known, const auto&) { found |= known == name; });
+      },
+      kind);
+  return found;
+}
+
 std::string to_text(const Graph& graph) {
   std::string text = fmt::format("plumbline.graph/1 vocab_size={} hidden_size={} layers={}\n",
                                  graph.vocab_size, graph.hidden_size, graph.num_layers);

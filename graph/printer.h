@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "graph/graph.h"
 
@@ -17,5 +18,8 @@ std::string to_json(const Graph& graph);
 
 // The attributes of one op that differ from their defaults, as "eps=1e-06, groups=4".
 std::string attributes_text(const OpKind& kind);
+// One of them, at its default or not; empty where the op has none of that name.
+std::string attribute_text(const OpKind& kind, std::string_view name);
+bool has_attribute(const OpKind& kind, std::string_view name);
 
 }  // namespace plumb::graph

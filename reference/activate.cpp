@@ -42,8 +42,10 @@ void compute(const A& a, const graph::Activate& op, const Context& context, Inpu
     const auto x = row(*in[0], t);
     const auto y = row(out[0], t);
     for (size_t i = 0; i < y.size(); ++i) {
-      y[i] = is_xielu ? xielu(a, scalars, x[i], element + i)
-                      : activate(a, op.activation, x[i], element + i);
+      y[i] = is_xielu
+                 ? xielu(a, scalars, x[i], element + i)
+                 : activate(a, op.activation,
+                            a.argument(graph::Activate::kOutput, x[i], element + i), element + i);
     }
     a.round(graph::Activate::kOutput, y, element);
   });

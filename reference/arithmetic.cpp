@@ -5,61 +5,64 @@
 namespace plumb::reference {
 namespace {
 
-// The grid on which `dtype` has x: one unit in the last place, never finer than the subnormals.
-double spacing(base::DType dtype, double x) {
-  const double u = base::unit_roundoff(dtype);
-  const int exponent = std::ilogb(x);
-  const double smallest = dtype == base::DType::kF16 ? 0x1p-24 : 0x1p-149;
-  return std::max(std::ldexp(2.0 * u, exponent), smallest);
+// The grid on which a format has x: one unit in the last place, never finer than the subnormals.
+double spacing(base::Precision to, double x) {
+  const double u = base::unit_roundoff(to);
+  return std::max(std::ldexp(2.0 * u, std::ilogb(x)), base::least_spacing(to));
 }
 
 // Rounds up or down with probabilities that make the error zero in the mean.
-double dither(base::DType dtype, double x, double uniform) {
+double dither(base::Precision to, double x, double uniform) {
   if (x == 0.0 || !std::isfinite(x)) return x;
-  const double grid = spacing(dtype, x);
-  return base::round_to(dtype, std::floor(x / grid + uniform) * grid);
+  const double grid = spacing(to, x);
+  return base::round_to(to, std::floor(x / grid + uniform) * grid);
 }
 
 }  // namespace
 
-Emulated::Emulated(const graph::Contract& contract, const graph::OpKind& kind, uint64_t key,
-                   RoundingMode mode)
+Emulated::Emulated(const graph::Contract& contract, const graph::OpKind& kind,
+                   const graph::Circumstances& circumstances, uint64_t key, RoundingMode mode)
     : compute_(contract.compute), compute_u_(base::unit_roundoff(contract.compute)), key_(key) {
+  using base::Precision;
   const double coarsest = graph::coarsest_roundoff(contract);
-  for (const auto dtype : {base::DType::kF32, base::DType::kBF16, base::DType::kF16}) {
-    dithers_[static_cast<size_t>(dtype)] =
-        mode == RoundingMode::kDithered && base::unit_roundoff(dtype) >= coarsest;
+  for (const Precision to : {Precision::kF32, Precision::kTF32, Precision::kBF16, Precision::kF16,
+                             Precision::kE4M3, Precision::kE5M2}) {
+    dithers_[static_cast<size_t>(to)] =
+        mode == RoundingMode::kDithered && base::unit_roundoff(to) >= coarsest;
   }
   const size_t steps = std::visit(
       [](const auto& op) { return std::size(std::decay_t<decltype(op)>::kSteps); }, kind);
   base::ensure(steps <= kMaxSteps, "an op has few sub-steps");
   for (size_t step = 0; step < steps; ++step) {
-    set_rounding(static_cast<int>(step), graph::rounding(contract, kind, static_cast<int>(step)));
+    const int at = static_cast<int>(step);
+    set_rounding(at, graph::rounding(contract, kind, at, circumstances));
   }
 }
 
-void Emulated::set_rounding(int step, std::optional<base::DType> dtype) {
+void Emulated::set_rounding(int step, const graph::StepRule& rule) {
   const auto at = static_cast<size_t>(step);
-  dtypes_[at] = dtype;
-  sum_scale_[at] = dtype ? kRoundingRms * base::unit_roundoff(*dtype) : 0.0;
+  steps_[at] = rule.to;
+  in_order_[at] = rule.in_order;
+  from_table_[at] = rule.from_table;
+  sum_scale_[at] = rule.to ? kRoundingRms * base::unit_roundoff(*rule.to) : 0.0;
 }
 
 void Emulated::round(int step, std::span<double> values, size_t element) const {
-  const std::optional<base::DType> dtype = dtypes_[static_cast<size_t>(step)];
-  if (!dtype) return;
+  const std::optional<base::Precision> to = steps_[static_cast<size_t>(step)];
+  if (!to) return;
   const uint64_t stream = stream_of(step);
-  if (*dtype == base::DType::kF64) {
+  if (*to == base::Precision::kF64) {
     // Values are in float64 already; what is emulated is the error of having computed them so.
-    const double size = kRoundingRms * base::unit_roundoff(*dtype);
+    const double size = kRoundingRms * base::unit_roundoff(*to);
     for (size_t i = 0; i < values.size(); ++i) {
       values[i] += size * std::abs(values[i]) * base::random_normal(stream, element + i);
     }
-  } else if (dithers(*dtype)) {
+  } else if (dithers(*to)) {
     for (size_t i = 0; i < values.size(); ++i) {
-      values[i] = dither(*dtype, values[i], base::random_uniform(stream, element + i));
+      values[i] = dither(*to, values[i], base::random_uniform(stream, element + i));
     }
   } else {
-    base::round_to(*dtype, values);
+    base::round_to(*to, values);
   }
 }
 

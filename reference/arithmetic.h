@@ -15,6 +15,7 @@
 #include <span>
 
 #include "base/dtype.h"
+#include "base/precision.h"
 #include "base/random.h"
 #include "graph/contract.h"
 
@@ -28,6 +29,8 @@ struct Exact {
 
   const Exact& stream(uint64_t) const { return *this; }
   bool rounds(int) const { return false; }
+  bool adds_in_order(int) const { return false; }
+  double argument(int, double value, size_t) const { return value; }
   void round(int, std::span<double>, size_t) const {}
   double round(int, double value, size_t) const { return value; }
   double sum(int, double value, double, size_t, size_t) const { return value; }
@@ -50,8 +53,8 @@ class Emulated {
  public:
   static constexpr bool kEmulates = true;
 
-  Emulated(const graph::Contract& contract, const graph::OpKind& kind, uint64_t key,
-           RoundingMode mode);
+  Emulated(const graph::Contract& contract, const graph::OpKind& kind,
+           const graph::Circumstances& circumstances, uint64_t key, RoundingMode mode);
 
   // The same contract with other noise, for the parts of an op that count their elements alike.
   Emulated stream(uint64_t part) const {
@@ -60,16 +63,23 @@ class Emulated {
     return other;
   }
   // False where the contract leaves sub-step `step` alone.
-  bool rounds(int step) const { return dtypes_[static_cast<size_t>(step)].has_value(); }
-  // Rounds sub-step `step` to `dtype`, whatever the contract says.
-  void set_rounding(int step, std::optional<base::DType> dtype);
+  bool rounds(int step) const { return steps_[static_cast<size_t>(step)].has_value(); }
+  // Sums of sub-step `step` are to be added one term after the other, each sum rounded.
+  bool adds_in_order(int step) const { return in_order_[static_cast<size_t>(step)]; }
+  // The argument of a function whose results are sub-step `step`: rounded alike where they come
+  // from a table.
+  double argument(int step, double value, size_t element) const {
+    return from_table_[static_cast<size_t>(step)] ? round(step, value, ~element) : value;
+  }
+  // Rounds sub-step `step` so, whatever the contract says.
+  void set_rounding(int step, const graph::StepRule& rule);
 
   // Stores values at sub-step `step`.
   void round(int step, std::span<double> values, size_t element) const;
   double round(int step, double value, size_t element) const {
-    const std::optional<base::DType> dtype = dtypes_[static_cast<size_t>(step)];
-    if (dtype == base::DType::kF32 && !dithers(*dtype)) return to_float32(value);
-    if (dtype) round(step, std::span(&value, 1), element);
+    const std::optional<base::Precision> to = steps_[static_cast<size_t>(step)];
+    if (to == base::Precision::kF32 && !dithers(*to)) return to_float32(value);
+    if (to) round(step, std::span(&value, 1), element);
     return value;
   }
 
@@ -124,18 +134,20 @@ class Emulated {
   static constexpr uint64_t kSumStream = 0x73756d;
   static constexpr size_t kMaxSteps = 16;
 
-  bool dithers(base::DType dtype) const { return dithers_[static_cast<size_t>(dtype)]; }
+  bool dithers(base::Precision to) const { return dithers_[static_cast<size_t>(to)]; }
   static double to_float32(double value) { return static_cast<double>(static_cast<float>(value)); }
   uint64_t stream_of(int step) const {
     return key_ + static_cast<uint64_t>(step) * 0x9e3779b97f4a7c15;
   }
 
-  std::array<std::optional<base::DType>, kMaxSteps> dtypes_;
+  std::array<std::optional<base::Precision>, kMaxSteps> steps_;
+  std::array<bool, kMaxSteps> in_order_ = {};
+  std::array<bool, kMaxSteps> from_table_ = {};
   std::array<double, kMaxSteps> sum_scale_ = {};  // kRoundingRms u; 0 where a sum stays exact
   base::DType compute_;
   double compute_u_;
   uint64_t key_;
-  std::array<bool, 4> dithers_ = {};  // each dtype
+  std::array<bool, 8> dithers_ = {};  // each precision
 };
 
 }  // namespace plumb::reference

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/dtype.h"
 #include "reference/kernels.h"
@@ -77,6 +78,38 @@ class Query {
   }
 
   const std::vector<double>& probabilities() const { return p_; }
+
+  // The softmax and the sum over the values in one pass, each sum rounded: as kernels do that add
+  // one key after the other, and scale what they have by exp(m - m') when a score m' passes the
+  // largest so far. `sink` joins the denominator last.
+  void sum_in_order(const Rows& v, const double* sink, std::span<double> out,
+                    size_t element) const {
+    std::ranges::fill(out, 0.0);
+    double most = -std::numeric_limits<double>::infinity();
+    double sum = 0.0;
+    const auto raise = [&](double score) {
+      if (!(score > most)) return;
+      const double shrunk = std::exp(most - score);
+      most = score;
+      sum *= shrunk;
+      for (double& y : out) y *= shrunk;
+      a_.round(Attention::kOutputSum, out, element);
+    };
+    for (size_t s = 0; s < p_.size(); ++s) {
+      raise(p_[s]);
+      const double p = a_.relative(std::exp(p_[s] - most), 1.0, element_ + s);
+      const double* value = v[reach_.begin + s];
+      for (size_t i = 0; i < out.size(); ++i) out[i] += p * value[i];
+      a_.round(Attention::kOutputSum, out, element);
+      sum += p;
+    }
+    if (sink != nullptr) {
+      raise(*sink);
+      sum += std::exp(*sink - most);
+    }
+    for (double& y : out) y /= sum;
+    a_.round(Attention::kOutput, out, element);
+  }
 
   // `out` is sum_s p[s] v[s]
   void finish(const Rows& v, std::span<double> out, size_t element, NoiseSizes& noise) const {
@@ -192,24 +225,34 @@ void attend(const A& a, const Attention& op, const Block& block, std::span<Noise
   p.resize(count * keys);
   multiply_transposed(block.queries, count, static_cast<size_t>(op.head_dim),
                       block.keys.from(begin), keys, p.data(), keys);
+  const bool in_order = a.adds_in_order(Attention::kOutputSum);
+  const auto output = [&](size_t i) {
+    return row(out, block.row + i).subspan(block.head * value_dim, value_dim);
+  };
+  const auto element = [&](size_t i) { return ((block.row + i) * heads + block.head) * value_dim; };
   std::vector<Query<A>> queries;
   for (size_t i = 0; i < count; ++i) {
     const Reach reach = block.reaches[i];
-    const size_t element = (block.row + i) * heads + block.head;
+    const size_t first_score = ((block.row + i) * heads + block.head) * (block.positions + 1);
     double* const own = p.data() + i * keys;
     double* const seen = own + (reach.begin - begin);
-    Query<A>& query = queries.emplace_back(a, op, reach, element * (block.positions + 1));
+    Query<A>& query = queries.emplace_back(a, op, reach, first_score);
     query.score(seen, block.queries[i], block.keys, noise[i]);
+    if (in_order) continue;
     query.softmax(block.sink);
     std::fill(own, own + keys, 0.0);
     std::copy(query.probabilities().begin(), query.probabilities().end(), seen);
   }
+  if (in_order) {
+    for (size_t i = 0; i < count; ++i) {
+      queries[i].sum_in_order(block.values, block.sink, output(i), element(i));
+    }
+    return;
+  }
   multiply({p.data(), keys}, count, keys, block.values.from(begin), value_dim,
            row(out, block.row).data() + block.head * value_dim, out.shape(1));
   for (size_t i = 0; i < count; ++i) {
-    queries[i].finish(block.values,
-                      row(out, block.row + i).subspan(block.head * value_dim, value_dim),
-                      ((block.row + i) * heads + block.head) * value_dim, noise[i]);
+    queries[i].finish(block.values, output(i), element(i), noise[i]);
   }
 }
 

@@ -13,7 +13,8 @@ void compute(const A& a, const graph::GatedActivation& op, const Context& contex
     const auto up = row(*in[1], t);
     const auto y = row(out[0], t);
     for (size_t i = 0; i < y.size(); ++i) {
-      y[i] = activate(a, op.activation, gate[i], element + i);
+      const double x = a.argument(Step::kActivated, gate[i], element + i);
+      y[i] = activate(a, op.activation, x, element + i);
     }
     a.round(Step::kActivated, y, element);
     for (size_t i = 0; i < y.size(); ++i) y[i] *= up[i];

@@ -145,9 +145,11 @@ class Run {
     };
     if (request_.emulation) {
       const Emulation& e = *request_.emulation;
-      Emulated a(*e.contract, op.kind, base::mix64(e.seed ^ base::mix64(index + call_key_)),
-                 e.mode);
-      for (const StepRounding& r : deviation.roundings) a.set_rounding(r.step, r.dtype);
+      Emulated a(*e.contract, op.kind, circumstances_of(op),
+                 base::mix64(e.seed ^ base::mix64(index + call_key_)), e.mode);
+      for (const StepRounding& r : deviation.roundings) {
+        a.set_rounding(r.step, {base::precision_of(r.dtype)});
+      }
       dispatch(a);
     } else {
       dispatch(Exact());
@@ -158,6 +160,12 @@ class Run {
       }
     }
     return out;
+  }
+
+  graph::Circumstances circumstances_of(const Op& op) const {
+    graph::Circumstances circumstances{.queries = request_.sequences.front().rows(), .weights = {}};
+    if (!op.weights.empty()) circumstances.weights = weights_.at(op.weights.front()).dtype();
+    return circumstances;
   }
 
   // Takes from `other` what lies outside the restriction.

@@ -84,7 +84,7 @@ std::string details(const Result& result) {
   constexpr size_t kShown = 3;
   std::string text;
   if (result.diagnosis) {
-    for (const compare::Diagnosis& cause : *result.diagnosis) {
+    for (const result::Diagnosis& cause : *result.diagnosis) {
       text += fmt::format("cause: {} ({})\n", clean(cause.says), clean(cause.cause));
     }
   }
@@ -92,8 +92,8 @@ std::string details(const Result& result) {
   if (result.verdict != Verdict::kPassed || !result.power) return text;
   const auto& blind = result.power->blind_to;
   if (blind.empty()) return text;
-  text += fmt::format("not seen: these prompts and weights could not show {} mistakes: ",
-                      blind.size());
+  text +=
+      fmt::format("not seen: these prompts and weights could not show {} mistakes: ", blind.size());
   for (size_t i = 0; i < std::min(kShown, blind.size()); ++i) {
     text += (i > 0 ? "; " : "") + clean(blind[i]);
   }

@@ -116,9 +116,9 @@ class Hdf5Container : public Container {
     };
     const bool visited = H5Lvisit(file_.get(), H5_INDEX_NAME, H5_ITER_NATIVE, each, this) >= 0;
     if (!newer_.empty()) {
-      throw InputError(path_.string(), newer_,
-                       "is stored in a newer form of HDF5 than version 1.10 reads",
-                       "write it with h5py.File(..., libver=('earliest', 'v110')), or as safetensors");
+      throw InputError(
+          path_.string(), newer_, "is stored in a newer form of HDF5 than version 1.10 reads",
+          "write it with h5py.File(..., libver=('earliest', 'v110')), or as safetensors");
     }
     if (!visited) {
       throw InputError(path_.string(), "", "cannot be listed: the file is corrupt", kMend);

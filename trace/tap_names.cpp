@@ -16,13 +16,11 @@ using Pair = std::pair<std::string_view, std::string_view>;
 
 // Outside the layers: Hugging Face's modules, llama.cpp's tensors, and what comes to mind.
 constexpr Pair kOutside[] = {
-    {"embed_tokens", "embed"},    {"wte", "embed"},
-    {"tok_embeddings", "embed"},  {"embeddings", "embed"},
-    {"inp_embd", "embed"},        {"embedding", "embed"},
-    {"norm", "final_norm"},       {"ln_f", "final_norm"},
-    {"final_layernorm", "final_norm"}, {"result_norm", "final_norm"},
-    {"lm_head", "logits"},        {"output", "logits"},
-    {"result_output", "logits"},  {"scores", "logits"},
+    {"embed_tokens", "embed"},     {"wte", "embed"},       {"tok_embeddings", "embed"},
+    {"embeddings", "embed"},       {"inp_embd", "embed"},  {"embedding", "embed"},
+    {"norm", "final_norm"},        {"ln_f", "final_norm"}, {"final_layernorm", "final_norm"},
+    {"result_norm", "final_norm"}, {"lm_head", "logits"},  {"output", "logits"},
+    {"result_output", "logits"},   {"scores", "logits"},
 };
 
 // Inside a layer; the layer itself is its output.
@@ -87,9 +85,9 @@ constexpr Pair kInside[] = {
 };
 
 constexpr Pair kDtypes[] = {
-    {"fp64", "float64"}, {"f64", "float64"},  {"double", "float64"},  {"fp32", "float32"},
+    {"fp64", "float64"}, {"f64", "float64"},   {"double", "float64"}, {"fp32", "float32"},
     {"f32", "float32"},  {"float", "float32"}, {"single", "float32"}, {"fp16", "float16"},
-    {"f16", "float16"},  {"half", "float16"}, {"bf16", "bfloat16"},   {"brain", "bfloat16"},
+    {"f16", "float16"},  {"half", "float16"},  {"bf16", "bfloat16"},  {"brain", "bfloat16"},
 };
 
 std::string lower(std::string_view text) {
@@ -159,7 +157,8 @@ Place read(std::string name) {
   constexpr std::string_view kMarks[] = {"layers", "layer", "blocks", "block", "blk", "h"};
   constexpr std::string_view kSeparators = "._-/";
   const size_t dash = name.rfind('-');
-  if (dash != std::string::npos && digits_of(name.substr(dash + 1)).size() + dash + 1 == name.size()) {
+  if (dash != std::string::npos &&
+      digits_of(name.substr(dash + 1)).size() + dash + 1 == name.size()) {
     return {digits_of(name.substr(dash + 1)), name.substr(0, dash)};
   }
   for (const std::string_view mark : kMarks) {

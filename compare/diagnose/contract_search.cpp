@@ -24,11 +24,11 @@ using measure::within;
 using trace::Tap;
 
 constexpr int kContractReplicas = 4;
-constexpr int kFewReplicas = 2;          // of a large model: as few as agree or not
+constexpr int kFewReplicas = 2;         // of a large model: as few as agree or not
 constexpr double kMostProducts = 3e11;  // in float64, of all contracts
 
-// A contract that makes so many floors of the candidate's own at a tap is not kept there by one that
-// makes nothing of the kind.
+// A contract that makes so many floors of the candidate's own at a tap is not kept there by one
+// that makes nothing of the kind.
 constexpr double kClearly = 3.0;
 
 // Sums over the scenes, at one tap, in floors of the contract that is tried.
@@ -44,7 +44,8 @@ struct TapFit {
   }
 
   TwoSample sample() const {
-    // Emulations of a narrow rounding may be alike to the bit: a tenth of a floor counts as nothing.
+    // Emulations of a narrow rounding may be alike to the bit: a tenth of a floor counts as
+    // nothing.
     constexpr double kNothing = 0.01;
     const auto squares = [](const Fit& fit) { return fit.residual + kNothing * fit.count; };
     return {std::sqrt(squares(theirs) / squares(ours)), theirs.correlation(), ours.correlation()};
@@ -116,7 +117,10 @@ class ContractSearch {
     std::vector<const Contract*> known = {scenes_.front().subject.contract};
     for (const Contract* contract : graph::contracts_by_strictness()) {
       const bool is_new = std::ranges::none_of(known, [&](const Contract* other) {
-        return round_alike(truth_.graph(), *contract, *other);
+        return std::ranges::all_of(scenes_, [&](const Scene& scene) {
+          return round_alike(truth_.reference(), scene.subject.prompt->tokens.size(), *contract,
+                             *other);
+        });
       });
       if (is_new) known.push_back(contract);
     }
@@ -182,8 +186,8 @@ class ContractSearch {
       Noise noise = scene.evidence.noise();
       noise.contract = &contract;
       noise.replicas = replicas;
-      const Values made = emulate(mutant_.reference(), scene.subject.prompt->tokens, taps_, noise,
-                                  given(scene));
+      const Values made =
+          emulate(mutant_.reference(), scene.subject.prompt->tokens, taps_, noise, given(scene));
       for (const Tap& tap : taps_) {
         const Matrix& truth = exact_.empty() ? scene.truth(tap) : exact_[i].at(tap);
         add(scene, tap, truth, made.at(tap), contract, fits[tap]);
@@ -225,13 +229,21 @@ bool ContractFit::is_directed() const {
   return has_direction(sample) && is_aligned(sample);
 }
 
-bool round_alike(const graph::Graph& graph, const Contract& a, const Contract& b) {
-  return std::ranges::all_of(graph.ops, [&](const graph::Op& op) {
+bool round_alike(const reference::Reference& reference, size_t queries, const Contract& a,
+                 const Contract& b) {
+  return std::ranges::all_of(reference.graph().ops, [&](const graph::Op& op) {
+    graph::Circumstances circumstances{.queries = queries, .weights = {}};
+    if (!op.weights.empty()) {
+      circumstances.weights = reference.weights().at(op.weights.front()).dtype();
+    }
     const auto steps = std::visit(
         [](const auto& kind) { return std::size(std::decay_t<decltype(kind)>::kSteps); }, op.kind);
     for (size_t step = 0; step < steps; ++step) {
       const auto at = static_cast<int>(step);
-      if (graph::rounding(a, op.kind, at) != graph::rounding(b, op.kind, at)) return false;
+      if (graph::rounding(a, op.kind, at, circumstances) !=
+          graph::rounding(b, op.kind, at, circumstances)) {
+        return false;
+      }
     }
     return true;
   });

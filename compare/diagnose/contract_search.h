@@ -33,7 +33,8 @@ std::vector<ContractFit> find_contracts(Truth& truth, const std::vector<Scene>& 
                                         const std::set<trace::Tap>& failing,
                                         const trace::Tap& first, const Fault* beside = nullptr);
 
-// Do both round every sub-step of this graph alike?
-bool round_alike(const graph::Graph& graph, const graph::Contract& a, const graph::Contract& b);
+// Do both round every sub-step of this model alike, in calls of so many positions?
+bool round_alike(const reference::Reference& reference, size_t queries, const graph::Contract& a,
+                 const graph::Contract& b);
 
 }  // namespace plumb::diagnose

@@ -13,9 +13,9 @@ namespace plumb::diagnose {
 using result::Diagnosis;
 
 struct Explanation {
-  std::vector<Diagnosis> causes;   // best first; empty where none is certain
-  std::vector<std::string> notes;  // what is nearest where none is
-  std::vector<size_t> ops;         // of the best cause, in the order of the graph
+  std::vector<Diagnosis> causes;          // best first; empty where none is certain
+  std::vector<std::string> notes;         // what is nearest where none is
+  std::vector<size_t> ops;                // of the best cause, in the order of the graph
   std::vector<library::Fault> near = {};  // where none is certain: what goes most of the way
 };
 

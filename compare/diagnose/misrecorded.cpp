@@ -142,15 +142,19 @@ std::optional<Misrecording> find_order(const Graph& graph, const Tap& tap, const
                                        const Matrix& truth, double limit) {
   const std::vector<size_t> match = match_columns(value, truth, limit);
   if (match.empty() || std::ranges::is_sorted(match)) return std::nullopt;
+  // A row of heads may be told as one axis: as long as channels stay together.
+  size_t width = 1;
+  while (width < match.size() && match[width] == match.front() + width) ++width;
   const auto& shape = graph.value(*graph.find(tap)).shape;
-  const size_t width = shape.size() > 1 ? static_cast<size_t>(shape.back()) : match.size();
-  if (width < match.size() && moves_heads(match, width)) {
-    return Misrecording{"head_order", fmt::format("holds its heads in another order: head {} first",
-                                                  match.front() / width)};
+  if (shape.size() > 1) width = static_cast<size_t>(shape.back());
+  if (width > 1 && width < match.size() && moves_heads(match, width)) {
+    return Misrecording{"head_order",
+                        fmt::format("holds its heads in another order: channels {} to {} first",
+                                    match.front(), match.front() + width - 1)};
   }
-  return Misrecording{"channel_order",
-                      fmt::format("holds its channels in another order: channel {} before {}",
-                                  match[0], match[1])};
+  return Misrecording{
+      "channel_order",
+      fmt::format("holds its channels in another order: channel {} before {}", match[0], match[1])};
 }
 
 // The numbers of [positions, parts, width] as they lie in memory once the first two axes, or the
@@ -269,14 +273,16 @@ std::optional<Misrecording> find_moved_logits(const Matrix& value, const Matrix&
     return std::nullopt;
   }
   if (normal) {
-    return Misrecording{"log_probabilities",
-                        "holds log-probabilities, the log-softmax of the logits: record the logits, "
-                        "or these under `logprobs`"};
+    return Misrecording{
+        "log_probabilities",
+        "holds log-probabilities, the log-softmax of the logits: record the logits, "
+        "or these under `logprobs`"};
   }
   if (centred) {
-    return Misrecording{"centred_logits",
-                        "holds centred logits, each position's less their mean: their probabilities "
-                        "are right"};
+    return Misrecording{
+        "centred_logits",
+        "holds centred logits, each position's less their mean: their probabilities "
+        "are right"};
   }
   if (below) {
     return Misrecording{"shifted_logits",

@@ -64,9 +64,8 @@ Evidence::Evidence(Truth& truth, const PromptSubject& subject, int replicas)
       taps_(taps_to_judge(truth.graph(), *subject.recorded)) {
   const auto& tokens = subject.prompt->tokens;
   if (pieces() != nullptr) {
-    values_in_pieces_ =
-        replay(truth.reference(), tokens, taps_,
-               {.pieces = pieces(), .rebuilt_beyond = subject.rebuilt_beyond});
+    values_in_pieces_ = replay(truth.reference(), tokens, taps_,
+                               {.pieces = pieces(), .rebuilt_beyond = subject.rebuilt_beyond});
     truth_values_ = &*values_in_pieces_;
   } else {
     truth_values_ = &truth.values(tokens, taps_, known_tokens(subject, truth.graph().vocab_size));
@@ -169,8 +168,7 @@ void Evidence::establish_global() {
 
 void Evidence::measure_global(const Choices& choices) {
   own_values_.reset();
-  const Given given{
-      .choices = &choices, .pieces = pieces(), .rebuilt_beyond = s_.rebuilt_beyond};
+  const Given given{.choices = &choices, .pieces = pieces(), .rebuilt_beyond = s_.rebuilt_beyond};
   if (choices != routing_.choices(*truth_values_)) {
     own_values_ = replay(truth_.reference(), s_.prompt->tokens, taps_, given);
   }

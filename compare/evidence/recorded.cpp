@@ -45,8 +45,8 @@ bool is_of_choice(const Tap& tap) {
 // "[40, 97] is expected, the position first", and what to do where it is plain.
 std::string mend_of(const std::vector<size_t>& shape, const std::vector<size_t>& expected) {
   std::string mend = fmt::format("[{}] is expected, the position first", fmt::join(expected, ", "));
-  const bool has_batch = shape.size() > 1 && shape[0] == 1 &&
-                         same_rows({shape.begin() + 1, shape.end()}, expected);
+  const bool has_batch =
+      shape.size() > 1 && shape[0] == 1 && same_rows({shape.begin() + 1, shape.end()}, expected);
   return has_batch ? mend + ": drop the batch axis" : mend;
 }
 

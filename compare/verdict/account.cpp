@@ -23,8 +23,8 @@ using trace::Tap;
 
 Diagnosis cause_of(const ContractFit& fit, const std::string& rest) {
   return {.cause = fmt::format("contract:{}", fit.contract->name),
-          .says =
-              fmt::format("rounds as {} does ({}); {}", fit.contract->name, fit.contract->meaning, rest),
+          .says = fmt::format("rounds as {} does ({}); {}", fit.contract->name,
+                              fit.contract->meaning, rest),
           .explained = fit.explained};
 }
 
@@ -38,13 +38,18 @@ const graph::Contract* Account::run(const std::optional<Explanation>& known) {
     return kept->contract;
   }
   if (kept == nullptr && explain_beside(fits)) return nullptr;
+  const std::vector<std::string> notes = result_.notes;
   const std::vector<Fault> near =
       explain(truth_, judged_, scenes_, unknown_causes_, known, result_);
-  if (!result_.diagnosis->empty() || explain_with(near) || kept == nullptr) return nullptr;
-  result_.notes.push_back(
-      fmt::format("no larger than what contract {} makes ({:.3g} of it), which has no direction here "
-                  "to tell it by",
-                  kept->contract->name, kept->size));
+  if (!result_.diagnosis->empty()) return nullptr;
+  std::vector<std::string> unknown = std::exchange(result_.notes, notes);
+  if (explain_with(near)) return nullptr;
+  result_.notes = std::move(unknown);
+  if (kept == nullptr) return nullptr;
+  result_.notes.push_back(fmt::format(
+      "no larger than what contract {} makes ({:.3g} of it), which has no direction here "
+      "to tell it by",
+      kept->contract->name, kept->size));
   return kept->contract;
 }
 

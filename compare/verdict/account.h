@@ -25,8 +25,8 @@ class Account {
   // Judges what was recorded again under another contract, and looks for mistakes there if asked.
   using Again = std::function<Result(const graph::Contract&, bool explains)>;
 
-  // With no `again`, only mistakes under the candidate's own contract are looked for. `result` has a
-  // first divergence.
+  // With no `again`, only mistakes under the candidate's own contract are looked for. `result` has
+  // a first divergence.
   Account(Truth& truth, const std::deque<Judged>& judged,
           const std::vector<std::string>& unknown_causes, Again again, Result& result)
       : truth_(truth),

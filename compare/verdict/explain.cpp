@@ -63,7 +63,8 @@ size_t digits_of(double parameter) {
   return fmt::format("{}", parameter).size();
 }
 
-// Each cause once; of one cause at one place with parameters that are as good as equal, the rounder.
+// Each cause once; of one cause at one place with parameters that are as good as equal, the
+// rounder.
 void drop_repeated(std::vector<Diagnosis>& causes) {
   constexpr double kNear = 0.01;
   std::vector<Diagnosis> kept;

@@ -176,10 +176,10 @@ class Judge::Session {
  private:
   void judge_run(const Prompt& prompt, const Prompt& run, bool counted) {
     const auto recording = subject_.candidate->record(run, subject_.taps, subject_.greedy_steps);
-    judged_.push_back({.prompt = run,
-                       .recorded = std::make_shared<const Recorded>(
-                           truth_.graph(), *recording, run.tokens.size(),
-                           subject_.candidate_name + ": " + run.name)});
+    judged_.push_back(
+        {.prompt = run,
+         .recorded = std::make_shared<const Recorded>(truth_.graph(), *recording, run.tokens.size(),
+                                                      subject_.candidate_name + ": " + run.name)});
     Judged& here = judged_.back();
     here.subject = {&here.prompt, here.recorded.get(), recording->greedy(), subject_.contract};
     note_ignored(*here.recorded, result_.notes);

@@ -12,6 +12,7 @@ using library::applicable_faults;
 using library::Mutant;
 using library::Mutation;
 using result::Reason;
+using verdict::Subject;
 
 Bench::Bench(const std::string& case_name)
     : Bench(tests::read_case(case_name).config, tests::read_case(case_name).seed) {}

@@ -48,6 +48,55 @@ INSTANTIATE_TEST_SUITE_P(Engines, Roundings,
                                            Rounding{"float32-bf16-matmul", "matmul_inputs_bf16",
                                                     "logits"}));
 
+// Contracts that are more than one rounding: found, from logits alone and from taps.
+struct Row {
+  const char* contract;
+  const char* model;
+  const char* taps;
+};
+
+std::ostream& operator<<(std::ostream& out, const Row& row) {
+  return out << row.contract << " " << row.taps;
+}
+
+class Rows : public ::testing::TestWithParam<Row> {};
+
+TEST_P(Rows, AreFoundWhereTheyAreKept) {
+  Bench bench(GetParam().model);
+  const Result result = bench.judge({.contract = GetParam().contract,
+                                     .taps = GetParam().taps,
+                                     .judged_by = "float32",
+                                     .finds_contract = true});
+  EXPECT_NE(result.verdict, Verdict::kFailed) << reasons_of(result);
+  EXPECT_EQ(result.candidate.contract, GetParam().contract) << reasons_of(result);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Engines, Rows,
+    ::testing::Values(Row{"float32-f16-qkv", "qwen3-gqa", "logits"},
+                      Row{"float32-f16-attention", "qwen3-gqa", "coarse"},
+                      Row{"mistralrs", "qwen3-gqa", "logits"},
+                      Row{"mistralrs", "qwen3-gqa", "coarse"},
+                      Row{"float32-fp8-kv", "llama-gqa", "logits"},
+                      Row{"float32-tf32", "llama-gqa", "coarse"},
+                      Row{"llama.cpp-f32-kv", "gemma3-nested", "coarse"},
+                      Row{"bfloat16", "llama-gqa", "logits"}));
+
+// A mistake on top of another contract's roundings: both are told, the mistake first.
+TEST(Mistake, IsFoundBesideAContract) {
+  for (const char* taps : {"logits", "coarse"}) {
+    Bench bench("llama-gqa");
+    const Fault fault = bench.fault("output_scale", "lm_head");
+    const Result result = bench.judge(
+        {.contract = "bfloat16", .taps = taps, .fault = &fault, .judged_by = "float32"});
+    ASSERT_EQ(result.verdict, Verdict::kFailed);
+    ASSERT_EQ(result.diagnosis->size(), 2U) << reasons_of(result);
+    EXPECT_EQ(result.diagnosis->front().cause, "output_scale");
+    EXPECT_EQ(result.diagnosis->back().cause, "contract:bfloat16");
+    EXPECT_EQ(result.first_divergence->tap, "logits");
+  }
+}
+
 bool names_a_contract(const Result& result) {
   return result.diagnosis && std::ranges::any_of(*result.diagnosis, [](const Diagnosis& cause) {
            return cause.cause.starts_with("contract:");

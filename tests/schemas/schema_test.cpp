@@ -138,5 +138,27 @@ TEST(GateSchema, AcceptsAGateAndLooksIntoItsResults) {
   EXPECT_FALSE(validator.accepts(written(reports::passed_result())));
 }
 
+// The example of docs/formats.md.
+TEST(ContractSchema, AcceptsWhatIsDocumentedAndNothingElse) {
+  const Validator validator("contract.schema.json");
+  Json contract = base::parse_json(R"({"schema": "plumbline.contract/1", "name": "my-engine",
+    "meaning": "float32, keys and values in float16", "storage": "float32", "compute": "float32",
+    "accumulate": "float32",
+    "exceptions": [{"op": "attention", "step": "key", "to": "float16"},
+                   {"op": "attention", "step": "value", "to": "float16"}]})",
+                                   "docs");
+  EXPECT_TRUE(validator.accepts(contract));
+  contract["exceptions"][0]["to"] = nullptr;
+  EXPECT_TRUE(validator.accepts(contract));
+  contract["exceptions"][0]["to"] = "float17";
+  EXPECT_FALSE(validator.accepts(contract));
+  contract["exceptions"][0] = {{"op", "attention"}, {"step", "key"}};
+  EXPECT_FALSE(validator.accepts(contract));
+  contract.erase("exceptions");
+  EXPECT_TRUE(validator.accepts(contract));
+  contract.erase("storage");
+  EXPECT_FALSE(validator.accepts(contract));
+}
+
 }  // namespace
 }  // namespace plumb::result
