@@ -40,6 +40,11 @@ struct Floor {
   // Elements whose noise is more than twice their position's, by index, in its units: where a norm
   // divides by little, a part of a row is louder than the row.
   std::unordered_map<size_t, double> loud;
+  // Noise in proportion to an element's own value: what scales a row (a norm's mean), and a long
+  // sum of one sign. It shows in elements far larger than their position's others, as a token's own
+  // logit is under a tied head. One element's own replicas sample it badly, so all positions' do.
+  double proportional = 0.0;
+  std::vector<double> ordinary;  // of each position, RMS of the others' noise over that of all
   // How many independent normal deviates the mean square of the whitened noise has, and that of the
   // channel with the fewest: one rounding of a rope's frequency moves a channel at all positions.
   double freedom = std::numeric_limits<double>::infinity();
@@ -68,7 +73,8 @@ struct Ratios {
   double element =
       0.0;  // the worst whitened element, over its channel's or its own floor where that is above 1
   size_t worst_element = 0;
-  double peak = 0.0;  // the worst element over the RMS of the others at its position
+  // The worst element over the RMS of the others at its position, each in units of its own noise.
+  double peak = 0.0;
   size_t worst_peak = 0;
 };
 Ratios over_floor(const Matrix& value, const Matrix& truth, const Floor& floor);
