@@ -10,11 +10,11 @@
 namespace plumb::compare::testing {
 namespace {
 
+using evidence::kLogits;
+using result::Verdict;
 using trace::Tap;
 using trace::TapId;
 using trace::Tensor;
-
-constexpr Tap kLogits{TapId::kLogits, -1};
 
 struct Item {
   const char* name;

@@ -13,6 +13,7 @@
 namespace plumb::compare::testing {
 namespace {
 
+using result::Verdict;
 using trace::Tap;
 using trace::TapId;
 using trace::Tensor;
@@ -45,8 +46,9 @@ TEST(Engines, AreNotExcusedByLoudLogits) {
   bench.keep_shortest_prompt();
   Damaged candidate(bench.reference(), "logits", [](const Tap&, Tensor& logits) {
     const size_t first = 6 * logits.width();
-    const auto own = std::max_element(logits.values.begin() + static_cast<int64_t>(first),
-                                      logits.values.begin() + static_cast<int64_t>(first + logits.width()));
+    const auto own =
+        std::max_element(logits.values.begin() + static_cast<int64_t>(first),
+                         logits.values.begin() + static_cast<int64_t>(first + logits.width()));
     *(own - 1) += 1e-4;
   });
   const Result result = bench.judge(candidate, "float32");
