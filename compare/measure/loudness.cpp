@@ -8,6 +8,8 @@
 namespace plumb::measure {
 namespace {
 
+using reference::Matrix;
+
 constexpr double kLoud = 2.0;
 // Times the RMS of its position: an element that shows noise in proportion to itself.
 constexpr double kLarge = 3.0;
@@ -76,33 +78,34 @@ class Proportional {
 
 }  // namespace
 
-void find_loud(const Matrix& replicas, const Matrix& truth, Floor& floor) {
-  const size_t rows = truth.shape(0);
+Loudness measure_loudness(const Matrix& replicas, const Matrix& truth,
+                          std::span<const double> rows) {
   const size_t columns = truth.shape(1);
+  Loudness loudness;
   Proportional proportional;
-  for (size_t t = 0; t < rows; ++t) {
+  for (size_t t = 0; t < rows.size(); ++t) {
     const auto center = reference::row(truth, t);
-    const std::vector<double> noise = noise_of_elements(replicas, center, t, rows);
-    const double loud = kLoud * floor.rows[t] * kLoud * floor.rows[t];
+    const std::vector<double> noise = noise_of_elements(replicas, center, t, rows.size());
+    const double limit = kLoud * rows[t] * kLoud * rows[t];
     for (size_t j = 0; j < columns; ++j) {
-      if (noise[j] > loud) floor.loud[t * columns + j] = std::sqrt(noise[j]) / floor.rows[t];
+      if (noise[j] > limit) loudness.loud[t * columns + j] = std::sqrt(noise[j]) / rows[t];
     }
-    floor.ordinary.push_back(proportional.add(noise, center));
+    loudness.ordinary.push_back(proportional.add(noise, center));
   }
-  floor.proportional = proportional.share();
+  loudness.proportional = proportional.share();
+  return loudness;
 }
 
-double loudness(const Floor& floor, size_t element) {
-  const auto found = floor.loud.find(element);
-  return found == floor.loud.end() ? 0.0 : found->second;
+double Loudness::of(size_t element) const {
+  const auto found = loud.find(element);
+  return found == loud.end() ? 0.0 : found->second;
 }
 
-Peak find_peak(std::span<const double> z, std::span<const double> truth, const Floor& floor,
-               size_t t) {
-  const double unit = floor.rows[t];
+Peak find_peak(std::span<const double> z, std::span<const double> truth, double unit,
+               const Loudness& loudness, size_t t) {
   if (!(unit > 0.0)) return {};
-  const double ordinary = floor.ordinary[t] * floor.ordinary[t];
-  const double proportional = floor.proportional / unit * floor.proportional / unit;
+  const double ordinary = loudness.ordinary[t] * loudness.ordinary[t];
+  const double proportional = loudness.proportional / unit * loudness.proportional / unit;
   Peak peak;
   double squares = 0.0;
   double largest = 0.0;  // of what the sum holds
@@ -111,7 +114,7 @@ Peak find_peak(std::span<const double> z, std::span<const double> truth, const F
     const double plain = z[j] / std::max(own, kQuiet);
     squares += plain * plain;
     if (plain <= peak.value) continue;
-    const double value = z[j] / std::max({own, kQuiet, loudness(floor, t * z.size() + j)});
+    const double value = z[j] / std::max({own, kQuiet, loudness.of(t * z.size() + j)});
     if (value <= peak.value) continue;
     peak = {value, j};
     largest = plain;

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/errors.h"
-#include "compare/measure/loudness.h"
 
 namespace plumb::measure {
 namespace {
@@ -179,7 +178,7 @@ Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_rou
         kSharedNoise * kSharedNoise * all_noise * std::min(1.0, ratio(signal[t], all_signal));
     floor.rows.push_back(std::sqrt(std::max(noise[t], shared)));
   }
-  find_loud(replicas, truth, floor);
+  floor.loudness = measure_loudness(replicas, truth, floor.rows);
   Matrix squares = reference::make_matrix(count, columns);  // mean whitened ones of each replica
   squares.fill(0.0);
   for (size_t t = 0; t < replicas.shape(0); ++t) {
@@ -230,11 +229,11 @@ Ratios over_floor(const Matrix& value, const Matrix& truth, const Floor& floor) 
       by_column[j] += std::min(z[j] * z[j], kOneElement * kOneElement);
       // Most elements need not be looked up.
       if (z[j] <= ratios.element) continue;
-      keep(z[j] / std::max({1.0, floor.columns[j], loudness(floor, t * columns + j)}),
+      keep(z[j] / std::max({1.0, floor.columns[j], floor.loudness.of(t * columns + j)}),
            t * columns + j, ratios.element, ratios.worst_element);
     }
     if (columns > 1) {
-      const Peak peak = find_peak(z, reference::row(truth, t), floor, t);
+      const Peak peak = find_peak(z, reference::row(truth, t), floor.rows[t], floor.loudness, t);
       keep(peak.value, t * columns + peak.column, ratios.peak, ratios.worst_peak);
     }
     whitened += by_row;

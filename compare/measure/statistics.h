@@ -6,9 +6,9 @@
 
 #include <limits>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
+#include "compare/measure/loudness.h"
 #include "reference/matrix.h"
 
 namespace plumb::measure {
@@ -37,14 +37,7 @@ struct Floor {
   double rms = 0.0;             // RMS of the noise over all elements, for the report
   std::vector<double> rows;     // RMS of the noise of each position
   std::vector<double> columns;  // RMS over positions of the whitened noise of each channel; about 1
-  // Elements whose noise is more than twice their position's, by index, in its units: where a norm
-  // divides by little, a part of a row is louder than the row.
-  std::unordered_map<size_t, double> loud;
-  // Noise in proportion to an element's own value: what scales a row (a norm's mean), and a long
-  // sum of one sign. It shows in elements far larger than their position's others, as a token's own
-  // logit is under a tied head. One element's own replicas sample it badly, so all positions' do.
-  double proportional = 0.0;
-  std::vector<double> ordinary;  // of each position, RMS of the others' noise over that of all
+  Loudness loudness;            // of single elements
   // How many independent normal deviates the mean square of the whitened noise has, and that of the
   // channel with the fewest: one rounding of a rope's frequency moves a channel at all positions.
   double freedom = std::numeric_limits<double>::infinity();
