@@ -101,6 +101,17 @@ double Loudness::of(size_t element) const {
   return found == loud.end() ? 0.0 : found->second;
 }
 
+Loudness Loudness::last_rows(size_t count, size_t columns) const {
+  const size_t rows = ordinary.size() - count;
+  const size_t dropped = rows * columns;
+  Loudness part{.proportional = proportional,
+                .ordinary = {ordinary.begin() + static_cast<ptrdiff_t>(rows), ordinary.end()}};
+  for (const auto& [element, loudness] : loud) {
+    if (element >= dropped) part.loud[element - dropped] = loudness;
+  }
+  return part;
+}
+
 Peak find_peak(std::span<const double> z, std::span<const double> truth, double unit,
                const Loudness& loudness, size_t t) {
   if (!(unit > 0.0)) return {};

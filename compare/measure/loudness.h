@@ -25,6 +25,8 @@ struct Loudness {
 
   // Of an element; 0 where it is no louder than twice its position.
   double of(size_t element) const;
+  // The same of the last `count` positions alone, each of so many columns.
+  Loudness last_rows(size_t count, size_t columns) const;
 };
 
 // `replicas` hold the replicas' values one under another, `rows` is the floor of each position.
