@@ -10,9 +10,9 @@
 
 namespace plumb::reference {
 
-// Of each row of the inputs, the first of its sequence with its token that is the same bit for bit.
-// Empty where no two are, or where what the op makes of a row depends on its position.
+// Of each row of the inputs, the first of its sequence with its token that is the same but for some
+// roundings. Empty where no two are, or where what the op makes of a row depends on its position.
 std::vector<size_t> find_alike(const graph::OpKind& kind, std::span<const Sequence> sequences,
-                               Inputs in);
+                               Inputs in, double roundoff);
 
 }  // namespace plumb::reference

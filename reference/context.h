@@ -47,8 +47,8 @@ struct Context {
   const Matrix* choices = nullptr;  // of experts, where they are given
   const Deviation& deviation = kNone;
   std::optional<size_t> slot;  // of the graph, where the op has one
-  // Of each row, the first of its sequence that the op is given the same of; empty: each is the
-  // only one. An engine makes the same of the same, errors and all: equal rows share their noise.
+  // Of each row, the first of its sequence that the op is given the same of (alike.h); empty: each
+  // is the only one. An engine makes the same of the same, errors and all: they share their noise.
   std::span<const size_t> alike = {};
 
   inline static const Deviation kNone;

@@ -134,7 +134,10 @@ class Run {
       out.push_back(spares_.take(rows_, static_cast<size_t>(graph_.value(id).width())));
     }
     std::vector<size_t> alike;
-    if (request_.emulation) alike = find_alike(op.kind, request_.sequences, in);
+    if (request_.emulation) {
+      const double roundoff = base::unit_roundoff(request_.emulation->contract->accumulate);
+      alike = find_alike(op.kind, request_.sequences, in, roundoff);
+    }
     const Context context{.op = op,
                           .sequences = request_.sequences,
                           .weights = weights_,
