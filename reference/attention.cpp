@@ -213,6 +213,20 @@ void attend(const A& a, const Attention& op, const Block& block, std::span<Noise
   }
 }
 
+// Each sequence's numbers in the order [heads, positions, dim], read as [positions, heads * dim].
+void mix_up(const Context& context, size_t heads, Matrix& y) {
+  const size_t dim = y.shape(1) / heads;
+  for_sequences(context, [&](const Sequence& sequence, size_t first) {
+    const size_t rows = sequence.rows();
+    const Matrix before = rows_of(y, first, first + rows);
+    for (size_t i = 0; i < before.size(); ++i) {
+      const size_t h = i / (rows * dim);
+      const size_t t = i / dim % rows;
+      y.data()[first * y.shape(1) + i] = before(t, h * dim + i % dim);
+    }
+  });
+}
+
 }  // namespace
 
 template <class A>
@@ -255,6 +269,7 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
       }
     });
   });
+  if (context.deviation.untransposed) mix_up(context, heads, out[0]);
   all_keys.keep(static_cast<size_t>(op.window));
   all_values.keep(static_cast<size_t>(op.window));
 }

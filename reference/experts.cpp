@@ -50,7 +50,7 @@ std::vector<size_t> rows_by_sequence(const Context& context, const std::vector<A
 
 // act(gate) * up, into `gate`
 template <class A>
-void combine(const A& a, const Experts& op, Matrix& gate, const Matrix& up) {
+void combine(const A& a, const Experts& op, double offset, Matrix& gate, const Matrix& up) {
   const std::span<double> y(gate.data(), gate.size());
   const auto clamp = [&](double v) { return v > op.glu_limit ? op.glu_limit : v; };
   const bool clamped = op.activation == model::Activation::kClampedGlu;
@@ -68,7 +68,7 @@ void combine(const A& a, const Experts& op, Matrix& gate, const Matrix& up) {
   a.round(Experts::kActivated, y, 0);
   for (size_t i = 0; i < y.size(); ++i) {
     const double u = up.data()[i];
-    y[i] *= clamped ? a.round(Experts::kActivated, -clamp(-clamp(u)) + 1.0, i) : u;
+    y[i] *= clamped ? a.round(Experts::kActivated, -clamp(-clamp(u)) + offset, i) : u;
   }
   a.round(Experts::kProduct, y, 0);
 }
@@ -84,6 +84,12 @@ void add_bias(const A& a, const Context& context, size_t weight, size_t e, Matri
     for (size_t j = 0; j < bias.size(); ++j) y(t, j) += bias[j];
   }
   a.round(Experts::kProjected, {y.data(), y.size()}, 0);
+}
+
+void add_plainly(const model::WeightView& biases, size_t e, std::span<double> branch) {
+  std::vector<double> bias(branch.size());
+  biases.widen(e, 1, bias);
+  for (size_t j = 0; j < bias.size(); ++j) branch[j] += bias[j];
 }
 
 // down(act(gate x) * up x) of expert e
@@ -103,10 +109,12 @@ Matrix run_expert(const A& a, const Experts& op, const Context& context, size_t 
   add_bias(a.stream(~(3 * e)), context, 3, e, gate);
   project(a.stream(3 * e + 1), steps, apart, x, segments, {context.weight(1), e * inner}, {}, up);
   add_bias(a.stream(~(3 * e + 1)), context, 4, e, up);
-  combine(a.stream(3 * e), op, gate, up);
+  combine(a.stream(3 * e), op, context.deviation.glu_offset ? 1.0 : 0.0, gate, up);
   project(a.stream(3 * e + 2), steps, apart, gate, segments, {context.weight(2), e * outer}, {},
           down);
-  add_bias(a.stream(~(3 * e + 2)), context, 5, e, down);
+  if (!context.deviation.bias_unweighted) {
+    add_bias(a.stream(~(3 * e + 2)), context, 5, e, down);
+  }
   return down;
 }
 
@@ -119,14 +127,20 @@ void compute(const A& a, const Experts& op, const Context& context, Inputs in, O
   const auto groups = group_by_expert(static_cast<size_t>(op.experts), *in[1], *in[2]);
   for (size_t e = 0; e < groups.size(); ++e) {
     if (groups[e].empty()) continue;
-    Matrix answer = run_expert(a, op, context, e, gather(*in[0], groups[e]),
-                               rows_by_sequence(context, groups[e]));
+    const bool early = context.deviation.weighted_input;
+    Matrix x = gather(*in[0], groups[e]);
+    for (size_t i = 0; i < groups[e].size() && early; ++i) {
+      for (double& v : row(x, i)) v *= groups[e][i].weight;
+    }
+    Matrix answer =
+        run_expert(a, op, context, e, x, rows_by_sequence(context, groups[e]));
     for (size_t i = 0; i < groups[e].size(); ++i) {
       const auto branch = row(answer, i);
       const auto sum = row(y, groups[e][i].row);
       const size_t element = groups[e][i].row * sum.size();
-      for (double& v : branch) v *= groups[e][i].weight;
+      for (double& v : branch) v *= early ? 1.0 : groups[e][i].weight;
       a.round(Experts::kWeighted, branch, element);
+      if (context.deviation.bias_unweighted) add_plainly(context.weight(5), e, branch);
       for (size_t j = 0; j < sum.size(); ++j) sum[j] += branch[j];
       a.round(Experts::kOutput, sum, element);
     }

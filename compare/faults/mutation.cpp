@@ -5,6 +5,8 @@
 namespace plumb::compare {
 namespace {
 
+using model::WeightView;
+
 graph::Graph apply(const Mutation& mutation) {
   graph::Graph graph = mutation.graph();
   for (const auto& [index, op] : mutation.ops()) graph.ops[index] = op;
@@ -15,12 +17,42 @@ graph::Graph apply(const Mutation& mutation) {
 std::optional<model::Weights> edit(const model::Weights& weights, const Mutation& mutation) {
   std::optional<model::Weights> edited;
   for (const auto& [id, change] : mutation.weights()) {
-    edited = (edited ? *edited : weights).with(id, change);
+    edited = (edited ? *edited : weights)
+                 .with(id, [&weights, change](const WeightView& stored, size_t first, size_t count,
+                                              std::span<double> out) {
+                   change(weights, stored, first, count, out);
+                 });
   }
   return edited;
 }
 
 }  // namespace
+
+void Mutation::edit(const model::WeightId& id, WeightView::Edit edit) {
+  weights_[id] = [edit = std::move(edit)](const model::Weights&, const WeightView& stored,
+                                          size_t first, size_t count,
+                                          std::span<double> out) { edit(stored, first, count, out); };
+}
+
+void Mutation::gather(const model::WeightId& id, std::vector<Origin> rows) {
+  weights_[id] = [rows = std::move(rows)](const model::Weights& right, const WeightView& stored,
+                                          size_t first, size_t count, std::span<double> out) {
+    const size_t n = stored.columns();
+    if (stored.shape().size() > 1) {
+      for (size_t i = 0; i < count; ++i) {
+        const Origin& origin = rows[first + i];
+        right.at(origin.weight).widen(origin.row, 1, out.subspan(i * n, n));
+      }
+      return;
+    }
+    std::map<model::WeightId, std::vector<double>> vectors;
+    for (size_t j = 0; j < n; ++j) {
+      const auto [at, fresh] = vectors.try_emplace(rows[j].weight);
+      if (fresh) at->second = right.at(rows[j].weight).values();
+      out[j] = at->second[rows[j].row];
+    }
+  };
+}
 
 void Mutation::bypass(size_t index, size_t which) {
   graph::Op& changed = op(index);

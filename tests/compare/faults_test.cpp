@@ -11,9 +11,7 @@ namespace {
 
 TEST(Faults, HaveOneRowACause) {
   std::set<std::string_view> causes;
-  for (const auto rows :
-       {position_faults(), attention_faults(), norm_faults(), linear_faults(), wiring_faults(),
-        activation_faults(), expert_faults(), delta_faults(), rounding_faults()}) {
+  for (const auto rows : all_fault_rows()) {
     for (const FaultRow& row : rows) {
       EXPECT_TRUE(causes.insert(row.cause).second) << row.cause;
       EXPECT_FALSE(row.fitted && row.values.empty()) << row.cause;
