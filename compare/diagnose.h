@@ -14,6 +14,7 @@ struct Explanation {
   std::vector<Diagnosis> causes;   // best first; empty where none is certain
   std::vector<std::string> notes;  // what is nearest where none is
   std::vector<size_t> ops;         // of the best cause, in the order of the graph
+  std::vector<trace::Tap> left = {};  // that fail by themselves and are none of the cause's business
 };
 
 // `first`: the tap at which the candidate departs. `unknown_causes` are left out of the library.

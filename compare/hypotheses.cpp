@@ -36,11 +36,14 @@ Hypotheses find_hypotheses(const Trials& trials, const Tap& first,
   std::erase_if(faults, [&](const Fault& fault) { return trials.reshaped_by(fault).has_value(); });
   if (subject.alone()) return hypotheses;
   const std::set<size_t> inside = ops_before(graph, *subject.recorded, first);
+  // By all that they change: one row's edit of weights may show at another op first.
   std::erase_if(faults, [&](const Fault& fault) {
-    return std::ranges::none_of(fault.ops, [&](size_t op) { return inside.contains(op); });
+    const std::vector<size_t> changed = fault.mutate(graph).changed_ops();
+    return std::ranges::none_of(changed, [&](size_t op) { return inside.contains(op); });
   });
-  const auto wide = std::ranges::stable_partition(
-      faults, [&](const Fault& fault) { return is_in_one_layer(graph, fault); });
+  const auto wide = std::ranges::stable_partition(faults, [&](const Fault& fault) {
+    return fault.row->scope == FaultScope::kModel || is_in_one_layer(graph, fault);
+  });
   std::ranges::move(wide, std::back_inserter(hypotheses.wide));
   faults.erase(wide.begin(), wide.end());
   return hypotheses;

@@ -109,8 +109,12 @@ std::vector<Tap> Trials::touched_by(const Mutation& mutation) const {
     if (!reads && !std::binary_search(ops.begin(), ops.end(), i)) continue;
     for (const ValueId id : op.outputs) {
       bool stops = false;
+      const auto wrong = mutation.deviations().find(i);
+      const bool turned = wrong != mutation.deviations().end() && wrong->second.turned.has_value();
       for (const Tap& tap : graph.value(id).taps) {
         if (!recorded.has(tap)) continue;
+        // What is rotated although nothing should be has both names: before, and after.
+        if (turned && (tap.id == TapId::kQ || tap.id == TapId::kK)) continue;
         stops = true;
         if (!is_choice(tap)) touched.insert(tap);
       }
@@ -156,9 +160,31 @@ Trial Trials::run(const Fault& fault) const {
       const Matrix& truth = scene.truth(tap);
       trial.fits_[tap].add(value, truth, made.at(tap), scene.floor(tap));
       add_correlations(value, truth, made.at(tap), scene.floor(tap), trial.correlations_[tap]);
+      if (scene.subject.alone()) sample(scene, made.at(tap), trial.effect_);
     }
   }
   return trial;
+}
+
+void Trials::sample(const Scene& scene, const Matrix& value, std::vector<float>& kept) const {
+  constexpr size_t kMost = 1 << 14;
+  const Tap tap = scene.subject.recorded->values().begin()->first;
+  size_t all = 0;
+  for (const Scene& other : scenes_) all += other.truth(tap).size();
+  const size_t stride = all / kMost + 1;
+  const Matrix& truth = scene.truth(tap);
+  for (size_t i = 0; i < truth.size(); i += stride) {
+    const double unit = 1.0 / scene.floor(tap).rows[i / truth.shape(1)];
+    kept.push_back(static_cast<float>((value.data()[i] - truth.data()[i]) * unit));
+  }
+}
+
+std::vector<float> Trials::difference() const {
+  std::vector<float> kept;
+  for (const Scene& scene : scenes_) {
+    sample(scene, scene.subject.recorded->values().begin()->second, kept);
+  }
+  return kept;
 }
 
 void Trials::visit(const Fault& fault,

@@ -44,6 +44,8 @@ class Trial {
   // The correlation at the position in the middle of all by that, of those that are off: one expert
   // that tips over makes most of a tensor's difference at a single position.
   double middle_correlation(const std::set<trace::Tap>& taps) const;
+  // From logits alone: the effect in floors, at the elements of Trials::difference().
+  const std::vector<float>& effect() const { return effect_; }
 
  private:
   friend class Trials;
@@ -51,6 +53,7 @@ class Trial {
   std::vector<trace::Tap> touched_;
   std::map<trace::Tap, Fit> fits_;
   std::map<trace::Tap, std::vector<double>> correlations_;  // of positions that are off
+  std::vector<float> effect_;
 };
 
 class Trials {
@@ -71,6 +74,8 @@ class Trials {
              base::FunctionRef<bool(const Scene&, const trace::Tap&, const Matrix&)> look) const;
   // An exact run for most faults; for a rounding one emulation.
   Trial run(const Fault& fault) const;
+  // From logits alone: the candidate's difference in floors, at elements spread over all.
+  std::vector<float> difference() const;
   // In 16 bits: the candidate beside an emulation of the mistake, at the touched taps.
   std::map<trace::Tap, Bits> count_bits(const Fault& fault) const;
   TwoSample compare(const Fault& fault, const std::set<trace::Tap>& taps) const;
@@ -79,6 +84,7 @@ class Trials {
 
  private:
   std::vector<trace::Tap> touched_by(const Mutation& mutation) const;
+  void sample(const Scene& scene, const Matrix& value, std::vector<float>& kept) const;
   Values values(const Scene& scene, const Mutant& mutant, const Mutation& mutation,
                 const std::vector<trace::Tap>& taps, int replicas) const;
 
