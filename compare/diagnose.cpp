@@ -73,6 +73,7 @@ class Diagnoser {
     if (auto explanation = find_rounding()) return std::move(*explanation);
     if (auto explanation = find_weight()) return std::move(*explanation);
     if (auto explanation = find_two(faults)) return std::move(*explanation);
+    if (auto explanation = find_most()) return std::move(*explanation);
     give_up();
     const std::vector<Fault> likely = find_likely(faults);
     ranked_.clear();
@@ -321,6 +322,33 @@ class Diagnoser {
     return singles;
   }
 
+  // What makes all but a small part of a large departure, as nothing else does: something besides
+  // it is left, for which there is no name.
+  std::optional<Explanation> find_most() const {
+    constexpr double kLeft = 0.03;       // of the difference
+    constexpr double kLarge = 100.0;     // floors
+    constexpr double kTimesWorse = 3.0;  // the next that is not the same
+    const Ranked* best = nullptr;
+    for (const Ranked& ranked : ranked_) {
+      if (best == nullptr || ranked.residual < best->residual) best = &ranked;
+    }
+    if (best == nullptr || accept_.worsens(best->trial)) return std::nullopt;
+    const Fit fit = best->trial.fit(accept_.failing());
+    const bool most = within(fit.residual_rms(), kLeft * fit.null_rms()) &&
+                      within(std::abs(fit.beta() - 1.0), kLeft) && within(kLarge, fit.null_rms());
+    if (!most) return std::nullopt;
+    for (const Ranked& other : ranked_) {
+      const bool near = within(other.residual, kTimesWorse * best->residual);
+      if (near && other.trial.fault().row != best->trial.fault().row) return std::nullopt;
+    }
+    Explanation explanation{.causes = {cause(best->trial)}, .ops = best->trial.fault().ops};
+    explanation.notes.push_back(
+        fmt::format("and something besides, for which there is no name: {:.3g} floors of {:.3g}",
+                    fit.residual_rms(), fit.null_rms()));
+    note_unexplained(touched_by(best->trial), explanation);
+    return explanation;
+  }
+
   std::optional<Explanation> find_weight() const {
     const auto channel = alone_ ? std::nullopt : accept_.only_channel();
     auto explanation = channel ? find_wrong_weight(trials_, first_, *channel) : std::nullopt;
@@ -361,6 +389,7 @@ class Diagnoser {
     const Trial& best = ranked_[causes.front()].trial;
     Explanation explanation{.ops = best.fault().ops};
     for (const size_t i : causes) explanation.causes.push_back(cause(ranked_[i].trial));
+    note_group(causes, explanation);
     note_unexplained(touched_by(best), explanation);
     return explanation;
   }
@@ -381,6 +410,21 @@ class Diagnoser {
       }
     }
     causes = std::move(kept);
+  }
+
+  // What would tell causes apart that give the same values.
+  void note_group(const std::vector<size_t>& causes, Explanation& explanation) const {
+    const Fault& best = ranked_[causes.front()].trial.fault();
+    for (size_t k = 1; k < causes.size(); ++k) {
+      const Fault& other = ranked_[causes[k]].trial.fault();
+      if (are_kin(best, other)) continue;
+      const auto tap = trials_.telling_tap(best, other);
+      explanation.notes.push_back(
+          tap ? fmt::format("these causes give the same values here; recording {} tells them apart",
+                            tap->name())
+              : "these causes give the same values at all that can be recorded");
+      return;
+    }
   }
 
   static std::set<Tap> touched_by(const Trial& trial) {

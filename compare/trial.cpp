@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compare/gates.h"
+
 namespace plumb::compare {
 namespace {
 
@@ -263,6 +265,36 @@ Fit Trials::contrast(const Fault& a, const Fault& b, const std::set<Tap>& taps) 
     }
   }
   return fit;
+}
+
+std::optional<Tap> Trials::telling_tap(const Fault& a, const Fault& b) const {
+  constexpr double kDiffers = 1e-6;  // of the values themselves
+  const Scene& scene = scenes_.front();
+  std::vector<Tap> taps;
+  for (const Tap& tap : truth_.graph().taps()) {
+    if (!scene.subject.recorded->has(tap) && !is_choice(tap)) taps.push_back(tap);
+  }
+  const Mutation one = a.mutate(truth_.graph());
+  const Mutation other = b.mutate(truth_.graph());
+  const Mutant first(truth_.reference(), one);
+  const Mutant second(truth_.reference(), other);
+  const Values x = values(scene, first, one, taps, 0);
+  const Values y = values(scene, second, other, taps, 0);
+  for (const Tap& tap : taps) {
+    const auto left = x.find(tap);
+    const auto right = y.find(tap);
+    if (left == x.end() || right == y.end()) continue;
+    if (left->second.shape() != right->second.shape()) return tap;
+    double difference = 0.0;
+    double size = 0.0;
+    for (size_t i = 0; i < left->second.size(); ++i) {
+      const double d = left->second.data()[i] - right->second.data()[i];
+      difference += d * d;
+      size += right->second.data()[i] * right->second.data()[i];
+    }
+    if (!within(difference, kDiffers * kDiffers * size)) return tap;
+  }
+  return std::nullopt;
 }
 
 }  // namespace plumb::compare

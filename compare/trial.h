@@ -79,6 +79,8 @@ class Trials {
   // In 16 bits: the candidate beside an emulation of the mistake, at the touched taps.
   std::map<trace::Tap, Bits> count_bits(const Fault& fault) const;
   TwoSample compare(const Fault& fault, const std::set<trace::Tap>& taps) const;
+  // The first tap, not recorded, at which two mistakes give other values.
+  std::optional<trace::Tap> telling_tap(const Fault& a, const Fault& b) const;
   // Two mistakes beside each other: the candidate's and the second's difference from the first.
   Fit contrast(const Fault& a, const Fault& b, const std::set<trace::Tap>& taps) const;
 
