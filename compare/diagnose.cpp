@@ -17,6 +17,7 @@
 #include "compare/hypotheses.h"
 #include "compare/pairs.h"
 #include "compare/parameters.h"
+#include "compare/permuted_rows.h"
 #include "compare/wrong_weight.h"
 
 namespace plumb::compare {
@@ -72,6 +73,7 @@ class Diagnoser {
     if (auto explanation = find_certain()) return std::move(*explanation);
     if (auto explanation = find_rounding()) return std::move(*explanation);
     if (auto explanation = find_weight()) return std::move(*explanation);
+    if (auto explanation = find_order()) return std::move(*explanation);
     if (auto explanation = find_two(faults)) return std::move(*explanation);
     if (auto explanation = find_most()) return std::move(*explanation);
     give_up();
@@ -322,6 +324,12 @@ class Diagnoser {
     return singles;
   }
 
+  std::optional<Explanation> find_order() const {
+    auto explanation = alone_ ? std::nullopt : find_permuted_rows(trials_, first_);
+    if (explanation) note_unexplained({first_}, *explanation);
+    return explanation;
+  }
+
   // What makes all but a small part of a large departure, as nothing else does: something besides
   // it is left, for which there is no name.
   std::optional<Explanation> find_most() const {
@@ -339,7 +347,8 @@ class Diagnoser {
     if (!most) return std::nullopt;
     for (const Ranked& other : ranked_) {
       const bool near = within(other.residual, kTimesWorse * best->residual);
-      if (near && other.trial.fault().row != best->trial.fault().row) return std::nullopt;
+      if (!near || other.trial.fault().row == best->trial.fault().row) continue;
+      if (!accept_.are_same(best->trial.fault(), other.trial.fault())) return std::nullopt;
     }
     Explanation explanation{.causes = {cause(best->trial)}, .ops = best->trial.fault().ops};
     explanation.notes.push_back(

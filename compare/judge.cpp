@@ -14,6 +14,7 @@
 #include "compare/gates.h"
 #include "compare/power.h"
 #include "compare/prompt_judge.h"
+#include "compare/range.h"
 #include "compare/segment.h"
 #include "compare/small_departures.h"
 #include "compare/state/diagnose.h"
@@ -92,6 +93,34 @@ std::vector<Scene> make_scenes(const std::deque<Judged>& prompts) {
   return scenes;
 }
 
+// Of prompts with a value that is not finite, what comes before it: a forward of the first
+// positions by themselves.
+std::deque<Judged> finite_parts(Truth& truth, const std::deque<Judged>& prompts) {
+  constexpr size_t kLeast = 2;
+  std::deque<Judged> parts;
+  if (graph::depends_on_length(truth.graph())) return parts;
+  for (const Judged& prompt : prompts) {
+    const auto end = prompt.recorded.first_not_finite();
+    if (!prompt.prompt.run.empty() || !end || *end < kLeast) continue;
+    parts.push_back({.prompt = prompt.prompt, .recorded = prompt.recorded.first(*end)});
+    Judged& part = parts.back();
+    part.prompt.tokens.resize(*end);
+    part.subject = {&part.prompt, &part.recorded, std::nullopt, prompt.subject.contract};
+    establish(truth, part, kConfirmingReplicas);
+  }
+  return parts;
+}
+
+// A float16 engine that gives NaN or infinity may be right in all but its range.
+std::optional<Diagnosis> explain_range(Truth& truth, const std::deque<Judged>& prompts) {
+  for (const Judged& prompt : prompts) {
+    const bool half = prompt.subject.contract->storage == base::DType::kF16;
+    if (!half || !prompt.prompt.run.empty() || prompt.recorded.finite()) continue;
+    if (const auto cause = find_overflow(truth, prompt.prompt.tokens)) return cause;
+  }
+  return std::nullopt;
+}
+
 // Of a prompt run otherwise than at once.
 Explanation explain_run(Truth& truth, const std::deque<Judged>& judged, FirstDivergence& first) {
   std::vector<Prompt> others;
@@ -132,6 +161,9 @@ void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<S
   Explanation explanation;
   if (first.run.empty()) {
     if (const auto cause = explain_miscount(scenes)) return result.diagnosis->push_back(*cause);
+    if (const auto cause = explain_range(truth, judged)) {
+      return result.diagnosis->push_back(*cause);
+    }
     if (scenes.empty() || tap.id == TapId::kRouterIds) return;
     explanation = known ? *known : diagnose(truth, scenes, tap, unknown_causes);
     if (!explanation.ops.empty()) narrow(truth.graph(), explanation.ops, first);
@@ -203,7 +235,9 @@ class Judge::Session {
     findings_.finish(oracle_);
     const std::vector<Scene> scenes = make_scenes(judged_);
     if (result_.first_divergence) {
-      explain(truth_, judged_, scenes, subject_.unknown_causes, explanation_, result_);
+      const std::deque<Judged> parts =
+          scenes.empty() ? finite_parts(truth_, judged_) : std::deque<Judged>();
+      explain(truth_, judged_, scenes.empty() ? make_scenes(parts) : scenes, subject_.unknown_causes, explanation_, result_);
     }
     if (!scenes.empty()) weigh(truth_, scenes, result_);
   }
