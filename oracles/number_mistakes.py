@@ -1,11 +1,13 @@
 """Mistakes of rotation, of numbers, and of the choice of experts."""
 
 import contextlib
+import copy
 import math
-import types
+import sys
 
 import torch
 import torch.nn.functional as F
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from block_mistakes import eps_name, is_offset
 from mixer_mistakes import in_attention, in_delta_rule, in_rope, with_tables
@@ -51,17 +53,7 @@ def middle_band(blend):
     return change
 
 
-def ramp(old, p, truncate):
-    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
-    def plant(config):
-        config.rope_parameters = {**p, "truncate": truncate}
-        return ROPE_INIT_FUNCTIONS["yarn"](config)[0]
-    return plant
-
-
 def truncated(model, _layer):
-    import copy
-    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
     rotary, p = getattr(decoder(model), "rotary_emb", None), rope_config(model)
     if p.get("rope_type") != "yarn" or not hasattr(rotary, "inv_freq"):
         return None
@@ -81,7 +73,7 @@ def rotate_anyway(model, layer):
 
 
 def late_temperature(model, layer):
-    file = __import__("sys").modules[type(decoder(model)).__module__]
+    file = sys.modules[type(decoder(model)).__module__]
     if not hasattr(file, "get_llama_4_attn_scale") or not rope_config(model).get("llama_4_scaling_beta"):
         return None
     return inside(mixers(model, layer), decoder(model), "get_llama_4_attn_scale",
@@ -277,14 +269,6 @@ def plain_up(model, layer):
     return replaced([(m, "_apply_gate", made(m)) for m in found])
 
 
-def rms_missing_cap(model, layer):
-    config = text_config(model)
-    if not getattr(config, "final_logit_softcapping", None):
-        return None
-    return replaced([(config, "final_logit_softcapping", None)])
-
-
-NORM = ("norm_missing",)
 ROWS = (
     M("llama3 band unscaled", ("rope_band",), in_frequencies("llama3", middle_band(lambda f, s, k: f)), layered=False),
     M("llama3 band of wavelengths", ("rope_band",),
