@@ -21,9 +21,7 @@ const graph::Op* sibling(const Mutation& m, size_t op, const std::string& role) 
 
 void reorder(Mutation& m, const graph::Op& op, const std::vector<size_t>& order) {
   for (const model::WeightId& id : op.weights) {
-    std::vector<Mutation::Origin> rows;
-    for (const size_t row : order) rows.push_back({id, row});
-    m.gather(id, std::move(rows));
+    m.gather(id, [id, order](size_t row) { return Mutation::Origin{id, order[row]}; });
   }
 }
 

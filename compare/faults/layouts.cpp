@@ -1,6 +1,7 @@
 // The weights are right, and their rows stand elsewhere: layouts cut or put together wrongly.
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <optional>
 
 #include "compare/faults/edits.h"
@@ -96,30 +97,52 @@ size_t units_of(const Mutation& m, size_t op, const Fused& fused, size_t rows) {
   return fused.unit == Fused::Unit::kRow ? rows : 1;
 }
 
-// All rows, part after part, or unit after unit with each part's share.
-std::vector<Mutation::Origin> lay_out(const std::vector<WeightId>& parts,
-                                      const std::vector<size_t>& rows, size_t units, bool by_unit) {
-  std::vector<Mutation::Origin> all;
-  const size_t turns = by_unit ? units : 1;
-  for (size_t unit = 0; unit < turns; ++unit) {
-    for (size_t p = 0; p < parts.size(); ++p) {
-      const size_t each = rows[p] / turns;
-      for (size_t i = 0; i < each; ++i) all.push_back({parts[p], unit * each + i});
-    }
-  }
-  return all;
-}
+// Several parts in one tensor: part after part, or unit after unit with each part's share.
+class Layout {
+ public:
+  Layout(std::vector<size_t> rows, size_t units, bool by_unit)
+      : rows_(std::move(rows)), turns_(by_unit ? units : 1) {}
 
-// They stand in one layout and are cut as if they stood in the other.
-void cut(Mutation& m, const std::vector<WeightId>& parts, size_t units, bool into_blocks) {
-  std::vector<size_t> rows;
-  for (const WeightId& part : parts) rows.push_back(rows_of(m, part));
-  const auto stand = lay_out(parts, rows, units, into_blocks);
-  const auto taken = lay_out(parts, rows, units, !into_blocks);
-  std::map<WeightId, std::vector<Mutation::Origin>> read;
-  for (size_t p = 0; p < parts.size(); ++p) read[parts[p]].assign(rows[p], {parts[p], 0});
-  for (size_t i = 0; i < taken.size(); ++i) read[taken[i].weight][taken[i].row] = stand[i];
-  for (auto& [id, origins] : read) m.gather(id, std::move(origins));
+  struct Place {
+    size_t part;
+    size_t row;
+  };
+  size_t index_of(Place place) const {
+    const size_t each = rows_[place.part] / turns_;
+    size_t before = 0;
+    for (size_t p = 0; p < place.part; ++p) before += rows_[p] / turns_;
+    return place.row / each * turn() + before + place.row % each;
+  }
+  Place at(size_t index) const {
+    size_t rest = index % turn();
+    size_t part = 0;
+    while (rest >= rows_[part] / turns_) rest -= rows_[part++] / turns_;
+    return {part, index / turn() * (rows_[part] / turns_) + rest};
+  }
+
+ private:
+  size_t turn() const {
+    return std::accumulate(rows_.begin(), rows_.end(), size_t{0}) / turns_;
+  }
+
+  std::vector<size_t> rows_;
+  size_t turns_;
+};
+
+// The parts stand in one layout and are cut as if they stood in the other; `copies` such tensors
+// one after another (experts), or as columns (their biases).
+void cut(Mutation& m, const std::vector<WeightId>& parts, const std::vector<size_t>& rows,
+         size_t units, bool into_blocks, bool columns = false) {
+  const Layout stand(rows, units, into_blocks);
+  const Layout taken(rows, units, !into_blocks);
+  for (size_t p = 0; p < parts.size(); ++p) {
+    const auto origin = [=, own = rows[p]](size_t row) {
+      const size_t copy = row / own;
+      const auto [part, from] = stand.at(taken.index_of({p, row % own}));
+      return Mutation::Origin{parts[part], copy * rows[part] + from};
+    };
+    columns ? m.gather_columns(parts[p], origin) : m.gather(parts[p], origin);
+  }
 }
 
 // The products that make the parts of what `op` begins; empty where they are not all there.
@@ -146,8 +169,12 @@ bool cut_fused(Mutation& m, size_t op, double) {
   }
   for (size_t w = 0; w < weights; ++w) {
     std::vector<WeightId> ids;
-    for (const graph::Op* part : parts) ids.push_back(part->weights[w]);
-    cut(m, ids, units, kIntoBlocks);
+    std::vector<size_t> rows;
+    for (const graph::Op* part : parts) {
+      ids.push_back(part->weights[w]);
+      rows.push_back(rows_of(m, ids.back()));
+    }
+    cut(m, ids, rows, units, kIntoBlocks);
   }
   return true;
 }
@@ -156,24 +183,12 @@ bool cut_fused(Mutation& m, size_t op, double) {
 template <bool kIntoBlocks>
 bool cut_experts(Mutation& m, size_t op, double) {
   const Experts* experts = right<Experts>(m, op);
-  if (!experts) return false;
-  const auto count = static_cast<size_t>(experts->experts);
+  if (!experts || experts->intermediate_size < 2) return false;
   const auto inner = static_cast<size_t>(experts->intermediate_size);
   const auto& weights = m.original(op).weights;
-  for (const size_t first : {0, 3}) {
-    if (first + 1 >= weights.size()) continue;
-    const std::vector<WeightId> ids = {weights[first], weights[first + 1]};
-    const auto stand = lay_out(ids, {inner, inner}, inner, kIntoBlocks);
-    const auto taken = lay_out(ids, {inner, inner}, inner, !kIntoBlocks);
-    std::map<WeightId, std::vector<Mutation::Origin>> read;
-    for (const WeightId& id : ids) read[id].assign(count * inner, {id, 0});
-    for (size_t e = 0; e < count; ++e) {
-      for (size_t i = 0; i < taken.size(); ++i) {
-        read[taken[i].weight][e * inner + taken[i].row] = {stand[i].weight,
-                                                          e * inner + stand[i].row};
-      }
-    }
-    for (auto& [id, origins] : read) m.gather(id, std::move(origins));
+  cut(m, {weights[0], weights[1]}, {inner, inner}, inner, kIntoBlocks);
+  if (weights.size() > 4) {
+    cut(m, {weights[3], weights[4]}, {inner, inner}, inner, kIntoBlocks, true);
   }
   return true;
 }

@@ -26,6 +26,22 @@ std::optional<model::Weights> edit(const model::Weights& weights, const Mutation
   return edited;
 }
 
+// Row `row` of a weight of `n` columns.
+void take_columns(const model::Weights& right, size_t n, const Mutation::Origins& origin,
+                  size_t row, std::span<double> out) {
+  std::map<model::WeightId, std::vector<double>> rows;
+  for (size_t j = 0; j < n; ++j) {
+    const Mutation::Origin from = origin(j);
+    const auto [at, fresh] = rows.try_emplace(from.weight);
+    if (fresh) {
+      const WeightView& weight = right.at(from.weight);
+      at->second.resize(weight.columns());
+      weight.widen(row, 1, at->second);
+    }
+    out[j] = at->second[from.row];
+  }
+}
+
 }  // namespace
 
 void Mutation::edit(const model::WeightId& id, WeightView::Edit edit) {
@@ -34,22 +50,24 @@ void Mutation::edit(const model::WeightId& id, WeightView::Edit edit) {
                                           std::span<double> out) { edit(stored, first, count, out); };
 }
 
-void Mutation::gather(const model::WeightId& id, std::vector<Origin> rows) {
-  weights_[id] = [rows = std::move(rows)](const model::Weights& right, const WeightView& stored,
-                                          size_t first, size_t count, std::span<double> out) {
+void Mutation::gather(const model::WeightId& id, Origins origin) {
+  weights_[id] = [origin = std::move(origin)](const model::Weights& right, const WeightView& stored,
+                                              size_t first, size_t count, std::span<double> out) {
     const size_t n = stored.columns();
-    if (stored.shape().size() > 1) {
-      for (size_t i = 0; i < count; ++i) {
-        const Origin& origin = rows[first + i];
-        right.at(origin.weight).widen(origin.row, 1, out.subspan(i * n, n));
-      }
-      return;
+    if (stored.shape().size() == 1) return take_columns(right, n, origin, 0, out);
+    for (size_t i = 0; i < count; ++i) {
+      const Origin from = origin(first + i);
+      right.at(from.weight).widen(from.row, 1, out.subspan(i * n, n));
     }
-    std::map<model::WeightId, std::vector<double>> vectors;
-    for (size_t j = 0; j < n; ++j) {
-      const auto [at, fresh] = vectors.try_emplace(rows[j].weight);
-      if (fresh) at->second = right.at(rows[j].weight).values();
-      out[j] = at->second[rows[j].row];
+  };
+}
+
+void Mutation::gather_columns(const model::WeightId& id, Origins origin) {
+  weights_[id] = [origin = std::move(origin)](const model::Weights& right, const WeightView& stored,
+                                              size_t first, size_t count, std::span<double> out) {
+    const size_t n = stored.columns();
+    for (size_t i = 0; i < count; ++i) {
+      take_columns(right, n, origin, first + i, out.subspan(i * n, n));
     }
   };
 }

@@ -27,13 +27,16 @@ class Mutation {
   }
   reference::Deviation& deviation(size_t op) { return deviations_[op]; }
   void edit(const model::WeightId& id, model::WeightView::Edit edit);
-  // Where a row of a matrix (an element of a vector) is to come from.
+  // Where a row of a matrix (an element of a vector, a column) is to come from.
   struct Origin {
     model::WeightId weight;
     size_t row;
   };
+  using Origins = std::function<Origin(size_t row)>;
   // Gives the weight the right rows of others, one for each of its own.
-  void gather(const model::WeightId& id, std::vector<Origin> rows);
+  void gather(const model::WeightId& id, Origins origin);
+  // The same with columns: of each row its right elements of others.
+  void gather_columns(const model::WeightId& id, Origins origin);
 
   // Makes the op pass its input `which` on.
   void bypass(size_t op, size_t which = 0);

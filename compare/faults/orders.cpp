@@ -24,11 +24,9 @@ void reorder_experts(Mutation& m, size_t op, const Order& order) {
   for (const WeightId& id : m.original(op).weights) {
     const auto& shape = declaration(m, id).shape;
     const size_t each = shape.size() == 3 ? static_cast<size_t>(shape[1]) : 1;
-    std::vector<Mutation::Origin> rows;
-    for (const size_t from : order) {
-      for (size_t i = 0; i < each; ++i) rows.push_back({id, from * each + i});
-    }
-    m.gather(id, std::move(rows));
+    m.gather(id, [id, order, each](size_t row) {
+      return Mutation::Origin{id, order[row / each] * each + row % each};
+    });
   }
 }
 
