@@ -9,6 +9,8 @@
 namespace plumb::compare::testing {
 namespace {
 
+using evidence::kLogits;
+using result::Verdict;
 using trace::Tap;
 using trace::TapId;
 using trace::Tensor;

@@ -5,7 +5,7 @@
 
 #include "base/errors.h"
 #include "base/files.h"
-#include "compare/result.h"
+#include "result/result.h"
 #include "tests/reports/demo.h"
 #include "tests/reports/samples.h"
 

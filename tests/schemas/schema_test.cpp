@@ -8,7 +8,7 @@
 #include <valijson/validator.hpp>
 
 #include "base/json.h"
-#include "compare/result.h"
+#include "result/result.h"
 #include "tests/reports/demo.h"
 #include "tests/reports/samples.h"
 

@@ -5,7 +5,7 @@
 namespace plumb::tests {
 namespace {
 
-using compare::Matrix;
+using reference::Matrix;
 
 bool choose_alike(const Matrix& a, const Matrix& b) {
   for (size_t t = 0; t < a.shape(0); ++t) {
@@ -35,7 +35,7 @@ LogitsComparison compare_logits(const std::vector<Matrix>& logits,
                                 const std::vector<Matrix>& truth) {
   LogitsComparison worst;
   for (size_t i = 0; i < logits.size(); ++i) {
-    const compare::Metrics metrics = compare::measure(logits[i], truth[i]);
+    const measure::Metrics metrics = measure::measure(logits[i], truth[i]);
     worst.metrics.max_abs = std::max(worst.metrics.max_abs, metrics.max_abs);
     worst.metrics.nmse = std::max(worst.metrics.nmse, metrics.nmse);
     worst.metrics.cosine = std::min(worst.metrics.cosine, metrics.cosine);

@@ -5,20 +5,20 @@
 #include <string_view>
 #include <vector>
 
-#include "compare/statistics.h"
+#include "compare/measure/statistics.h"
 #include "trace/recording.h"
 
 namespace plumb::tests {
 
 // A run's logits beside the truth's; the worst of all prompts.
 struct LogitsComparison {
-  compare::Metrics metrics;
+  measure::Metrics metrics;
   bool same_tokens = true;
 };
 
 // `logits`, `truth`: of each prompt.
-LogitsComparison compare_logits(const std::vector<compare::Matrix>& logits,
-                                const std::vector<compare::Matrix>& truth);
+LogitsComparison compare_logits(const std::vector<reference::Matrix>& logits,
+                                const std::vector<reference::Matrix>& truth);
 
 struct CommonGate {
   std::string_view name;

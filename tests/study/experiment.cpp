@@ -7,22 +7,22 @@
 #include <chrono>
 
 #include "base/parallel.h"
-#include "compare/gates.h"
-#include "compare/judge.h"
-#include "compare/segment.h"
+#include "compare/measure/gates.h"
+#include "compare/verdict/judge.h"
+#include "graph/segment.h"
 #include "tests/study/common_gates.h"
 #include "tests/support/emulated_engine.h"
 
 namespace plumb::tests {
 namespace {
 
-using compare::Diagnosis;
-using compare::Fault;
-using compare::FaultClass;
-using compare::Matrix;
-using compare::Mutant;
-using compare::Result;
-using compare::Verdict;
+using library::Fault;
+using library::FaultClass;
+using library::Mutant;
+using reference::Matrix;
+using result::Diagnosis;
+using result::Result;
+using result::Verdict;
 
 // Where the seeds of the engines' own rounding errors begin.
 constexpr uint64_t kDriftSeed = 500;
@@ -54,8 +54,8 @@ bool is_blamed(const graph::Graph& graph, const Fault& fault, const trace::TapFi
   }
   const auto changed = fault.mutate(graph).changed_ops();
   const auto segment =
-      compare::segment_before(graph, *trace::parse_tap(result.first_divergence->tap),
-                              [&](const trace::Tap& tap) { return recorded.matches(tap); });
+      graph::segment_before(graph, *trace::parse_tap(result.first_divergence->tap),
+                            [&](const trace::Tap& tap) { return recorded.matches(tap); });
   return std::ranges::any_of(segment.ops,
                              [&](size_t op) { return std::ranges::binary_search(changed, op); });
 }
@@ -70,8 +70,8 @@ class Experiment {
         prompts_(prompts_for(model, model_.graph.vocab_size,
                              model_.config.spec.max_position_embeddings)),
         judge_(right_, nullptr),
-        faults_(compare::applicable_faults(model_.graph)),
-        truth_(exact_values(compare::kLogits)) {
+        faults_(library::applicable_faults(model_.graph)),
+        truth_(exact_values(evidence::kLogits)) {
     if (options.verbose) report_.lines.push_back(describe(model));
   }
 
@@ -110,16 +110,16 @@ class Experiment {
   }
 
   LogitsComparison logits_of(const EmulatedEngine& engine) const {
-    return compare_logits(recorded_by(engine, compare::kLogits), truth_);
+    return compare_logits(recorded_by(engine, evidence::kLogits), truth_);
   }
 
   // Of each prompt.
   std::vector<Matrix> exact_values(const trace::Tap& tap, const Mutant* mutant = nullptr) const {
     std::vector<Matrix> values;
-    const compare::Given given{.deviations = mutant != nullptr ? &mutant->deviations() : nullptr};
+    const evidence::Given given{.deviations = mutant != nullptr ? &mutant->deviations() : nullptr};
     for (const trace::Prompt& prompt : prompts_) {
-      auto made = compare::replay(mutant != nullptr ? mutant->reference() : right_, prompt.tokens,
-                                  {tap}, given);
+      auto made = evidence::replay(mutant != nullptr ? mutant->reference() : right_, prompt.tokens,
+                                   {tap}, given);
       values.push_back(std::move(made.at(tap)));
     }
     return values;
@@ -128,9 +128,9 @@ class Experiment {
   // A rounding shows in emulations alone.
   bool changes_anything(const Fault& fault, const Mutant& mutant) const {
     if (fault.row->severity == FaultClass::kRounding) return true;
-    const std::vector<Matrix> made = exact_values(compare::kLogits, &mutant);
+    const std::vector<Matrix> made = exact_values(evidence::kLogits, &mutant);
     for (size_t i = 0; i < made.size(); ++i) {
-      if (!compare::within(compare::measure(made[i], truth_[i]).max_rel, compare::kOracleLimit)) {
+      if (!measure::within(measure::measure(made[i], truth_[i]).max_rel, measure::kOracleLimit)) {
         return true;
       }
     }
@@ -173,7 +173,7 @@ class Experiment {
         tally->alarms += alarm;
       }
       if (!alarm) continue;
-      say(taps, fmt::format("a clean run is {}: {} {}", compare::to_text(result.verdict),
+      say(taps, fmt::format("a clean run is {}: {} {}", result::to_text(result.verdict),
                             result.reasons.front().tap, result.reasons.front().message));
     }
   }
@@ -269,8 +269,8 @@ class Experiment {
     const std::vector<Matrix> truth = exact_values(tap);
     const std::vector<Matrix> clean = recorded_by(engine(kDriftSeed, "all"), tap);
     for (size_t i = 0; i < ours.size(); ++i) {
-      const double noise = compare::measure(clean[i], truth[i]).rms;
-      if (!compare::within(compare::measure(ours[i], theirs[i]).rms, noise)) return false;
+      const double noise = measure::measure(clean[i], truth[i]).rms;
+      if (!measure::within(measure::measure(ours[i], theirs[i]).rms, noise)) return false;
     }
     return true;
   }
@@ -281,12 +281,12 @@ class Experiment {
   base::Threads threads_{1};
   reference::Reference right_;
   std::vector<trace::Prompt> prompts_;
-  compare::Judge judge_;
+  verdict::Judge judge_;
   std::vector<Fault> faults_;
   std::vector<Matrix> truth_;  // logits of each prompt
   const graph::Contract* contract_ = nullptr;
   std::string dtype_;
-  compare::Metrics drift_;  // of a clean run
+  measure::Metrics drift_;  // of a clean run
   Report report_;
 };
 

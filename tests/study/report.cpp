@@ -7,7 +7,7 @@
 namespace plumb::tests {
 namespace {
 
-using compare::FaultClass;
+using library::FaultClass;
 
 constexpr FaultClass kClasses[] = {FaultClass::kStructural, FaultClass::kVariant,
                                    FaultClass::kSubtle, FaultClass::kRounding};

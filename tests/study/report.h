@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "compare/faults/fault.h"
+#include "compare/library/fault.h"
 
 namespace plumb::tests {
 
@@ -29,8 +29,8 @@ struct CleanTally {
 
 // One gate on the runs of one precision: planted faults by class, and those that it lets pass.
 struct GateTally {
-  std::map<compare::FaultClass, int> planted;
-  std::map<compare::FaultClass, int> missed;
+  std::map<library::FaultClass, int> planted;
+  std::map<library::FaultClass, int> missed;
   CleanTally clean;
 
   void add(const GateTally& other);
@@ -46,7 +46,7 @@ struct Report {
   void add(const Report& other);  // but for its lines
 };
 
-std::string_view name_of(compare::FaultClass severity);
+std::string_view name_of(library::FaultClass severity);
 
 // All tables; the column of names accepted without the fault's row where `holdout`.
 void print(const Report& report, bool holdout);

@@ -1,0 +1,543 @@
+#include "compare/diagnose/diagnose.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "compare/diagnose/acceptance.h"
+#include "compare/diagnose/bit_cause.h"
+#include "compare/diagnose/hypotheses.h"
+#include "compare/diagnose/pairs.h"
+#include "compare/diagnose/parameters.h"
+#include "compare/diagnose/permuted_rows.h"
+#include "compare/diagnose/wrong_weight.h"
+#include "compare/measure/gates.h"
+
+namespace plumb::diagnose {
+namespace {
+
+using library::FaultClass;
+using library::FaultRow;
+using measure::kNextBest;
+using measure::kPairCorrelation;
+using measure::within;
+using result::kUnknown;
+using trace::Tap;
+
+constexpr size_t kFinalists = 8;        // trials that are fitted, and held against emulations
+constexpr double kMostProducts = 1e12;  // in float64, of all trials: half a minute on two cores
+
+constexpr std::string_view kNotExplained = "not explained by ";
+
+std::vector<Tap> sorted(std::vector<Tap> taps) {
+  std::ranges::sort(taps);
+  return taps;
+}
+
+// But for its parameter.
+bool is_repeated(const Fault& a, const Fault& b) {
+  const auto part = [](const Fault& fault) { return fault.part ? fault.part->says : std::string(); };
+  return a.row == b.row && a.ops == b.ops && part(a) == part(b);
+}
+
+bool is_rounder(const Fault& a, const Fault& b) {
+  const auto is_known = [](const Fault& fault) {
+    return std::ranges::find(fault.row->values, fault.parameter) != fault.row->values.end();
+  };
+  if (is_known(a) != is_known(b)) return is_known(a);
+  return fmt::format("{}", a.parameter).size() < fmt::format("{}", b.parameter).size();
+}
+
+class Diagnoser {
+ public:
+  Diagnoser(Truth& truth, const std::vector<Scene>& scenes, const Tap& first,
+            const std::vector<std::string>& unknown_causes)
+      : truth_(truth),
+        unknown_causes_(unknown_causes),
+        trials_(truth, scenes),
+        accept_(trials_, first),
+        bits_(truth.graph(), scenes),
+        first_(first),
+        alone_(scenes.front().subject.alone()) {}
+
+  Explanation run() {
+    hypotheses_ = find_hypotheses(trials_, first_, unknown_causes_);
+    const std::vector<Fault> faults = affordable(hypotheses_.narrow);
+    try_all(faults);
+    rank();
+    fit_parameters();
+    rank();
+    if (auto explanation = find_bits(faults)) return std::move(*explanation);
+    widen();
+    if (auto explanation = find_certain()) return std::move(*explanation);
+    if (auto explanation = find_rounding()) return std::move(*explanation);
+    if (auto explanation = find_weight()) return std::move(*explanation);
+    if (auto explanation = find_order()) return std::move(*explanation);
+    if (auto explanation = find_two(faults)) return std::move(*explanation);
+    if (auto explanation = find_most()) return std::move(*explanation);
+    give_up();
+    const std::vector<Fault> likely = find_likely(faults);
+    ranked_.clear();
+    try_all(affordable(confine(faults, likely, trials_, accept_, first_)));
+    rank();
+    widen();
+    if (auto explanation = find_certain()) return std::move(*explanation);
+    return std::move(unknown_);
+  }
+
+  Explanation run_bits() {
+    hypotheses_ = find_hypotheses(trials_, first_, unknown_causes_);
+    const std::vector<Fault> faults = affordable(hypotheses_.narrow);
+    return find_bits(faults).value_or(Explanation{});
+  }
+
+ private:
+  struct Ranked {
+    Trial trial;
+    double score;
+    double residual;
+  };
+
+  // One among whose emulations the candidate lies.
+  struct Rounding {
+    Trial trial;
+    double score;
+  };
+
+  // The best, and all that are as good as the very best.
+  bool is_in_front(size_t i) const {
+    return i < kFinalists || ranked_[i].score <= ranked_.front().score + std::log(kNextBest);
+  }
+
+  // What explains one segment and leaves others may have been done in every layer.
+  void widen() {
+    std::vector<Fault> wider;
+    const auto add_wider = [&](const Trial& trial) {
+      if (accept_.unexplained(trial).empty()) return;
+      std::ranges::move(widened(hypotheses_, trial.fault()), std::back_inserter(wider));
+    };
+    for (size_t i = 0; i < ranked_.size() && is_in_front(i); ++i) add_wider(ranked_[i].trial);
+    for (const Rounding& rounding : roundings_) add_wider(rounding.trial);
+    try_all(wider);
+    rank();
+  }
+
+  // What is wrong in one head alone goes some of the way when made in all of them.
+  std::vector<Fault> find_likely(std::vector<Fault> faults) const {
+    constexpr double kSome = 0.1;
+    std::set<size_t> likely;
+    for (const Ranked& ranked : ranked_) {
+      const Fit fit = ranked.trial.fit(accept_.failing());
+      if (within(kSome, fit.correlation())) likely.insert(ranked.trial.fault().order);
+    }
+    std::erase_if(faults, [&](const Fault& fault) { return !likely.contains(fault.order); });
+    return faults;
+  }
+
+  // As many as a large model allows: each kind of mistake once, then each a second time; those in
+  // all layers first where nothing points at a layer.
+  std::vector<Fault> affordable(std::vector<Fault> faults) {
+    const auto most = static_cast<size_t>(std::ceil(kMostProducts / trials_.products_of_one()));
+    if (faults.size() <= most) return faults;
+    unknown_.notes.push_back(
+        fmt::format("{} of {} mistakes were tried: the model is large{}", most, faults.size(),
+                    alone_ ? "; recording `coarse` taps makes a diagnosis cheap" : ""));
+    if (alone_) {
+      std::ranges::stable_partition(faults, [](const Fault& fault) { return !fault.layer; });
+    }
+    std::map<const FaultRow*, size_t> met;
+    std::multimap<size_t, Fault> in_turns;
+    for (Fault& fault : faults) {
+      const size_t turn = met[fault.row]++;
+      in_turns.emplace(turn, std::move(fault));
+    }
+    faults.clear();
+    for (auto& [turn, fault] : in_turns) {
+      if (faults.size() < most) faults.push_back(std::move(fault));
+    }
+    return faults;
+  }
+
+  void try_all(const std::vector<Fault>& faults) {
+    for (const Fault& fault : faults) {
+      Trial trial = trials_.run(fault);
+      if (!trial.touches(first_)) continue;
+      if (fault.row->severity == FaultClass::kRounding) {
+        const std::optional<double> score = accept_.score_rounding(trial);
+        if (score) roundings_.push_back({std::move(trial), *score});
+      } else {
+        add(std::move(trial));
+      }
+    }
+  }
+
+  void add(Trial trial) {
+    const double residual = accept_.residual(trial);
+    const double score = accept_.score(trial);
+    if (!std::isfinite(score)) return;
+    ranked_.push_back({std::move(trial), score, residual});
+  }
+
+  // Best first; among equals the graver kind, which has no free parameter.
+  void rank() {
+    std::stable_sort(ranked_.begin(), ranked_.end(),
+                     [](const Ranked& a, const Ranked& b) { return a.score < b.score; });
+    constexpr double kEqual = 0.05;
+    const auto kind = [](const Ranked& r) {
+      return static_cast<int>(r.trial.fault().row->severity);
+    };
+    for (auto first = ranked_.begin(); first != ranked_.end();) {
+      const auto last = std::find_if(
+          first, ranked_.end(), [&](const Ranked& r) { return r.score > first->score + kEqual; });
+      std::stable_sort(first, last, [&](const Ranked& a, const Ranked& b) {
+        return std::pair(kind(a), a.residual) < std::pair(kind(b), b.residual);
+      });
+      first = last;
+    }
+  }
+
+  // Of those that have a continuous one, where the difference lies most in their direction, each
+  // from the value that shows it best.
+  void fit_parameters() {
+    std::map<std::pair<const FaultRow*, std::vector<size_t>>, std::pair<double, const Trial*>> starts;
+    for (const Ranked& ranked : ranked_) {
+      const Fault& fault = ranked.trial.fault();
+      if (!fault.row->fitted) continue;
+      const double promise = std::abs(ranked.trial.fit(accept_.failing()).correlation());
+      auto& best = starts[{fault.row, fault.ops}];
+      if (best.second == nullptr || promise > best.first) best = {promise, &ranked.trial};
+    }
+    std::vector<std::pair<double, const Trial*>> order;
+    for (const auto& [key, start] : starts) order.push_back(start);
+    std::ranges::stable_sort(order, std::greater{}, [](const auto& start) { return start.first; });
+    std::vector<Trial> fitted;
+    for (size_t i = 0; i < std::min(kFinalists, order.size()); ++i) {
+      Trial trial = fit_parameter(trials_, accept_, *order[i].second);
+      if (accept_.explains(trial)) trial = snap_parameter(trials_, accept_, trial);
+      fitted.push_back(std::move(trial));
+    }
+    for (Trial& trial : fitted) add(std::move(trial));
+  }
+
+  std::optional<Explanation> find_certain() {
+    for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) {
+      std::vector<size_t> same = {i};
+      if (is_certain(i, same)) return explain(settle_widths(same));
+    }
+    return std::nullopt;
+  }
+
+  // What was found in one layer may have been done in all, or in all of a kind: the others' taps
+  // tell, unless it hardly changes them; then both are named.
+  std::vector<size_t> settle_widths(const std::vector<size_t>& causes) {
+    std::vector<size_t> settled;
+    for (const size_t i : causes) {
+      std::vector<size_t> widths = {i};
+      std::vector<Fault> wider = widened(hypotheses_, ranked_[i].trial.fault());
+      std::ranges::stable_sort(wider, {}, [](const Fault& fault) { return fault.ops.size(); });
+      for (const Fault& wide : wider) {
+        Trial trial = trials_.run(wide);
+        const Width width = accept_.compare_widths(ranked_[widths.back()].trial, trial);
+        if (width == Width::kNarrow) continue;
+        if (width == Width::kWide) widths.clear();
+        ranked_.push_back({std::move(trial), kUnknown, kUnknown});
+        widths.push_back(ranked_.size() - 1);
+      }
+      settled.insert(settled.end(), widths.begin(), widths.end());
+    }
+    return settled;
+  }
+
+  // Certain: it explains the difference, and whatever does so as well gives the same values.
+  bool is_certain(size_t i, std::vector<size_t>& same) const {
+    const Trial& trial = ranked_[i].trial;
+    if (!accept_.explains(trial) || accept_.worsens(trial)) return false;
+    for (size_t k = 0; k < ranked_.size(); ++k) {
+      const bool rival = k != i && within(ranked_[k].residual, kNextBest * ranked_[i].residual) &&
+                         ranked_[k].score <= ranked_[i].score + std::log(kNextBest) &&
+                         !accept_.worsens(ranked_[k].trial);
+      if (!rival || accept_.is_fit_of(trial.fault(), ranked_[k].trial.fault())) continue;
+      if (!accept_.are_same(trial.fault(), ranked_[k].trial.fault())) return false;
+      same.push_back(k);
+    }
+    return true;
+  }
+
+  // In 16 bits: whose emulation gives the candidate's numbers.
+  std::optional<Explanation> find_bits(std::vector<Fault> faults) const {
+    for (const Ranked& ranked : ranked_) {
+      if (!ranked.trial.fault().row->fitted) continue;
+      std::ranges::move(rounded(ranked.trial.fault()), std::back_inserter(faults));
+    }
+    const auto causes = find_bit_causes(trials_, bits_, first_, hypotheses_, faults);
+    if (causes.empty()) return std::nullopt;
+    Explanation explanation{.ops = causes.front().fault.ops};
+    std::vector<const Fault*> told;
+    for (const BitCause& cause : causes) {
+      const bool again = std::ranges::any_of(
+          told, [&](const Fault* other) { return is_repeated(*other, cause.fault); });
+      if (!again) explanation.causes.push_back(describe(cause.fault, cause.explained));
+      told.push_back(&cause.fault);
+    }
+    return explanation;
+  }
+
+  // What goes most of the way may come with a second mistake; from the logits alone, two of which
+  // neither does may add up.
+  std::optional<Explanation> find_two(const std::vector<Fault>& faults) const {
+    constexpr size_t kFirsts = 2;
+    std::vector<Trial> firsts;
+    for (const Ranked& ranked : ranked_) {
+      if (firsts.size() == kFirsts) break;
+      const Fit fit = ranked.trial.fit(accept_.failing());
+      if (within(kPairCorrelation, fit.correlation())) firsts.push_back(ranked.trial);
+    }
+    std::vector<Trial> pairs = find_pair(trials_, accept_, firsts, faults);
+    if (pairs.empty() && alone_) pairs = find_any_pair(trials_, accept_, singles());
+    if (pairs.empty()) return std::nullopt;
+    const Fault& both = pairs.front().fault();
+    Explanation explanation{
+        .notes = {"two mistakes at once: neither cause explains the departure without the other"},
+        .ops = both.ops};
+    explanation.causes.push_back(cause(pairs.front()));
+    explanation.causes.push_back(describe(both.with.front(), explanation.causes.front().explained));
+    for (size_t i = 1; i < pairs.size(); ++i) {
+      const Fault& same = pairs[i].fault();
+      explanation.notes.push_back(fmt::format("two that give the same values: {}; {}", same.says(),
+                                              same.with.front().says()));
+    }
+    return explanation;
+  }
+
+  // Of each mistake the value of its parameter that shows it best.
+  std::vector<const Trial*> singles() const {
+    constexpr size_t kMost = 600;
+    std::vector<const Trial*> singles;
+    for (const Ranked& ranked : ranked_) {
+      const bool again = std::ranges::any_of(singles, [&](const Trial* other) {
+        return ranked.trial.fault().row->fitted &&
+               is_repeated(other->fault(), ranked.trial.fault());
+      });
+      if (!again && singles.size() < kMost) singles.push_back(&ranked.trial);
+    }
+    return singles;
+  }
+
+  std::optional<Explanation> find_order() const {
+    auto explanation = alone_ ? std::nullopt : find_permuted_rows(trials_, first_);
+    if (explanation) note_unexplained({first_}, *explanation);
+    return explanation;
+  }
+
+  // What makes all but a small part of a large departure, as nothing else does: something besides
+  // it is left, for which there is no name.
+  std::optional<Explanation> find_most() const {
+    constexpr double kLeft = 0.03;       // of the difference
+    constexpr double kLarge = 100.0;     // floors
+    constexpr double kTimesWorse = 3.0;  // the next that is not the same
+    const Ranked* best = nullptr;
+    for (const Ranked& ranked : ranked_) {
+      if (best == nullptr || ranked.residual < best->residual) best = &ranked;
+    }
+    if (best == nullptr || accept_.worsens(best->trial)) return std::nullopt;
+    const Fit fit = best->trial.fit(accept_.failing());
+    const bool most = within(fit.residual_rms(), kLeft * fit.null_rms()) &&
+                      within(std::abs(fit.beta() - 1.0), kLeft) && within(kLarge, fit.null_rms());
+    if (!most) return std::nullopt;
+    for (const Ranked& other : ranked_) {
+      const bool near = within(other.residual, kTimesWorse * best->residual);
+      if (!near || other.trial.fault().row == best->trial.fault().row) continue;
+      if (!accept_.are_same(best->trial.fault(), other.trial.fault())) return std::nullopt;
+    }
+    Explanation explanation{.causes = {cause(best->trial)}, .ops = best->trial.fault().ops};
+    explanation.notes.push_back(
+        fmt::format("and something besides, for which there is no name: {:.3g} floors of {:.3g}",
+                    fit.residual_rms(), fit.null_rms()));
+    note_unexplained(touched_by(best->trial), explanation);
+    return explanation;
+  }
+
+  std::optional<Explanation> find_weight() const {
+    const auto channel = alone_ ? std::nullopt : accept_.only_channel();
+    auto explanation = channel ? find_wrong_weight(trials_, first_, *channel) : std::nullopt;
+    if (explanation) note_unexplained({first_}, *explanation);
+    return explanation;
+  }
+
+  // The rounding among whose emulations the candidate lies, if it is the only one.
+  std::optional<Explanation> find_rounding() const {
+    const Trial* best = nullptr;
+    double least = std::numeric_limits<double>::infinity();
+    double second = least;
+    for (const auto& [trial, score] : roundings_) {
+      if (accept_.worsens(trial)) continue;
+      const bool is_other = best != nullptr && best->fault().row != trial.fault().row;
+      if (score < least) {
+        if (is_other) second = least;
+        least = score;
+        best = &trial;
+      } else if (is_other) {
+        second = std::min(second, score);
+      }
+    }
+    if (best == nullptr || second - least < std::log(kNextBest)) return std::nullopt;
+    Explanation explanation{.causes = {cause(*best)}, .ops = best->fault().ops};
+    note_unexplained(touched_by(*best), explanation);
+    return explanation;
+  }
+
+  // Causes that give the same values, in the order of the library.
+  Explanation explain(std::vector<size_t> causes) const {
+    const auto order = [&](size_t i) {
+      const Fault& fault = ranked_[i].trial.fault();
+      return std::pair(fault.row->severity, fault.order);
+    };
+    std::ranges::sort(causes, {}, order);
+    drop_repeated(causes);
+    const Trial& best = ranked_[causes.front()].trial;
+    Explanation explanation{.ops = best.fault().ops};
+    for (const size_t i : causes) explanation.causes.push_back(cause(ranked_[i].trial));
+    note_group(causes, explanation);
+    note_unexplained(touched_by(best), explanation);
+    return explanation;
+  }
+
+  // The same mistake with another value of its parameter is told once: with a value of the library,
+  // else with that of fewest digits.
+  void drop_repeated(std::vector<size_t>& causes) const {
+    std::vector<size_t> kept;
+    for (const size_t i : causes) {
+      const Fault& fault = ranked_[i].trial.fault();
+      const auto same = std::ranges::find_if(kept, [&](size_t k) {
+        return is_repeated(ranked_[k].trial.fault(), fault);
+      });
+      if (same == kept.end()) {
+        kept.push_back(i);
+      } else if (is_rounder(fault, ranked_[*same].trial.fault())) {
+        *same = i;
+      }
+    }
+    causes = std::move(kept);
+  }
+
+  // What would tell causes apart that give the same values.
+  void note_group(const std::vector<size_t>& causes, Explanation& explanation) const {
+    const Fault& best = ranked_[causes.front()].trial.fault();
+    for (size_t k = 1; k < causes.size(); ++k) {
+      const Fault& other = ranked_[causes[k]].trial.fault();
+      if (are_kin(best, other)) continue;
+      const auto tap = trials_.telling_tap(best, other);
+      explanation.notes.push_back(
+          tap ? fmt::format("these causes give the same values here; recording {} tells them apart",
+                            tap->name())
+              : "these causes give the same values at all that can be recorded");
+      return;
+    }
+  }
+
+  static std::set<Tap> touched_by(const Trial& trial) {
+    return {trial.touched().begin(), trial.touched().end()};
+  }
+
+  void note_unexplained(const std::set<Tap>& touched, Explanation& explanation) const {
+    std::vector<std::string> taps;
+    for (const Tap& tap : accept_.failing()) {
+      if (!touched.contains(tap)) taps.push_back(tap.name());
+    }
+    if (taps.empty()) return;
+    explanation.notes.push_back(
+        fmt::format("{}this cause: {}", kNotExplained, fmt::join(taps, ", ")));
+    for (const Tap& tap : accept_.failing()) {
+      if (!touched.contains(tap)) explanation.left.push_back(tap);
+    }
+    std::ranges::sort(explanation.left, {}, [&](const Tap& tap) { return truth_.graph().find(tap); });
+  }
+
+  Diagnosis cause(const Trial& trial) const {
+    const Fit fit = trial.fit(accept_.failing());
+    return describe(trial.fault(), 1.0 - fit.residual / fit.null);
+  }
+
+  static Diagnosis describe(const Fault& fault, double explained) {
+    Diagnosis diagnosis{
+        .cause = fault.cause(), .says = fault.says(), .layer = fault.layer, .explained = explained};
+    if (!fault.row->values.empty()) diagnosis.parameter = fault.parameter;
+    return diagnosis;
+  }
+
+  // Says what comes nearest.
+  void give_up() {
+    constexpr size_t kNamed = 2;
+    constexpr double kHelpful = 0.5;  // less like it than this, a guess leads astray
+    for (size_t i = 0; i < std::min(kNamed, ranked_.size()); ++i) {
+      const Trial& trial = ranked_[i].trial;
+      const Fit fit = trial.fit(accept_.failing());
+      if (!within(kHelpful, fit.correlation())) {
+        if (i == 0) unknown_.notes.push_back("cause unknown; no mistake of the library is like it");
+        break;
+      }
+      unknown_.notes.push_back(
+          fmt::format("cause unknown; {}: {} (correlation {:.3f}, leaves {:.3g} floors of {:.3g})",
+                      i == 0 ? "nearest" : "then", trial.fault().says(), fit.correlation(),
+                      fit.residual_rms(), fit.null_rms()));
+    }
+  }
+
+  Truth& truth_;
+  const std::vector<std::string>& unknown_causes_;
+  Trials trials_;
+  Acceptance accept_;
+  BitJudge bits_;
+  Tap first_;
+  bool alone_;
+  Hypotheses hypotheses_;
+  std::vector<Ranked> ranked_;
+  std::vector<Rounding> roundings_;
+  Explanation unknown_;
+};
+
+}  // namespace
+
+// With taps a second mistake departs at a tap of its own: the first is taken as given, and the
+// search goes on from there.
+Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const Tap& first,
+                     const std::vector<std::string>& unknown_causes) {
+  constexpr int kMost = 4;
+  Explanation all = Diagnoser(truth, scenes, first, unknown_causes).run();
+  std::vector<Tap> left = all.left;
+  int count = 1;
+  while (!left.empty() && !all.causes.empty() && count < kMost) {
+    const Explanation next = Diagnoser(truth, scenes, left.front(), unknown_causes).run();
+    if (next.causes.empty()) break;
+    all.causes.insert(all.causes.end(), next.causes.begin(), next.causes.end());
+    ++count;
+    std::vector<Tap> still;
+    std::ranges::set_intersection(sorted(left), sorted(next.left), std::back_inserter(still));
+    std::ranges::sort(still, {}, [&](const Tap& tap) { return truth.graph().find(tap); });
+    left = std::move(still);
+  }
+  if (count > 1) {
+    std::erase_if(all.notes, [](const std::string& note) { return note.starts_with(kNotExplained); });
+    all.notes.push_back(fmt::format("{} mistakes, each at taps of its own", count));
+    std::vector<std::string> names;
+    for (const Tap& tap : left) names.push_back(tap.name());
+    if (!left.empty()) {
+      all.notes.push_back(fmt::format("{}these causes: {}", kNotExplained, fmt::join(names, ", ")));
+    }
+  }
+  return all;
+}
+
+Explanation diagnose_bits(Truth& truth, const std::vector<Scene>& scenes, const Tap& first,
+                          const std::vector<std::string>& unknown_causes) {
+  return Diagnoser(truth, scenes, first, unknown_causes).run_bits();
+}
+
+}  // namespace plumb::diagnose

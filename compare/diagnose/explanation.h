@@ -1,0 +1,22 @@
+// What a diagnosis says of why a candidate departs.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "result/result.h"
+#include "trace/tap.h"
+
+namespace plumb::diagnose {
+
+using result::Diagnosis;
+
+struct Explanation {
+  std::vector<Diagnosis> causes;   // best first; empty where none is certain
+  std::vector<std::string> notes;  // what is nearest where none is
+  std::vector<size_t> ops;         // of the best cause, in the order of the graph
+  std::vector<trace::Tap> left = {};  // that fail by themselves and are none of the cause's business
+};
+
+}  // namespace plumb::diagnose

@@ -1,0 +1,188 @@
+#include "compare/diagnose/pairs.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "compare/diagnose/parameters.h"
+#include "compare/measure/gates.h"
+
+namespace plumb::diagnose {
+namespace {
+
+using library::FaultClass;
+using measure::kNextBest;
+using measure::within;
+
+// Pairs whose parameters are fitted, of each first mistake.
+constexpr size_t kFinalists = 4;
+constexpr int kRounds = 3;
+
+bool are_apart(const graph::Graph& graph, const Fault& a, const Fault& b) {
+  const std::vector<size_t> ours = a.mutate(graph).changed_ops();
+  const std::vector<size_t> theirs = b.mutate(graph).changed_ops();
+  std::vector<size_t> common;
+  std::ranges::set_intersection(ours, theirs, std::back_inserter(common));
+  return common.empty();
+}
+
+// The same pair, told from its second.
+Fault turned(Fault pair) {
+  Fault second = std::move(pair.with.front());
+  pair.with.clear();
+  second.with = {std::move(pair)};
+  return second;
+}
+
+class PairSearch {
+ public:
+  PairSearch(const Trials& trials, const Acceptance& accept) : trials_(trials), accept_(accept) {}
+
+  void pair_with(const Fault& first, const std::vector<Fault>& faults) {
+    std::vector<Fault> pairs;
+    for (const Fault& second : faults) {
+      if (second.row->severity == FaultClass::kRounding) continue;
+      if (!are_apart(trials_.graph(), first, second)) continue;
+      pairs.push_back(first);
+      pairs.back().with = {second};
+    }
+    attempt(pairs);
+  }
+
+  // Runs them, and fits the parameters of the best.
+  void attempt(const std::vector<Fault>& pairs) {
+    std::vector<Trial> found;
+    for (const Fault& pair : pairs) found.push_back(trials_.run(pair));
+    sort(found);
+    found.erase(found.begin() + static_cast<ptrdiff_t>(std::min(kFinalists, found.size())),
+                found.end());
+    for (const Trial& trial : found) pairs_.push_back(fit(trial));
+  }
+
+  // The pairs that explain what was recorded, if they are certain.
+  std::vector<Trial> take() {
+    sort(pairs_);
+    if (pairs_.empty() || !accept_.explains(pairs_.front())) return {};
+    const double least = accept_.residual(pairs_.front());
+    std::erase_if(pairs_, [&](const Trial& pair) {
+      return !within(accept_.residual(pair), kNextBest * least);
+    });
+    const bool certain = std::ranges::all_of(pairs_, [&](const Trial& other) {
+      return accept_.are_same(pairs_.front().fault(), other.fault());
+    });
+    if (!certain) return {};
+    std::ranges::stable_sort(pairs_, {}, [](const Trial& pair) {
+      return std::pair(pair.fault().order, pair.fault().with.front().order);
+    });
+    return std::move(pairs_);
+  }
+
+ private:
+  void sort(std::vector<Trial>& trials) const {
+    std::ranges::stable_sort(trials, {}, [&](const Trial& t) { return accept_.residual(t); });
+  }
+
+  // One parameter after the other: each moves what is best for the other.
+  Trial fit(Trial pair) const {
+    for (int i = 0; i < 2 * kRounds && !accept_.explains(pair); ++i) {
+      if (pair.fault().row->fitted) pair = fit_parameter(trials_, accept_, pair);
+      if (!pair.fault().with.front().row->fitted) continue;
+      pair = trials_.run(turned(pair.fault()));
+      pair = fit_parameter(trials_, accept_, pair);
+      pair = trials_.run(turned(pair.fault()));
+    }
+    return pair;
+  }
+
+  const Trials& trials_;
+  const Acceptance& accept_;
+  std::vector<Trial> pairs_;
+};
+
+// Two effects, and what they leave of the difference where they add up.
+struct Sum {
+  size_t first;
+  size_t second;
+  double left;
+};
+
+double dot(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0.0;
+  for (size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * b[i];
+  return sum;
+}
+
+// |d - x a - y b|^2, x and y being 1 unless the mistake has a parameter, then what fits best.
+double left_by(double dd, double ad, double bd, double aa, double bb, double ab, bool free_a,
+               bool free_b) {
+  double x = 1.0;
+  double y = 1.0;
+  if (free_a && free_b) {
+    const double determinant = aa * bb - ab * ab;
+    if (!(determinant > 1e-9 * aa * bb)) return dd;
+    x = (ad * bb - bd * ab) / determinant;
+    y = (bd * aa - ad * ab) / determinant;
+  } else if (free_a) {
+    x = (ad - ab) / aa;
+  } else if (free_b) {
+    y = (bd - ab) / bb;
+  }
+  return dd - 2 * x * ad - 2 * y * bd + x * x * aa + y * y * bb + 2 * x * y * ab;
+}
+
+std::vector<Sum> likeliest_sums(const Trials& trials, const std::vector<const Trial*>& singles) {
+  constexpr size_t kRun = 32;
+  constexpr double kSome = 0.7;  // of the difference may be left: effects do not quite add up
+  const std::vector<float> difference = trials.difference();
+  const double dd = dot(difference, difference);
+  std::vector<double> own(singles.size());
+  std::vector<double> shared(singles.size());
+  for (size_t i = 0; i < singles.size(); ++i) {
+    own[i] = dot(singles[i]->effect(), singles[i]->effect());
+    shared[i] = dot(singles[i]->effect(), difference);
+  }
+  std::vector<Sum> sums;
+  for (size_t i = 0; i < singles.size(); ++i) {
+    for (size_t j = i + 1; j < singles.size(); ++j) {
+      const double both = dot(singles[i]->effect(), singles[j]->effect());
+      const double left =
+          left_by(dd, shared[i], shared[j], own[i], own[j], both, singles[i]->fault().row->fitted,
+                  singles[j]->fault().row->fitted);
+      if (!within(left, kSome * dd)) continue;
+      if (!are_apart(trials.graph(), singles[i]->fault(), singles[j]->fault())) continue;
+      sums.push_back({i, j, left});
+    }
+  }
+  std::ranges::sort(sums, {}, &Sum::left);
+  sums.resize(std::min(kRun, sums.size()));
+  return sums;
+}
+
+}  // namespace
+
+std::vector<Trial> find_pair(const Trials& trials, const Acceptance& accept,
+                             const std::vector<Trial>& firsts, const std::vector<Fault>& faults) {
+  PairSearch search(trials, accept);
+  for (const Trial& first : firsts) search.pair_with(first.fault(), faults);
+  return search.take();
+}
+
+std::vector<Trial> find_any_pair(const Trials& trials, const Acceptance& accept,
+                                 const std::vector<const Trial*>& singles) {
+  // What is left of so many floors is no accident of many pairs.
+  constexpr double kLeastShare = 15.0;
+  const std::vector<Sum> sums = likeliest_sums(trials, singles);
+  std::vector<Fault> pairs;
+  for (const Sum& sum : sums) {
+    pairs.push_back(singles[sum.first]->fault());
+    pairs.back().with = {singles[sum.second]->fault()};
+  }
+  PairSearch search(trials, accept);
+  search.attempt(pairs);
+  std::vector<Trial> found = search.take();
+  if (found.empty()) return found;
+  const Fit fit = found.front().fit(accept.failing());
+  if (!within(kLeastShare * fit.residual_rms(), fit.null_rms())) found.clear();
+  return found;
+}
+
+}  // namespace plumb::diagnose
