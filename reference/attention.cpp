@@ -162,7 +162,8 @@ std::vector<Reach> reaches(const Attention& op, const Deviation& deviation, size
   std::vector<Reach> result;
   for (size_t t = past; t < rows; ++t) {
     const size_t own_end = t + 1;
-    result.push_back({.begin = window > 0 && own_end > window ? own_end - window : 0,
+    const size_t sliding = window > 0 && own_end > window ? own_end - window : 0;
+    result.push_back({.begin = deviation.chunked && window > 0 ? t - t % window : sliding,
                       .end = last_key(t, rows, deviation.lookahead) + 1});
   }
   return result;
@@ -243,7 +244,7 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
   // see.
   const size_t block = all_finite(values) ? kBlock : 1;
   std::vector<double> sinks;
-  if (context.has_weight(0)) sinks = context.weight(0).values();
+  if (context.has_weight(0) && !context.deviation.sinkless) sinks = context.weight(0).values();
   for_replicas(context, [&](const Group& group) {
     const size_t past = all_keys.past(group.sequence);
     const std::vector<Reach> seen = reaches(op, context.deviation, past, past + group.rows);

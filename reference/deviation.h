@@ -44,6 +44,8 @@ struct Deviation {
   bool weighted_input = false;   // experts: the weight is on what an expert reads
   bool glu_offset = true;        // experts: a clamped unit adds 1 to up
   double length_factor = 1.0;    // gated_delta_rule: the length that q and k are brought to
+  bool chunked = false;          // attention: its window is the chunk that a query stands in
+  bool sinkless = false;         // attention: no sink
   bool untransposed = false;     // attention: [heads, positions, dim] taken for its output
   int64_t token_shift = 0;       // embedding: added to the token, within the vocabulary
   std::optional<base::DType> positions;  // rope: holds positions in this type

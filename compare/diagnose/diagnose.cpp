@@ -23,6 +23,7 @@
 namespace plumb::diagnose {
 namespace {
 
+using library::are_kin;
 using library::FaultClass;
 using library::FaultRow;
 using measure::kNextBest;
@@ -94,6 +95,9 @@ class Diagnoser {
 
   Explanation run_bits() {
     hypotheses_ = find_hypotheses(trials_, first_, unknown_causes_);
+    for (auto* const some : {&hypotheses_.narrow, &hypotheses_.wide}) {
+      std::erase_if(*some, [](const Fault& fault) { return !fault.row->accuses(); });
+    }
     const std::vector<Fault> faults = affordable(hypotheses_.narrow);
     return find_bits(faults).value_or(Explanation{});
   }
@@ -301,6 +305,7 @@ class Diagnoser {
     }
     std::vector<Trial> pairs = find_pair(trials_, accept_, firsts, faults);
     if (pairs.empty() && alone_) pairs = find_any_pair(trials_, accept_, singles());
+    if (pairs.empty() && alone_) pairs = find_pair(trials_, accept_, likely_firsts(), wide(faults));
     if (pairs.empty()) return std::nullopt;
     const Fault& both = pairs.front().fault();
     Explanation explanation{
@@ -314,6 +319,26 @@ class Diagnoser {
                                               same.with.front().says()));
     }
     return explanation;
+  }
+
+  // Two options that are ignored are ignored in every layer.
+  static std::vector<Fault> wide(std::vector<Fault> faults) {
+    std::erase_if(faults, [](const Fault& fault) { return fault.layer.has_value(); });
+    return faults;
+  }
+
+  std::vector<Trial> likely_firsts() const {
+    constexpr size_t kFirsts = 4;
+    constexpr double kSome = 0.2;
+    std::vector<std::pair<double, const Trial*>> order;
+    for (const Trial* single : singles()) {
+      const double correlation = single->fit(accept_.failing()).correlation();
+      if (!single->fault().layer && within(kSome, correlation)) order.push_back({correlation, single});
+    }
+    std::ranges::stable_sort(order, std::greater{}, [](const auto& one) { return one.first; });
+    std::vector<Trial> firsts;
+    for (size_t i = 0; i < std::min(kFirsts, order.size()); ++i) firsts.push_back(*order[i].second);
+    return firsts;
   }
 
   // Of each mistake the value of its parameter that shows it best.

@@ -14,6 +14,7 @@ namespace {
 using evidence::Recorded;
 using library::applicable_faults;
 using library::FaultClass;
+using library::FaultScope;
 using trace::Tap;
 
 bool is_in_one_layer(const graph::Graph& graph, const Fault& fault) {

@@ -11,6 +11,9 @@
 namespace plumb::diagnose {
 namespace {
 
+using evidence::Recorded;
+using library::op_label;
+using measure::within;
 using trace::Tap;
 
 // A channel is another one where they differ by so many floors, and from every third one by many

@@ -10,7 +10,11 @@
 namespace plumb::diagnose {
 namespace {
 
+using evidence::replay;
+using evidence::Truth;
+using evidence::Values;
 using graph::Attention;
+using reference::Matrix;
 using trace::Tap;
 
 constexpr double kLargestHalf = 65504.0;

@@ -17,6 +17,7 @@ using evidence::replay;
 using graph::Graph;
 using graph::ValueId;
 using library::FaultClass;
+using measure::within;
 using trace::Tap;
 using trace::TapId;
 

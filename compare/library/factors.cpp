@@ -11,7 +11,6 @@ using graph::Experts;
 using graph::GatedDeltaRule;
 using graph::LayerNorm;
 using graph::RmsNorm;
-using model::WeightView;
 using trace::TapId;
 
 std::string_view role_of(const Mutation& m, size_t op) {
@@ -52,18 +51,6 @@ bool leave_out_query_key_weights(Mutation& m, size_t op, double) {
   return true;
 }
 
-// Adds a number to each of a norm's weights.
-bool add_to_weight(Mutation& m, size_t op, double by) {
-  if (!right<RmsNorm>(m, op) && !right<LayerNorm>(m, op)) return false;
-  if (m.original(op).weights.empty()) return false;
-  m.edit(m.original(op).weights.front(),
-         [by](const WeightView& stored, size_t first, size_t count, std::span<double> out) {
-           stored.widen(first, count, out);
-           for (double& v : out) v += by;
-         });
-  return true;
-}
-
 // The inverse root of the sum instead of the mean, or the mean's eps outside the root.
 bool normalize_by_sum(Mutation& m, size_t op, double) {
   const RmsNorm* norm = right<RmsNorm>(m, op);
@@ -83,18 +70,6 @@ bool multiply_output(Mutation& m, size_t op, double by) {
   return true;
 }
 
-// So many sinks of the same logit.
-bool count_sinks(Mutation& m, size_t op, double times) {
-  if (!right<Attention>(m, op) || m.original(op).weights.empty()) return false;
-  m.edit(m.original(op).weights.front(), [by = std::log(times)](const WeightView& stored,
-                                                               size_t first, size_t count,
-                                                               std::span<double> out) {
-    stored.widen(first, count, out);
-    for (double& v : out) v += by;
-  });
-  return true;
-}
-
 // Keys and values, as a cache read with the wrong scale gives them.
 bool multiply_cache(Mutation& m, size_t op, double by) {
   const Attention* attention = right<Attention>(m, op);
@@ -110,22 +85,20 @@ bool multiply_window(Mutation& m, size_t op, double by) {
   return set(m, op, &Attention::window, static_cast<int>(attention->window * by));
 }
 
+// A query sees the keys of its own chunk, of the window's size, instead of the last so many.
+bool attend_by_chunks(Mutation& m, size_t op, double) {
+  const Attention* attention = right<Attention>(m, op);
+  if (!attention || attention->window == 0) return false;
+  m.deviation(op).chunked = true;
+  return true;
+}
+
 // Queries and keys divided by their RMS, not their length.
 bool divide_by_rms(Mutation& m, size_t op, double) {
   const GatedDeltaRule* rule = right<GatedDeltaRule>(m, op);
   if (!rule) return false;
   changed<GatedDeltaRule>(m, op).unit_eps = rule->unit_eps * rule->key_dim;
   m.deviation(op).length_factor = std::sqrt(rule->key_dim);
-  return true;
-}
-
-// One of the decay's two weights counts as zero: exp(0) is 1.
-bool leave_out_decay_weight(Mutation& m, size_t op, double which) {
-  if (!right<graph::DeltaDecay>(m, op)) return false;
-  m.edit(m.original(op).weights[static_cast<size_t>(which)],
-         [](const WeightView&, size_t, size_t, std::span<double> out) {
-           for (double& v : out) v = 0.0;
-         });
   return true;
 }
 
@@ -147,12 +120,8 @@ bool multiply_query_multiplier(Mutation& m, size_t op, double by) {
 }
 
 constexpr double kEpsilons[] = {1e-5, 1e-6, 0.0, 1e-12, 1e-8, 1e-3};
-constexpr double kAdded[] = {1.0};
 constexpr double kFactors[] = {1.02};
-constexpr double kCounts[] = {2.0};
 constexpr double kHalfAndTwice[] = {0.5, 2.0};
-constexpr double kDecayWeights[] = {0, 1};
-constexpr std::string_view kDecayNames[] = {"A_log", "dt_bias"};
 
 constexpr FaultClass kVariant = FaultClass::kVariant;
 constexpr FaultScope kLayer = FaultScope::kLayer;
@@ -184,14 +153,6 @@ constexpr FaultRow kRows[] = {
      .severity = kVariant,
      .scope = kLayer,
      .apply = leave_out_query_key_weights},
-    {.cause = "norm_weight_added",
-     .says = "has {:.4g} added to its weight",
-     .severity = kVariant,
-     .scope = kEach,
-     .apply = add_to_weight,
-     .values = kAdded,
-     .fitted = true,
-     .all = "every norm"},
     {.cause = "norm_by_sum",
      .says = "divides by the root of the sum of squares, not of their mean",
      .severity = kVariant,
@@ -203,13 +164,6 @@ constexpr FaultRow kRows[] = {
      .scope = kEach,
      .apply = multiply_output,
      .values = kFactors,
-     .fitted = true},
-    {.cause = "sinks_counted",
-     .says = "counts the attention sinks {:.4g} times",
-     .severity = kVariant,
-     .scope = kLayer,
-     .apply = count_sinks,
-     .values = kCounts,
      .fitted = true},
     {.cause = "cache_scale",
      .says = "reads keys and values {:.4g} times as large as they are",
@@ -225,18 +179,17 @@ constexpr FaultRow kRows[] = {
      .apply = multiply_window,
      .values = kHalfAndTwice,
      .needs_length = true},
+    {.cause = "window_chunked",
+     .says = "attends within chunks instead of a sliding window",
+     .severity = kVariant,
+     .scope = kLayer,
+     .apply = attend_by_chunks,
+     .needs_length = true},
     {.cause = "delta_length_rms",
      .says = "divides queries and keys by their RMS, not their length",
      .severity = kVariant,
      .scope = kLayer,
      .apply = divide_by_rms},
-    {.cause = "decay_weight_missing",
-     .says = "leaves {} out of the decay",
-     .severity = kVariant,
-     .scope = kLayer,
-     .apply = leave_out_decay_weight,
-     .values = kDecayWeights,
-     .names = kDecayNames},
     {.cause = "beta_scale",
      .says = "has {:.4g} times the beta that it should",
      .severity = kVariant,

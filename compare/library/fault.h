@@ -40,11 +40,16 @@ struct FaultRow {
   bool needs_length = false;  // shows in prompts alone that are long enough
   // A continuous parameter as the model has it: a fit may start beside it, too. None where 1 is it.
   double (*own)(const graph::Op& op) = nullptr;
+  // Explains a failure, and is no reason for one by itself: correct engines may do the same.
+  bool excusable = false;
   // What the parameter counts; none where it is a number.
   std::span<const std::string_view> names = {};
   // What all the ops are called at once, whatever their layer and label ("every norm"): a place
   // besides. Where it is the only place, the scope is kModel.
   std::string_view all = {};
+
+  // Is it one that a candidate may be failed for where no gate objects?
+  bool accuses() const { return severity != FaultClass::kVariant && !excusable; }
 };
 
 std::span<const FaultRow> position_faults();
@@ -62,6 +67,7 @@ std::span<const FaultRow> exchange_faults();
 std::span<const FaultRow> frequency_faults();
 std::span<const FaultRow> routing_faults();
 std::span<const FaultRow> factor_faults();
+std::span<const FaultRow> weight_faults();
 std::span<const FaultRow> pattern_faults();
 
 // All rows, in the order in which causes that give the same values are told.

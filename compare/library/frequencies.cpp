@@ -214,6 +214,16 @@ bool turn_anyway(Mutation& m, size_t op, double) {
   return false;
 }
 
+// A dynamic rope with the base of a prompt so many times as long as the original context: one that
+// came before.
+bool keep_base(Mutation& m, size_t op, double contexts) {
+  const Rope* rope = right<Rope>(m, op);
+  if (!rope || rope->rope.scaling.kind != Kind::kDynamic) return false;
+  m.deviation(op).frequencies = graph::inverse_frequencies(
+      rope->rope, contexts * rope->rope.scaling.max_position_embeddings);
+  return true;
+}
+
 bool shift_temperature(Mutation& m, size_t op, double by) {
   if (!right<graph::PositionScale>(m, op)) return false;
   m.deviation(op).position_shift = static_cast<int64_t>(by);
@@ -221,6 +231,7 @@ bool shift_temperature(Mutation& m, size_t op, double by) {
 }
 
 constexpr double kTimes[] = {0.125, 0.25, 0.5, 2.0, 4.0, 8.0, 1.02};
+constexpr double kContexts[] = {1.25, 2.0, 4.0, 8.0};
 constexpr double kShares[] = {0.25, 0.5};
 constexpr double kSteps[] = {1.0, -1.0};
 constexpr double kFactors[] = {1.02, 0.5, 2.0};
@@ -343,6 +354,14 @@ constexpr FaultRow kRows[] = {
      .severity = kVariant,
      .scope = kLayer,
      .apply = round_positions<base::DType::kBF16>,
+     .needs_length = true},
+    {.cause = "rope_base_kept",
+     .says = "rotates as in a prompt of {:.4g} times the original context",
+     .severity = kVariant,
+     .scope = kLayer,
+     .apply = keep_base,
+     .values = kContexts,
+     .fitted = true,
      .needs_length = true},
     {.cause = "query_temperature_position",
      .says = "counts positions of the queries' temperature {:+g} off",

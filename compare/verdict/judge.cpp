@@ -25,6 +25,7 @@ namespace {
 
 using diagnose::diagnose;
 using diagnose::diagnose_state;
+using diagnose::find_overflow;
 using diagnose::locate;
 using diagnose::narrow;
 using evidence::kLogits;

@@ -4,26 +4,20 @@
 #include <set>
 
 #include "compare/library/fault.h"
+#include "compare/power/power.h"
 #include "tests/compare/bench.h"
 
 namespace plumb::compare::testing {
 namespace {
 
 using evidence::replay;
-using library::activation_faults;
+using library::all_fault_rows;
 using library::applicable_faults;
-using library::attention_faults;
-using library::delta_faults;
-using library::expert_faults;
 using library::FaultClass;
 using library::FaultRow;
-using library::linear_faults;
 using library::Mutant;
 using library::Mutation;
-using library::norm_faults;
-using library::position_faults;
-using library::rounding_faults;
-using library::wiring_faults;
+using power::is_weighed;
 
 TEST(Faults, HaveOneRowACause) {
   std::set<std::string_view> causes;

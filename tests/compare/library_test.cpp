@@ -3,11 +3,21 @@
 
 #include <set>
 
-#include "compare/faults/fault.h"
+#include "compare/library/fault.h"
 #include "tests/compare/bench.h"
 
 namespace plumb::compare::testing {
 namespace {
+
+using evidence::kLogits;
+using evidence::replay;
+using library::all_fault_rows;
+using library::applicable_faults;
+using library::FaultClass;
+using library::FaultRow;
+using library::Mutant;
+using result::Diagnosis;
+using result::Verdict;
 
 reference::Matrix run(const reference::Reference& reference, const trace::Prompt& prompt,
                       const reference::Deviations& deviations) {
