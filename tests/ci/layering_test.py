@@ -128,7 +128,7 @@ class LayeringTest(unittest.TestCase):
                 self.assertEqual(self.plant(file, line), [])
 
     def test_knot_inside_a_room_is_found(self):
-        for lower, upper in (("gates", "bits"), ("statistics", "tokens")):
+        for lower, upper in (("gates", "bits"), ("statistics", "recognise")):
             with self.subTest(lower=lower, upper=upper):
                 found = self.plant(f"compare/measure/{lower}.h", f'#include "compare/measure/{upper}.h"')
                 self.assertEqual(len(found), 1, found)
