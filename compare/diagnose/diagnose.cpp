@@ -328,7 +328,7 @@ class Diagnoser {
   }
 
   std::vector<Trial> likely_firsts() const {
-    constexpr size_t kFirsts = 4;
+    constexpr size_t kFirsts = 3;
     constexpr double kSome = 0.2;
     std::vector<std::pair<double, const Trial*>> order;
     for (const Trial* single : singles()) {

@@ -147,14 +147,18 @@ std::vector<Sum> likeliest_sums(const Trials& trials, const std::vector<const Tr
       const double left =
           left_by(dd, shared[i], shared[j], own[i], own[j], both, singles[i]->fault().row->fitted,
                   singles[j]->fault().row->fitted);
-      if (!within(left, kSome * dd)) continue;
-      if (!are_apart(trials.graph(), singles[i]->fault(), singles[j]->fault())) continue;
-      sums.push_back({i, j, left});
+      if (within(left, kSome * dd)) sums.push_back({i, j, left});
     }
   }
   std::ranges::sort(sums, {}, &Sum::left);
-  sums.resize(std::min(kRun, sums.size()));
-  return sums;
+  std::vector<Sum> apart;
+  for (const Sum& sum : sums) {
+    if (apart.size() == kRun) break;
+    const bool may = are_apart(trials.graph(), singles[sum.first]->fault(),
+                               singles[sum.second]->fault());
+    if (may) apart.push_back(sum);
+  }
+  return apart;
 }
 
 }  // namespace

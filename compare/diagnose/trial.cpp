@@ -177,7 +177,7 @@ Trial Trials::run(const Fault& fault) const {
 }
 
 void Trials::sample(const Scene& scene, const Matrix& value, std::vector<float>& kept) const {
-  constexpr size_t kMost = 1 << 14;
+  constexpr size_t kMost = 1 << 12;
   const Tap tap = scene.subject.recorded->values().begin()->first;
   size_t all = 0;
   for (const Scene& other : scenes_) all += other.truth(tap).size();
