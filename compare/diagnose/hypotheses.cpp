@@ -78,7 +78,8 @@ std::vector<Fault> confine(const std::vector<Fault>& faults, const std::vector<F
     if (confined) parts.push_back(std::move(*confined));
   };
   for (const Fault& fault : faults) {
-    if (fault.row->severity == FaultClass::kRounding) continue;
+    const FaultClass severity = fault.row->severity;
+    if (severity == FaultClass::kRounding || severity == FaultClass::kVariant) continue;
     if (onset.last)
       add(confine(graph, fault, {{.last_position = true}, "at the last position alone"}));
     // A state shows one position late what is wrong with it.
@@ -91,6 +92,7 @@ std::vector<Fault> confine(const std::vector<Fault>& faults, const std::vector<F
     if (channel) add(confine(graph, fault, "channel", *channel, channels));
   }
   for (const Fault& fault : likely) {
+    if (fault.row->severity == FaultClass::kVariant) continue;
     std::ranges::move(confine_to_heads(graph, fault), std::back_inserter(parts));
   }
   return parts;
