@@ -30,7 +30,7 @@ TIERS = (  # from below; rooms of one tier do not see each other
 TIER = {room: tier for tier, rooms in enumerate(TIERS, 1) for room in rooms}
 FOLDERS = sorted({room.split("/")[0] for room in TIER})
 KNOTTED = ("candidates/cpu",)  # until its own rooms are built
-ANYTHING = ("tests", "bench")  # on no tier: they may include all, and nobody them
+ANYTHING = ("tests", "bench", "studies")  # on no tier: they may include all, and nobody them
 
 ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]*)[">]', re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]((\w+)/[^">]*)[">]')

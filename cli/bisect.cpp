@@ -28,7 +28,7 @@ std::string command_of(const Options& options) {
 
 int run(const Options& options) {
   const result::Result result = judge_checkpoint(options.common, options.judge);
-  if (!options.json.empty()) write_text(options.json, power::to_json(result).dump(2) + "\n");
+  if (!options.json.empty()) write_text(options.json, result::to_json(result).dump(2) + "\n");
   if (options.json != "-") write_text("-", reports::story_text(result, command_of(options)));
   if (!options.shrunk.empty()) {
     const bool failed = result.verdict == result::Verdict::kFailed;

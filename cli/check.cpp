@@ -14,7 +14,7 @@ struct Options {
 int run(const Options& options) {
   const auto baseline = options.output.read_baseline();
   const result::Result result = judge_checkpoint(options.common, options.judge);
-  return options.output.finish({result}, baseline, power::to_json(result).dump(2));
+  return options.output.finish({result}, baseline, result::to_json(result).dump(2));
 }
 
 }  // namespace

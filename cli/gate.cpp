@@ -115,7 +115,7 @@ int run(const Options& options) {
     results.insert(results.end(), std::make_move_iterator(some.begin()),
                    std::make_move_iterator(some.end()));
   }
-  return options.output.finish(results, baseline, power::to_json(results).dump(2));
+  return options.output.finish(results, baseline, result::to_json(results).dump(2));
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ std::string json_text(const std::vector<Result>& results) {
   const auto dump = [](const OrderedJson& json) {
     return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   };
-  const OrderedJson all = power::to_json(results);
+  const OrderedJson all = result::to_json(results);
   std::string text = "{";
   for (const auto& [key, value] : all.items()) {
     if (text.size() > 1) text += ",\n";

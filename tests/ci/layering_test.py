@@ -11,7 +11,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FOLDERS = ("base", "model", "trace", "graph", "fixtures", "reference", "candidates", "compare",
-           "result", "reports", "cli", "tests", "bench")
+           "result", "reports", "cli", "tests", "bench", "studies")
 
 # A file of the copy, a line planted in it, and a word of the complaint.
 FORBIDDEN = [

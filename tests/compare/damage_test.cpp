@@ -15,8 +15,6 @@ using trace::Tap;
 using trace::TapId;
 using trace::Tensor;
 
-constexpr Tap kLogits{TapId::kLogits, -1};
-
 // A right engine whose tensors somebody touches.
 class Damaged : public trace::Source {
  public:

@@ -35,7 +35,7 @@ class ReportVerb : public testing::Test {
  protected:
   std::string file(const std::string& name) const { return (folder_.path() / name).string(); }
   void write(const std::string& name, const std::vector<result::Result>& results) const {
-    base::write_file(file(name), power::to_json(results).dump());
+    base::write_file(file(name), result::to_json(results).dump());
   }
 
   base::TemporaryFolder folder_;

@@ -12,7 +12,7 @@
 #include "tests/reports/demo.h"
 #include "tests/reports/samples.h"
 
-namespace plumb::compare {
+namespace plumb::result {
 namespace {
 
 using base::Json;
@@ -139,4 +139,4 @@ TEST(GateSchema, AcceptsAGateAndLooksIntoItsResults) {
 }
 
 }  // namespace
-}  // namespace plumb::compare
+}  // namespace plumb::result

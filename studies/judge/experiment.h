@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "tests/study/models.h"
-#include "tests/study/report.h"
+#include "studies/judge/models.h"
+#include "studies/judge/report.h"
 
-namespace plumb::tests {
+namespace plumb::studies {
 
 struct ExperimentOptions {
   std::string fault = "*";  // glob over causes
@@ -23,4 +23,4 @@ struct ExperimentOptions {
 
 Report run_experiment(const StudyModel& model, const ExperimentOptions& options);
 
-}  // namespace plumb::tests
+}  // namespace plumb::studies

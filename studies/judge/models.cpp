@@ -1,4 +1,4 @@
-#include "tests/study/models.h"
+#include "studies/judge/models.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,10 +11,12 @@
 #include "fixtures/catalogue.h"
 #include "fixtures/config_sizes.h"
 
-namespace plumb::tests {
+namespace plumb::studies {
 namespace {
 
 using base::Json;
+using tests::case_names;
+using tests::read_case;
 
 bool matches(const std::string& glob, const std::string& name) {
   return ::fnmatch(glob.c_str(), name.c_str(), 0) == 0;
@@ -162,4 +164,4 @@ std::string describe(const StudyModel& model) {
   return text + fmt::format("; prompts of {}", fmt::join(model.lengths, ", "));
 }
 
-}  // namespace plumb::tests
+}  // namespace plumb::studies

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What the judge makes of real Hugging Face forwards: right ones, and ones with planted mistakes.
 
-  oracles/study.py --plumb build/release/plumb llama-gqa gemma2-caps
-  oracles/study.py --plumb build/release/plumb --clean 5 'qwen*'       right runs of five seeds
+  studies/study.py --plumb build/release/plumb llama-gqa gemma2-caps
+  studies/study.py --plumb build/release/plumb --clean 5 'qwen*'       right runs of five seeds
 
 Right runs: eager, sdpa, token by token through the cache, with weights and sums permuted by a batch
 of two, in float32, bfloat16 and float16. Every line that is not as it should be is printed; then the
@@ -16,12 +16,15 @@ import json
 import pathlib
 import random
 import subprocess
+import sys
 import tempfile
 
 import h5py
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oracles"))
 
 import block_mistakes
 import common_gates

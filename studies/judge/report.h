@@ -7,7 +7,7 @@
 
 #include "compare/library/fault.h"
 
-namespace plumb::tests {
+namespace plumb::studies {
 
 // Planted faults of one class in one kind of recording.
 struct Tally {
@@ -55,4 +55,4 @@ void print(const Report& report, bool holdout);
 // claims, hardly a wrong name.
 bool meets_targets(const Report& report);
 
-}  // namespace plumb::tests
+}  // namespace plumb::studies

@@ -13,9 +13,9 @@
 #include <mutex>
 
 #include "base/parallel.h"
-#include "tests/study/experiment.h"
+#include "studies/judge/experiment.h"
 
-namespace plumb::tests {
+namespace plumb::studies {
 namespace {
 
 struct Options {
@@ -67,11 +67,11 @@ int run(const Options& options) {
 }
 
 }  // namespace
-}  // namespace plumb::tests
+}  // namespace plumb::studies
 
 int main(int argc, char** argv) {
   CLI::App app("plants faults and counts what the judge makes of them");
-  plumb::tests::Options options;
+  plumb::studies::Options options;
   auto& experiment = options.experiment;
   app.add_option("--cases", options.cases, "glob over names of models");
   app.add_option("--models", options.models, "so many varied at random; 0: the catalogue as it is");
@@ -86,5 +86,5 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads, "models at a time; 0: one a core");
   app.add_flag("--verbose", experiment.verbose, "say what was not named");
   CLI11_PARSE(app, argc, argv);
-  return plumb::tests::run(options);
+  return plumb::studies::run(options);
 }

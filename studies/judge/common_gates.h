@@ -8,7 +8,7 @@
 #include "compare/measure/statistics.h"
 #include "trace/recording.h"
 
-namespace plumb::tests {
+namespace plumb::studies {
 
 // A run's logits beside the truth's; the worst of all prompts.
 struct LogitsComparison {
@@ -28,4 +28,4 @@ struct CommonGate {
 
 std::span<const CommonGate> common_gates();
 
-}  // namespace plumb::tests
+}  // namespace plumb::studies

@@ -1,10 +1,10 @@
-#include "tests/study/report.h"
+#include "studies/judge/report.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace plumb::tests {
+namespace plumb::studies {
 namespace {
 
 using library::FaultClass;
@@ -104,4 +104,4 @@ bool meets_targets(const Report& report) {
   return met && wrong <= kWrong * planted;
 }
 
-}  // namespace plumb::tests
+}  // namespace plumb::studies

@@ -8,7 +8,9 @@
 #include "tests/support/model.h"
 #include "trace/recording.h"
 
-namespace plumb::tests {
+namespace plumb::studies {
+
+using tests::Case;
 
 struct StudyModel {
   Case one;                     // "llama-gqa"; "7-llama-gqa" where varied
@@ -29,4 +31,4 @@ std::vector<trace::Prompt> prompts_for(const StudyModel& model, int vocab_size,
 // "vocab_size 113, hidden_size 44, ...; prompts of 31 and 87 tokens"
 std::string describe(const StudyModel& model);
 
-}  // namespace plumb::tests
+}  // namespace plumb::studies

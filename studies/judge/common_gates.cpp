@@ -1,8 +1,8 @@
-#include "tests/study/common_gates.h"
+#include "studies/judge/common_gates.h"
 
 #include <algorithm>
 
-namespace plumb::tests {
+namespace plumb::studies {
 namespace {
 
 using reference::Matrix;
@@ -48,4 +48,4 @@ std::span<const CommonGate> common_gates() {
   return kGates;
 }
 
-}  // namespace plumb::tests
+}  // namespace plumb::studies

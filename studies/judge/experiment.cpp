@@ -1,4 +1,4 @@
-#include "tests/study/experiment.h"
+#include "studies/judge/experiment.h"
 
 #include <fmt/format.h>
 #include <fnmatch.h>
@@ -10,10 +10,10 @@
 #include "compare/measure/gates.h"
 #include "compare/verdict/judge.h"
 #include "graph/segment.h"
-#include "tests/study/common_gates.h"
+#include "studies/judge/common_gates.h"
 #include "tests/support/emulated_engine.h"
 
-namespace plumb::tests {
+namespace plumb::studies {
 namespace {
 
 using library::Fault;
@@ -23,6 +23,8 @@ using reference::Matrix;
 using result::Diagnosis;
 using result::Result;
 using result::Verdict;
+using tests::EmulatedEngine;
+using tests::SyntheticModel;
 
 // Where the seeds of the engines' own rounding errors begin.
 constexpr uint64_t kDriftSeed = 500;
@@ -296,4 +298,4 @@ Report run_experiment(const StudyModel& model, const ExperimentOptions& options)
   return Experiment(model, options).run();
 }
 
-}  // namespace plumb::tests
+}  // namespace plumb::studies
