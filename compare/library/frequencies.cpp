@@ -197,11 +197,17 @@ bool round_positions(Mutation& m, size_t op, double) {
   return true;
 }
 
+bool turns(const graph::Graph& graph, int layer) {
+  return std::ranges::any_of(graph.ops, [&](const graph::Op& op) {
+    return op.layer == layer && std::holds_alternative<Rope>(op.kind);
+  });
+}
+
 // Rotated as other layers are, where none belongs.
 bool turn_anyway(Mutation& m, size_t op, double) {
   const graph::Op& own = m.original(op);
-  const bool query = makes(m, op, TapId::kQRope);
-  if (right<Rope>(m, op) || (!query && !makes(m, op, TapId::kKRope))) return false;
+  const bool enters_scores = makes(m, op, TapId::kQRope) || makes(m, op, TapId::kKRope);
+  if (!enters_scores || turns(m.graph(), own.layer)) return false;
   const auto& shape = m.graph().value(own.outputs.front()).shape;
   for (size_t i = 0; i < m.graph().ops.size(); ++i) {
     const Rope* theirs = right<Rope>(m, i);

@@ -48,7 +48,7 @@ TEST(Library, HasNoRowThatChangesNothing) {
         "deepseek_v3-groups", "qwen3_5_text-default", "phi3-longrope", "nemotron-half",
         "smollm3-nope", "ministral3-yarn", "olmoe-gqa", "qwen2_moe-shared", "qwen3_next-packed",
         "granite-multipliers", "solar_open-groups", "starcoder2-window", "stablelm-qk-norm",
-        "olmo2-gqa", "rlformers-all", "rlformers-residual-gate", "qwen3-bias-window",
+        "olmo2-gqa", "llama-dynamic", "hunyuan-bias", "rlformers-all", "rlformers-residual-gate", "qwen3-bias-window",
         "cohere2-pattern", "apertus-defaults", "olmoe-clip", "gpt_oss-types"}) {
     add_causes(Bench(name), causes);
   }
