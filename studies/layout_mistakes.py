@@ -82,7 +82,7 @@ def query_gate_halves(model, layer):
     """[q | gate] of each head, cut into two halves of the whole."""
     pairs = []
     for mixer in mixers(model, layer):
-        if not hasattr(mixer, "q_proj") or mixer.q_proj.out_features != 2 * mixer.o_proj.in_features:
+        if getattr(mixer, "q_proj", None) is None or mixer.q_proj.out_features != 2 * mixer.o_proj.in_features:
             continue
         d, heads = mixer.head_dim, mixer.o_proj.in_features // mixer.head_dim
         # Row j of the halves has to come where the right split finds it.
