@@ -89,6 +89,9 @@ class Recorder:
 
     def _hook_projections(self, mixer, prefix):
         width = mixer.head_dim
+        if not hasattr(mixer, "k_proj"):  # one tensor for all three
+            self._before(mixer.o_proj, prefix + "attn")
+            return
         for name in ("k_proj", "v_proj"):
             self._after(getattr(mixer, name), prefix + name[0], (-1, width))
         gated = mixer.q_proj.out_features == 2 * mixer.o_proj.in_features

@@ -181,7 +181,8 @@ std::vector<Reach> reaches(const Attention& op, const Deviation& deviation, size
   std::vector<Reach> result;
   for (size_t t = past; t < rows; ++t) {
     const size_t own_end = t + 1;
-    result.push_back({.begin = window > 0 && own_end > window ? own_end - window : 0,
+    const size_t sliding = window > 0 && own_end > window ? own_end - window : 0;
+    result.push_back({.begin = deviation.chunked && window > 0 ? t - t % window : sliding,
                       .end = last_key(t, rows, deviation.lookahead) + 1});
   }
   return result;
@@ -242,6 +243,20 @@ void attend(const A& a, const Attention& op, const Block& block, std::span<Noise
   }
 }
 
+// Each sequence's numbers in the order [heads, positions, dim], read as [positions, heads * dim].
+void mix_up(const Context& context, size_t heads, Matrix& y) {
+  const size_t dim = y.shape(1) / heads;
+  for_sequences(context, [&](const Sequence& sequence, size_t first) {
+    const size_t rows = sequence.rows();
+    const Matrix before = rows_of(y, first, first + rows);
+    for (size_t i = 0; i < before.size(); ++i) {
+      const size_t h = i / (rows * dim);
+      const size_t t = i / dim % rows;
+      y.data()[first * y.shape(1) + i] = before(t, h * dim + i % dim);
+    }
+  });
+}
+
 }  // namespace
 
 template <class A>
@@ -258,7 +273,7 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
   // see.
   const size_t block = all_finite(values) ? kBlock : 1;
   std::vector<double> sinks;
-  if (context.has_weight(0)) sinks = context.weight(0).values();
+  if (context.has_weight(0) && !context.deviation.sinkless) sinks = context.weight(0).values();
   for_replicas(context, [&](const Group& group) {
     const size_t past = all_keys.past(group.sequence);
     const std::vector<Reach> seen = reaches(op, context.deviation, past, past + group.rows);
@@ -284,6 +299,7 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
       }
     });
   });
+  if (context.deviation.untransposed) mix_up(context, heads, out[0]);
   all_keys.keep(static_cast<size_t>(op.window));
   all_values.keep(static_cast<size_t>(op.window));
 }

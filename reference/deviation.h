@@ -37,7 +37,22 @@ struct Deviation {
   bool unit_length = true;       // gated_delta_rule: q and k are brought to unit length
   bool read_first = false;       // gated_delta_rule: output from the state before the update
   bool biased_weights = false;   // route: weights are the scores with their correction
-  double factor = 1.0;           // on the op's outputs
+  bool equal_weights = false;    // route: every chosen expert has the mean weight
+  bool best_of_group = false;    // route: a group is worth its best expert
+  bool closed_to_zero = false;   // route: experts of closed groups count as 0, and may be chosen
+  bool bias_unweighted = false;  // experts: the last bias is added as it is
+  bool weighted_input = false;   // experts: the weight is on what an expert reads
+  bool glu_offset = true;        // experts: a clamped unit adds 1 to up
+  double length_factor = 1.0;    // gated_delta_rule: the length that q and k are brought to
+  bool chunked = false;          // attention: its window is the chunk that a query stands in
+  bool sinkless = false;         // attention: no sink
+  bool untransposed = false;     // attention: [heads, positions, dim] taken for its output
+  int64_t token_shift = 0;       // embedding: added to the token, within the vocabulary
+  std::optional<base::DType> positions;  // rope: holds positions in this type
+  std::vector<double> frequencies;       // rope: instead of its own
+  std::optional<graph::Rope> turned;     // its output is rotated so
+  std::vector<size_t> order;  // column j of its first output is what it makes for column order[j]
+  double factor = 1.0;        // on the op's outputs
   std::vector<StepRounding> roundings;
   std::optional<Restriction> restriction;
 };

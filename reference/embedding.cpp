@@ -10,7 +10,9 @@ void compute(const A& a, const graph::Embedding&, const Context& context, Inputs
   for_sequences(context, [&](const Sequence& sequence, size_t first) {
     for (size_t t = 0; t < sequence.rows(); ++t) {
       const std::span<double> to = row(y, first + t);
-      table.widen(static_cast<size_t>(sequence.tokens[t]), 1, to);
+      const auto vocabulary = static_cast<int64_t>(table.rows());
+      const int64_t token = sequence.tokens[t] + context.deviation.token_shift;
+      table.widen(static_cast<size_t>((token + vocabulary) % vocabulary), 1, to);
       a.round(Step::kOutput, to, (first + t) * to.size());
     }
   });

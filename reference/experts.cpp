@@ -53,7 +53,7 @@ std::vector<size_t> rows_by_sequence(const Context& context, const std::vector<A
 
 // act(gate) * up, into `gate`: one row, with the noise of elements from `first` on
 template <class A>
-void combine(const A& a, const Experts& op, size_t first, std::span<double> y,
+void combine(const A& a, const Experts& op, double offset, size_t first, std::span<double> y,
              std::span<const double> up) {
   const auto clamp = [&](double v) { return v > op.glu_limit ? op.glu_limit : v; };
   const bool clamped = op.activation == model::Activation::kClampedGlu;
@@ -71,7 +71,8 @@ void combine(const A& a, const Experts& op, size_t first, std::span<double> y,
   }
   a.round(Experts::kActivated, y, first);
   for (size_t i = 0; i < y.size(); ++i) {
-    y[i] *= clamped ? a.round(Experts::kActivated, -clamp(-clamp(up[i])) + 1.0, first + i) : up[i];
+    const double u = up[i];
+    y[i] *= clamped ? a.round(Experts::kActivated, -clamp(-clamp(u)) + offset, first + i) : u;
   }
   a.round(Experts::kProduct, y, first);
 }
@@ -99,6 +100,12 @@ std::vector<size_t> find_alike(const Context& context, const std::vector<Assignm
   return alike;
 }
 
+void add_plainly(const model::WeightView& biases, size_t e, std::span<double> branch) {
+  std::vector<double> bias(branch.size());
+  biases.widen(e, 1, bias);
+  for (size_t j = 0; j < bias.size(); ++j) branch[j] += bias[j];
+}
+
 // down(act(gate x) * up x) of expert e
 template <class A>
 Matrix run_expert(const A& a, const Experts& op, const Context& context,
@@ -121,12 +128,15 @@ Matrix run_expert(const A& a, const Experts& op, const Context& context,
   add_bias(a.stream(~(3 * e)), apart, 3, e, gate);
   project(a.stream(3 * e + 1), steps, apart, x, segments, {context.weight(1), e * inner}, {}, up);
   add_bias(a.stream(~(3 * e + 1)), apart, 4, e, up);
+  const double offset = context.deviation.glu_offset ? 1.0 : 0.0;
   for (size_t i = 0; i < rows; ++i) {
-    combine(a.stream(3 * e), op, alike[i] * inner, row(gate, i), row(std::as_const(up), i));
+    combine(a.stream(3 * e), op, offset, alike[i] * inner, row(gate, i), row(std::as_const(up), i));
   }
   project(a.stream(3 * e + 2), steps, apart, gate, segments, {context.weight(2), e * outer}, {},
           down);
-  add_bias(a.stream(~(3 * e + 2)), apart, 5, e, down);
+  if (!context.deviation.bias_unweighted) {
+    add_bias(a.stream(~(3 * e + 2)), apart, 5, e, down);
+  }
   return down;
 }
 
@@ -139,14 +149,20 @@ void compute(const A& a, const Experts& op, const Context& context, Inputs in, O
   const auto groups = group_by_expert(static_cast<size_t>(op.experts), *in[1], *in[2]);
   for (size_t e = 0; e < groups.size(); ++e) {
     if (groups[e].empty()) continue;
-    Matrix answer = run_expert(a, op, context, find_alike(context, groups[e]), e,
-                               gather(*in[0], groups[e]), rows_by_sequence(context, groups[e]));
+    const bool early = context.deviation.weighted_input;
+    Matrix x = gather(*in[0], groups[e]);
+    for (size_t i = 0; i < groups[e].size() && early; ++i) {
+      for (double& v : row(x, i)) v *= groups[e][i].weight;
+    }
+    Matrix answer = run_expert(a, op, context, find_alike(context, groups[e]), e, x,
+                               rows_by_sequence(context, groups[e]));
     for (size_t i = 0; i < groups[e].size(); ++i) {
       const auto branch = row(answer, i);
       const auto sum = row(y, groups[e][i].row);
       const size_t element = context.noise_row(groups[e][i].row) * sum.size();
-      for (double& v : branch) v *= groups[e][i].weight;
+      for (double& v : branch) v *= early ? 1.0 : groups[e][i].weight;
       a.round(Experts::kWeighted, branch, element);
+      if (context.deviation.bias_unweighted) add_plainly(context.weight(5), e, branch);
       for (size_t j = 0; j < sum.size(); ++j) sum[j] += branch[j];
       a.round(Experts::kOutput, sum, element);
     }

@@ -111,8 +111,9 @@ void compute(const A& a, const GatedDeltaRule& op, const Context& context, Input
         const size_t element = (t * heads + h) * 2 * state_size;
         const auto to = row(out[0], t).subspan(h * value_dim, value_dim);
         const auto unit_or = [&](const double* x, double scale, size_t at) {
-          return context.deviation.unit_length ? unit(a, x, key_dim, op.unit_eps, scale, at)
-                                               : scaled(x, key_dim, scale);
+          return context.deviation.unit_length
+                     ? unit(a, x, key_dim, op.unit_eps, scale * context.deviation.length_factor, at)
+                     : scaled(x, key_dim, scale);
         };
         const Token token = {.q = unit_or(q, op.query_scale, element),
                              .k = unit_or(k, 1.0, element + key_dim),

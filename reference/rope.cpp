@@ -31,10 +31,11 @@ double magnification(const model::RopeSpec& rope, double plain) {
 // position, so it grows with the position like nothing else in a forward.
 template <class A>
 std::vector<double> held_frequencies(const A& a, const model::RopeSpec& rope, double length,
-                                     size_t sequence) {
+                                     const std::vector<double>& wrong, size_t sequence) {
   constexpr double kOtherRoundings = 4.0;
   constexpr double kBlendRoundings = 3.0;  // of the wavelength, its share of the context, the blend
-  std::vector<double> frequencies = graph::inverse_frequencies(rope, length);
+  std::vector<double> frequencies =
+      wrong.empty() ? graph::inverse_frequencies(rope, length) : wrong;
   const double log_theta = std::log(rope.theta);
   for (size_t i = 0; i < frequencies.size(); ++i) {
     const double exponent = 2.0 * static_cast<double>(i) / rope.rotary_dim * log_theta;
@@ -47,6 +48,12 @@ std::vector<double> held_frequencies(const A& a, const model::RopeSpec& rope, do
   }
   a.round(Rope::kAngle, frequencies, 0);
   return frequencies;
+}
+
+double position_of(const Deviation& deviation, int64_t position) {
+  const auto shifted = static_cast<double>(position + deviation.position_shift);
+  return deviation.position_factor *
+         (deviation.positions ? base::round_to(*deviation.positions, shifted) : shifted);
 }
 
 template <class A>
@@ -115,15 +122,13 @@ void compute(const A& a, const Rope& op, const Context& context, Inputs in, Outp
   size_t index = 0;
   for_sequences(context, [&](const Sequence& sequence, size_t start) {
     const std::vector<double> frequencies =
-        held_frequencies(a, op.rope, sequence.length(), index++);
+        held_frequencies(a, op.rope, sequence.length(), context.deviation.frequencies, index++);
     context.threads.for_ranges(sequence.rows(), kRowGrain, [&](size_t begin, size_t end) {
       for (size_t t = start + begin; t < start + end; ++t) {
         const auto x = row(*in[0], t);
         const auto y = row(out[0], t);
-        const auto position =
-            context.deviation.position_factor *
-            static_cast<double>(sequence.first_position + context.deviation.position_shift +
-                                static_cast<int64_t>(t - start));
+        const double position = position_of(
+            context.deviation, sequence.first_position + static_cast<int64_t>(t - start));
         const Turn turn = turn_at(a, op, frequencies, position, t * x.size());
         for (size_t h = 0; h < static_cast<size_t>(op.heads); ++h) {
           rotate(a, op, turn, x.subspan(h * dim, dim), y.subspan(h * dim, dim),

@@ -39,20 +39,22 @@ std::vector<size_t> top_k(std::span<const double> scores, size_t k) {
 }
 
 // Experts outside the best groups cannot be chosen. A group is worth its two best experts.
-void close_groups(const RouterSpec& router, std::vector<double>& scores) {
+void close_groups(const RouterSpec& router, const Deviation& deviation,
+                  std::vector<double>& scores) {
   const auto groups = static_cast<size_t>(router.num_groups);
   const size_t size = scores.size() / groups;
   std::vector<double> worth;
   for (size_t g = 0; g < groups; ++g) {
     const std::span<const double> group(&scores[g * size], size);
     double sum = 0.0;
-    for (const size_t i : top_k(group, 2)) sum += group[i];
+    for (const size_t i : top_k(group, deviation.best_of_group ? 1 : 2)) sum += group[i];
     worth.push_back(sum);
   }
   std::vector<bool> open(groups, false);
   for (const size_t g : top_k(worth, static_cast<size_t>(router.top_groups))) open[g] = true;
   for (size_t e = 0; e < scores.size(); ++e) {
-    if (!open[e / size]) scores[e] = -std::numeric_limits<double>::infinity();
+    if (open[e / size]) continue;
+    scores[e] = deviation.closed_to_zero ? 0.0 : -std::numeric_limits<double>::infinity();
   }
 }
 
@@ -73,12 +75,13 @@ std::vector<double> score(const A& a, const RouterSpec& router, std::span<const 
 
 // Adds the correction and closes groups: what the choice is made on.
 template <class A>
-std::vector<size_t> choose(const A& a, const RouterSpec& router, std::vector<double> scores,
-                           std::span<const double> correction, size_t element) {
+std::vector<size_t> choose(const A& a, const RouterSpec& router, const Deviation& deviation,
+                           std::vector<double> scores, std::span<const double> correction,
+                           size_t element) {
   for (size_t e = 0; e < correction.size(); ++e) {
     scores[e] = a.compute(scores[e] + correction[e], element + e);
   }
-  if (router.num_groups > 1) close_groups(router, scores);
+  if (router.num_groups > 1) close_groups(router, deviation, scores);
   return top_k(scores, static_cast<size_t>(router.top_k));
 }
 
@@ -95,7 +98,7 @@ std::vector<size_t> given(const Context& context, size_t t) {
 std::vector<size_t> choose_experts(const RouterSpec& router, std::span<const double> logits,
                                    std::span<const double> correction) {
   const Exact exact;
-  return choose(exact, router, score(exact, router, logits, 0), correction, 0);
+  return choose(exact, router, Context::kNone, score(exact, router, logits, 0), correction, 0);
 }
 
 template <class A>
@@ -108,7 +111,9 @@ void compute(const A& a, const Route& op, const Context& context, Inputs in, Out
     const size_t first = context.noise_row(t) * logits.size();
     const std::vector<double> scores = score(a, router, logits, first);
     std::vector<size_t> chosen = given(context, t);
-    if (chosen.empty()) chosen = choose(a, router, scores, correction, first);
+    if (chosen.empty()) {
+      chosen = choose(a, router, context.deviation, scores, correction, first);
+    }
     std::vector<double> weights;
     for (const size_t e : chosen) {
       weights.push_back(scores[e] + (context.deviation.biased_weights ? correction.at(e) : 0.0));
@@ -118,6 +123,10 @@ void compute(const A& a, const Route& op, const Context& context, Inputs in, Out
     } else if (router.normalize) {
       const double sum = positive_sum(a, weights, element) + router.normalize_eps;
       for (double& w : weights) w = a.compute(w / sum, element);
+    }
+    if (context.deviation.equal_weights) {
+      const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+      std::ranges::fill(weights, sum / static_cast<double>(weights.size()));
     }
     for (size_t i = 0; i < chosen.size(); ++i) {
       out[0](t, i) = static_cast<double>(chosen[i]);

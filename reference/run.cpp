@@ -161,6 +161,8 @@ class Run {
     } else {
       dispatch(Exact());
     }
+    if (deviation.turned) turn(*deviation.turned, context, out.front());
+    if (!deviation.order.empty()) reorder(deviation.order, out.front());
     if (deviation.factor != 1.0) {
       for (Matrix& matrix : out) {
         for (double& v : matrix) v *= deviation.factor;
@@ -173,6 +175,22 @@ class Run {
     graph::Circumstances circumstances{.queries = request_.sequences.front().rows(), .weights = {}};
     if (!op.weights.empty()) circumstances.weights = weights_.at(op.weights.front()).dtype();
     return circumstances;
+  }
+
+  static void turn(const graph::Rope& rope, const Context& context, Matrix& value) {
+    const Op op{.kind = rope, .layer = context.op.layer};
+    const Context own{op, context.sequences, context.weights, context.threads};
+    const Matrix before = value;
+    const Matrix* const in[] = {&before};
+    compute(Exact(), rope, own, in, std::span(&value, 1));
+  }
+
+  static void reorder(const std::vector<size_t>& order, Matrix& value) {
+    for (size_t t = 0; t < value.shape(0); ++t) {
+      const std::span<double> to = row(value, t);
+      const std::vector<double> from(to.begin(), to.end());
+      for (size_t j = 0; j < order.size(); ++j) to[j] = from[order[j]];
+    }
   }
 
   // Takes from `other` what lies outside the restriction.

@@ -28,12 +28,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oracles
 
 import block_mistakes
 import common_gates
+import layout_mistakes
 import mixer_mistakes
+import number_mistakes
 import record
 from planting import decoder
 from taps import Recorder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+MISTAKES = (*mixer_mistakes.ROWS, *block_mistakes.ROWS, *layout_mistakes.ROWS, *number_mistakes.ROWS)
 COARSE = ("embed", "mixer_out", "ffn_out", "out", "final_norm", "logits")
 
 
@@ -173,7 +176,7 @@ class Study:
             self.clean_logits, self.drift = clean, common_gates.drift(clean, truth)
             self.count_gates("clean", dtype, clean, truth, self.drift)
             every = range(len(decoder(model).layers))
-            for mistake in mixer_mistakes.ROWS + block_mistakes.ROWS:
+            for mistake in MISTAKES:
                 if not fnmatch.fnmatch(mistake.name, self.options.mistake):
                     continue
                 able = [layer for layer in every if mistake.plant(model, layer) is not None]

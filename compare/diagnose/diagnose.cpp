@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -15,12 +16,14 @@
 #include "compare/diagnose/hypotheses.h"
 #include "compare/diagnose/pairs.h"
 #include "compare/diagnose/parameters.h"
+#include "compare/diagnose/permuted_rows.h"
 #include "compare/diagnose/wrong_weight.h"
 #include "compare/measure/gates.h"
 
 namespace plumb::diagnose {
 namespace {
 
+using library::are_kin;
 using library::FaultClass;
 using library::FaultRow;
 using measure::kNextBest;
@@ -31,6 +34,27 @@ using trace::Tap;
 
 constexpr size_t kFinalists = 8;        // trials that are fitted, and held against emulations
 constexpr double kMostProducts = 1e12;  // in float64, of all trials: half a minute on two cores
+
+constexpr std::string_view kNotExplained = "not explained by ";
+
+std::vector<Tap> sorted(std::vector<Tap> taps) {
+  std::ranges::sort(taps);
+  return taps;
+}
+
+// But for its parameter.
+bool is_repeated(const Fault& a, const Fault& b) {
+  const auto part = [](const Fault& fault) { return fault.part ? fault.part->says : std::string(); };
+  return a.row == b.row && a.ops == b.ops && part(a) == part(b);
+}
+
+bool is_rounder(const Fault& a, const Fault& b) {
+  const auto is_known = [](const Fault& fault) {
+    return std::ranges::find(fault.row->values, fault.parameter) != fault.row->values.end();
+  };
+  if (is_known(a) != is_known(b)) return is_known(a);
+  return fmt::format("{}", a.parameter).size() < fmt::format("{}", b.parameter).size();
+}
 
 class Diagnoser {
  public:
@@ -56,7 +80,9 @@ class Diagnoser {
     if (auto explanation = find_certain()) return std::move(*explanation);
     if (auto explanation = find_rounding()) return std::move(*explanation);
     if (auto explanation = find_weight()) return std::move(*explanation);
+    if (auto explanation = find_order()) return std::move(*explanation);
     if (auto explanation = find_two(faults)) return std::move(*explanation);
+    if (auto explanation = find_most()) return std::move(*explanation);
     give_up();
     const std::vector<Fault> likely = find_likely(faults);
     ranked_.clear();
@@ -69,6 +95,9 @@ class Diagnoser {
 
   Explanation run_bits() {
     hypotheses_ = find_hypotheses(trials_, first_, unknown_causes_);
+    for (auto* const some : {&hypotheses_.narrow, &hypotheses_.wide}) {
+      std::erase_if(*some, [](const Fault& fault) { return !fault.row->accuses(); });
+    }
     const std::vector<Fault> faults = affordable(hypotheses_.narrow);
     return find_bits(faults).value_or(Explanation{});
   }
@@ -178,18 +207,25 @@ class Diagnoser {
     }
   }
 
-  // Of the best that have a continuous one, from the best of its values.
+  // Of those that have a continuous one, where the difference lies most in their direction, each
+  // from the value that shows it best.
   void fit_parameters() {
-    std::vector<Trial> fitted;
-    std::vector<const Fault*> tried;
+    std::map<std::pair<const FaultRow*, std::vector<size_t>>, std::pair<double, const Trial*>> starts;
     for (const Ranked& ranked : ranked_) {
       const Fault& fault = ranked.trial.fault();
-      const bool again = std::ranges::any_of(tried, [&](const Fault* other) {
-        return other->row == fault.row && other->ops == fault.ops;
-      });
-      if (!fault.row->fitted || again || tried.size() == kFinalists) continue;
-      tried.push_back(&fault);
-      fitted.push_back(fit_parameter(trials_, accept_, ranked.trial));
+      if (!fault.row->fitted) continue;
+      const double promise = std::abs(ranked.trial.fit(accept_.failing()).correlation());
+      auto& best = starts[{fault.row, fault.ops}];
+      if (best.second == nullptr || promise > best.first) best = {promise, &ranked.trial};
+    }
+    std::vector<std::pair<double, const Trial*>> order;
+    for (const auto& [key, start] : starts) order.push_back(start);
+    std::ranges::stable_sort(order, std::greater{}, [](const auto& start) { return start.first; });
+    std::vector<Trial> fitted;
+    for (size_t i = 0; i < std::min(kFinalists, order.size()); ++i) {
+      Trial trial = fit_parameter(trials_, accept_, *order[i].second);
+      if (accept_.explains(trial)) trial = snap_parameter(trials_, accept_, trial);
+      fitted.push_back(std::move(trial));
     }
     for (Trial& trial : fitted) add(std::move(trial));
   }
@@ -202,21 +238,23 @@ class Diagnoser {
     return std::nullopt;
   }
 
-  // What was found in one layer may have been done in all: the others' taps tell, unless it hardly
-  // changes them; then both are named.
+  // What was found in one layer may have been done in all, or in all of a kind: the others' taps
+  // tell, unless it hardly changes them; then both are named.
   std::vector<size_t> settle_widths(const std::vector<size_t>& causes) {
     std::vector<size_t> settled;
     for (const size_t i : causes) {
-      bool narrow = true;
-      for (const Fault& wide : widened(hypotheses_, ranked_[i].trial.fault())) {
+      std::vector<size_t> widths = {i};
+      std::vector<Fault> wider = widened(hypotheses_, ranked_[i].trial.fault());
+      std::ranges::stable_sort(wider, {}, [](const Fault& fault) { return fault.ops.size(); });
+      for (const Fault& wide : wider) {
         Trial trial = trials_.run(wide);
-        const Width width = accept_.compare_widths(ranked_[i].trial, trial);
+        const Width width = accept_.compare_widths(ranked_[widths.back()].trial, trial);
         if (width == Width::kNarrow) continue;
-        narrow = width == Width::kEither;
+        if (width == Width::kWide) widths.clear();
         ranked_.push_back({std::move(trial), kUnknown, kUnknown});
-        settled.push_back(ranked_.size() - 1);
+        widths.push_back(ranked_.size() - 1);
       }
-      if (narrow) settled.push_back(i);
+      settled.insert(settled.end(), widths.begin(), widths.end());
     }
     return settled;
   }
@@ -245,22 +283,29 @@ class Diagnoser {
     const auto causes = find_bit_causes(trials_, bits_, first_, hypotheses_, faults);
     if (causes.empty()) return std::nullopt;
     Explanation explanation{.ops = causes.front().fault.ops};
+    std::vector<const Fault*> told;
     for (const BitCause& cause : causes) {
-      explanation.causes.push_back(describe(cause.fault, cause.explained));
+      const bool again = std::ranges::any_of(
+          told, [&](const Fault* other) { return is_repeated(*other, cause.fault); });
+      if (!again) explanation.causes.push_back(describe(cause.fault, cause.explained));
+      told.push_back(&cause.fault);
     }
     return explanation;
   }
 
-  // From the logits alone: what goes most of the way may come with a second mistake.
+  // What goes most of the way may come with a second mistake; from the logits alone, two of which
+  // neither does may add up.
   std::optional<Explanation> find_two(const std::vector<Fault>& faults) const {
     constexpr size_t kFirsts = 2;
     std::vector<Trial> firsts;
     for (const Ranked& ranked : ranked_) {
-      if (!alone_ || firsts.size() == kFirsts) break;
+      if (firsts.size() == kFirsts) break;
       const Fit fit = ranked.trial.fit(accept_.failing());
       if (within(kPairCorrelation, fit.correlation())) firsts.push_back(ranked.trial);
     }
-    const std::vector<Trial> pairs = find_pair(trials_, accept_, firsts, faults);
+    std::vector<Trial> pairs = find_pair(trials_, accept_, firsts, faults);
+    if (pairs.empty() && alone_) pairs = find_any_pair(trials_, accept_, singles());
+    if (pairs.empty() && alone_) pairs = find_pair(trials_, accept_, likely_firsts(), wide(faults));
     if (pairs.empty()) return std::nullopt;
     const Fault& both = pairs.front().fault();
     Explanation explanation{
@@ -273,6 +318,74 @@ class Diagnoser {
       explanation.notes.push_back(fmt::format("two that give the same values: {}; {}", same.says(),
                                               same.with.front().says()));
     }
+    return explanation;
+  }
+
+  // Two options that are ignored are ignored in every layer.
+  static std::vector<Fault> wide(std::vector<Fault> faults) {
+    std::erase_if(faults, [](const Fault& fault) { return fault.layer.has_value(); });
+    return faults;
+  }
+
+  std::vector<Trial> likely_firsts() const {
+    constexpr size_t kFirsts = 3;
+    constexpr double kSome = 0.2;
+    std::vector<std::pair<double, const Trial*>> order;
+    for (const Trial* single : singles()) {
+      const double correlation = single->fit(accept_.failing()).correlation();
+      if (!single->fault().layer && within(kSome, correlation)) order.push_back({correlation, single});
+    }
+    std::ranges::stable_sort(order, std::greater{}, [](const auto& one) { return one.first; });
+    std::vector<Trial> firsts;
+    for (size_t i = 0; i < std::min(kFirsts, order.size()); ++i) firsts.push_back(*order[i].second);
+    return firsts;
+  }
+
+  // Of each mistake the value of its parameter that shows it best.
+  std::vector<const Trial*> singles() const {
+    constexpr size_t kMost = 600;
+    std::vector<const Trial*> singles;
+    for (const Ranked& ranked : ranked_) {
+      const bool again = std::ranges::any_of(singles, [&](const Trial* other) {
+        return ranked.trial.fault().row->fitted &&
+               is_repeated(other->fault(), ranked.trial.fault());
+      });
+      if (!again && singles.size() < kMost) singles.push_back(&ranked.trial);
+    }
+    return singles;
+  }
+
+  std::optional<Explanation> find_order() const {
+    auto explanation = alone_ ? std::nullopt : find_permuted_rows(trials_, first_);
+    if (explanation) note_unexplained({first_}, *explanation);
+    return explanation;
+  }
+
+  // What makes all but a small part of a large departure, as nothing else does: something besides
+  // it is left, for which there is no name.
+  std::optional<Explanation> find_most() const {
+    constexpr double kLeft = 0.03;       // of the difference
+    constexpr double kLarge = 100.0;     // floors
+    constexpr double kTimesWorse = 3.0;  // the next that is not the same
+    const Ranked* best = nullptr;
+    for (const Ranked& ranked : ranked_) {
+      if (best == nullptr || ranked.residual < best->residual) best = &ranked;
+    }
+    if (best == nullptr || accept_.worsens(best->trial)) return std::nullopt;
+    const Fit fit = best->trial.fit(accept_.failing());
+    const bool most = within(fit.residual_rms(), kLeft * fit.null_rms()) &&
+                      within(std::abs(fit.beta() - 1.0), kLeft) && within(kLarge, fit.null_rms());
+    if (!most) return std::nullopt;
+    for (const Ranked& other : ranked_) {
+      const bool near = within(other.residual, kTimesWorse * best->residual);
+      if (!near || other.trial.fault().row == best->trial.fault().row) continue;
+      if (!accept_.are_same(best->trial.fault(), other.trial.fault())) return std::nullopt;
+    }
+    Explanation explanation{.causes = {cause(best->trial)}, .ops = best->trial.fault().ops};
+    explanation.notes.push_back(
+        fmt::format("and something besides, for which there is no name: {:.3g} floors of {:.3g}",
+                    fit.residual_rms(), fit.null_rms()));
+    note_unexplained(touched_by(best->trial), explanation);
     return explanation;
   }
 
@@ -312,11 +425,46 @@ class Diagnoser {
       return std::pair(fault.row->severity, fault.order);
     };
     std::ranges::sort(causes, {}, order);
+    drop_repeated(causes);
     const Trial& best = ranked_[causes.front()].trial;
     Explanation explanation{.ops = best.fault().ops};
     for (const size_t i : causes) explanation.causes.push_back(cause(ranked_[i].trial));
+    note_group(causes, explanation);
     note_unexplained(touched_by(best), explanation);
     return explanation;
+  }
+
+  // The same mistake with another value of its parameter is told once: with a value of the library,
+  // else with that of fewest digits.
+  void drop_repeated(std::vector<size_t>& causes) const {
+    std::vector<size_t> kept;
+    for (const size_t i : causes) {
+      const Fault& fault = ranked_[i].trial.fault();
+      const auto same = std::ranges::find_if(kept, [&](size_t k) {
+        return is_repeated(ranked_[k].trial.fault(), fault);
+      });
+      if (same == kept.end()) {
+        kept.push_back(i);
+      } else if (is_rounder(fault, ranked_[*same].trial.fault())) {
+        *same = i;
+      }
+    }
+    causes = std::move(kept);
+  }
+
+  // What would tell causes apart that give the same values.
+  void note_group(const std::vector<size_t>& causes, Explanation& explanation) const {
+    const Fault& best = ranked_[causes.front()].trial.fault();
+    for (size_t k = 1; k < causes.size(); ++k) {
+      const Fault& other = ranked_[causes[k]].trial.fault();
+      if (are_kin(best, other)) continue;
+      const auto tap = trials_.telling_tap(best, other);
+      explanation.notes.push_back(
+          tap ? fmt::format("these causes give the same values here; recording {} tells them apart",
+                            tap->name())
+              : "these causes give the same values at all that can be recorded");
+      return;
+    }
   }
 
   static std::set<Tap> touched_by(const Trial& trial) {
@@ -330,7 +478,11 @@ class Diagnoser {
     }
     if (taps.empty()) return;
     explanation.notes.push_back(
-        fmt::format("not explained by this cause: {}", fmt::join(taps, ", ")));
+        fmt::format("{}this cause: {}", kNotExplained, fmt::join(taps, ", ")));
+    for (const Tap& tap : accept_.failing()) {
+      if (!touched.contains(tap)) explanation.left.push_back(tap);
+    }
+    std::ranges::sort(explanation.left, {}, [&](const Tap& tap) { return truth_.graph().find(tap); });
   }
 
   Diagnosis cause(const Trial& trial) const {
@@ -348,11 +500,11 @@ class Diagnoser {
   // Says what comes nearest, where it comes near enough to help.
   void give_up() {
     constexpr size_t kNamed = 2;
-    constexpr double kHelps = 0.5;
+    constexpr double kHelpful = 0.5;  // less like it than this, a guess leads astray
     for (size_t i = 0; i < std::min(kNamed, ranked_.size()); ++i) {
       const Trial& trial = ranked_[i].trial;
       const Fit fit = trial.fit(accept_.failing());
-      if (!within(kHelps, fit.correlation())) continue;
+      if (!within(kHelpful, fit.correlation())) continue;
       if (within(kPairCorrelation, fit.correlation())) unknown_.near.push_back(trial.fault());
       unknown_.notes.push_back(
           fmt::format("cause unknown; {}: {} (correlation {:.3f}, leaves {:.3g} floors of {:.3g})",
@@ -379,9 +531,34 @@ class Diagnoser {
 
 }  // namespace
 
+// With taps a second mistake departs at a tap of its own: the first is taken as given, and the
+// search goes on from there.
 Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const Tap& first,
                      const std::vector<std::string>& unknown_causes) {
-  return Diagnoser(truth, scenes, first, unknown_causes).run();
+  constexpr int kMost = 4;
+  Explanation all = Diagnoser(truth, scenes, first, unknown_causes).run();
+  std::vector<Tap> left = all.left;
+  int count = 1;
+  while (!left.empty() && !all.causes.empty() && count < kMost) {
+    const Explanation next = Diagnoser(truth, scenes, left.front(), unknown_causes).run();
+    if (next.causes.empty()) break;
+    all.causes.insert(all.causes.end(), next.causes.begin(), next.causes.end());
+    ++count;
+    std::vector<Tap> still;
+    std::ranges::set_intersection(sorted(left), sorted(next.left), std::back_inserter(still));
+    std::ranges::sort(still, {}, [&](const Tap& tap) { return truth.graph().find(tap); });
+    left = std::move(still);
+  }
+  if (count > 1) {
+    std::erase_if(all.notes, [](const std::string& note) { return note.starts_with(kNotExplained); });
+    all.notes.push_back(fmt::format("{} mistakes, each at taps of its own", count));
+    std::vector<std::string> names;
+    for (const Tap& tap : left) names.push_back(tap.name());
+    if (!left.empty()) {
+      all.notes.push_back(fmt::format("{}these causes: {}", kNotExplained, fmt::join(names, ", ")));
+    }
+  }
+  return all;
 }
 
 Explanation diagnose_bits(Truth& truth, const std::vector<Scene>& scenes, const Tap& first,

@@ -7,6 +7,7 @@
 
 #include "compare/library/fault.h"
 #include "result/result.h"
+#include "trace/tap.h"
 
 namespace plumb::diagnose {
 
@@ -16,6 +17,7 @@ struct Explanation {
   std::vector<Diagnosis> causes;          // best first; empty where none is certain
   std::vector<std::string> notes;         // what is nearest where none is
   std::vector<size_t> ops;                // of the best cause, in the order of the graph
+  std::vector<trace::Tap> left = {};      // that fail by themselves and are none of the cause's business
   std::vector<library::Fault> near = {};  // where none is certain: what goes most of the way
 };
 

@@ -14,6 +14,7 @@ namespace {
 using evidence::Recorded;
 using library::applicable_faults;
 using library::FaultClass;
+using library::FaultScope;
 using trace::Tap;
 
 bool is_in_one_layer(const graph::Graph& graph, const Fault& fault) {
@@ -39,11 +40,14 @@ Hypotheses find_hypotheses(const Trials& trials, const Tap& first,
   std::erase_if(faults, [&](const Fault& fault) { return trials.reshaped_by(fault).has_value(); });
   if (subject.alone()) return hypotheses;
   const std::set<size_t> inside = ops_before(graph, *subject.recorded, first);
+  // By all that they change: one row's edit of weights may show at another op first.
   std::erase_if(faults, [&](const Fault& fault) {
-    return std::ranges::none_of(fault.ops, [&](size_t op) { return inside.contains(op); });
+    const std::vector<size_t> changed = fault.mutate(graph).changed_ops();
+    return std::ranges::none_of(changed, [&](size_t op) { return inside.contains(op); });
   });
-  const auto wide = std::ranges::stable_partition(
-      faults, [&](const Fault& fault) { return is_in_one_layer(graph, fault); });
+  const auto wide = std::ranges::stable_partition(faults, [&](const Fault& fault) {
+    return fault.row->scope == FaultScope::kModel || is_in_one_layer(graph, fault);
+  });
   std::ranges::move(wide, std::back_inserter(hypotheses.wide));
   faults.erase(wide.begin(), wide.end());
   return hypotheses;
@@ -74,7 +78,8 @@ std::vector<Fault> confine(const std::vector<Fault>& faults, const std::vector<F
     if (confined) parts.push_back(std::move(*confined));
   };
   for (const Fault& fault : faults) {
-    if (fault.row->severity == FaultClass::kRounding) continue;
+    const FaultClass severity = fault.row->severity;
+    if (severity == FaultClass::kRounding || severity == FaultClass::kVariant) continue;
     if (onset.last)
       add(confine(graph, fault, {{.last_position = true}, "at the last position alone"}));
     // A state shows one position late what is wrong with it.
@@ -87,6 +92,7 @@ std::vector<Fault> confine(const std::vector<Fault>& faults, const std::vector<F
     if (channel) add(confine(graph, fault, "channel", *channel, channels));
   }
   for (const Fault& fault : likely) {
+    if (fault.row->severity == FaultClass::kVariant) continue;
     std::ranges::move(confine_to_heads(graph, fault), std::back_inserter(parts));
   }
   return parts;

@@ -37,8 +37,29 @@ class PairSearch {
  public:
   PairSearch(const Trials& trials, const Acceptance& accept) : trials_(trials), accept_(accept) {}
 
-  std::vector<Trial> run(const std::vector<Trial>& firsts, const std::vector<Fault>& faults) {
-    for (const Trial& first : firsts) pair_with(first.fault(), faults);
+  void pair_with(const Fault& first, const std::vector<Fault>& faults) {
+    std::vector<Fault> pairs;
+    for (const Fault& second : faults) {
+      if (second.row->severity == FaultClass::kRounding) continue;
+      if (!are_apart(trials_.graph(), first, second)) continue;
+      pairs.push_back(first);
+      pairs.back().with = {second};
+    }
+    attempt(pairs);
+  }
+
+  // Runs them, and fits the parameters of the best.
+  void attempt(const std::vector<Fault>& pairs) {
+    std::vector<Trial> found;
+    for (const Fault& pair : pairs) found.push_back(trials_.run(pair));
+    sort(found);
+    found.erase(found.begin() + static_cast<ptrdiff_t>(std::min(kFinalists, found.size())),
+                found.end());
+    for (const Trial& trial : found) pairs_.push_back(fit(trial));
+  }
+
+  // The pairs that explain what was recorded, if they are certain.
+  std::vector<Trial> take() {
     sort(pairs_);
     if (pairs_.empty() || !accept_.explains(pairs_.front())) return {};
     const double least = accept_.residual(pairs_.front());
@@ -60,21 +81,6 @@ class PairSearch {
     std::ranges::stable_sort(trials, {}, [&](const Trial& t) { return accept_.residual(t); });
   }
 
-  void pair_with(const Fault& first, const std::vector<Fault>& faults) {
-    std::vector<Trial> found;
-    for (const Fault& second : faults) {
-      if (second.row->severity == FaultClass::kRounding) continue;
-      if (!are_apart(trials_.graph(), first, second)) continue;
-      Fault pair = first;
-      pair.with = {second};
-      found.push_back(trials_.run(pair));
-    }
-    sort(found);
-    found.erase(found.begin() + static_cast<ptrdiff_t>(std::min(kFinalists, found.size())),
-                found.end());
-    for (const Trial& trial : found) pairs_.push_back(fit(trial));
-  }
-
   // One parameter after the other: each moves what is best for the other.
   Trial fit(Trial pair) const {
     for (int i = 0; i < 2 * kRounds && !accept_.explains(pair); ++i) {
@@ -92,11 +98,95 @@ class PairSearch {
   std::vector<Trial> pairs_;
 };
 
+// Two effects, and what they leave of the difference where they add up.
+struct Sum {
+  size_t first;
+  size_t second;
+  double left;
+};
+
+double dot(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0.0;
+  for (size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * b[i];
+  return sum;
+}
+
+// |d - x a - y b|^2, x and y being 1 unless the mistake has a parameter, then what fits best.
+double left_by(double dd, double ad, double bd, double aa, double bb, double ab, bool free_a,
+               bool free_b) {
+  double x = 1.0;
+  double y = 1.0;
+  if (free_a && free_b) {
+    const double determinant = aa * bb - ab * ab;
+    if (!(determinant > 1e-9 * aa * bb)) return dd;
+    x = (ad * bb - bd * ab) / determinant;
+    y = (bd * aa - ad * ab) / determinant;
+  } else if (free_a) {
+    x = (ad - ab) / aa;
+  } else if (free_b) {
+    y = (bd - ab) / bb;
+  }
+  return dd - 2 * x * ad - 2 * y * bd + x * x * aa + y * y * bb + 2 * x * y * ab;
+}
+
+std::vector<Sum> likeliest_sums(const Trials& trials, const std::vector<const Trial*>& singles) {
+  constexpr size_t kRun = 32;
+  constexpr double kSome = 0.7;  // of the difference may be left: effects do not quite add up
+  const std::vector<float> difference = trials.difference();
+  const double dd = dot(difference, difference);
+  std::vector<double> own(singles.size());
+  std::vector<double> shared(singles.size());
+  for (size_t i = 0; i < singles.size(); ++i) {
+    own[i] = dot(singles[i]->effect(), singles[i]->effect());
+    shared[i] = dot(singles[i]->effect(), difference);
+  }
+  std::vector<Sum> sums;
+  for (size_t i = 0; i < singles.size(); ++i) {
+    for (size_t j = i + 1; j < singles.size(); ++j) {
+      const double both = dot(singles[i]->effect(), singles[j]->effect());
+      const double left =
+          left_by(dd, shared[i], shared[j], own[i], own[j], both, singles[i]->fault().row->fitted,
+                  singles[j]->fault().row->fitted);
+      if (within(left, kSome * dd)) sums.push_back({i, j, left});
+    }
+  }
+  std::ranges::sort(sums, {}, &Sum::left);
+  std::vector<Sum> apart;
+  for (const Sum& sum : sums) {
+    if (apart.size() == kRun) break;
+    const bool may = are_apart(trials.graph(), singles[sum.first]->fault(),
+                               singles[sum.second]->fault());
+    if (may) apart.push_back(sum);
+  }
+  return apart;
+}
+
 }  // namespace
 
 std::vector<Trial> find_pair(const Trials& trials, const Acceptance& accept,
                              const std::vector<Trial>& firsts, const std::vector<Fault>& faults) {
-  return PairSearch(trials, accept).run(firsts, faults);
+  PairSearch search(trials, accept);
+  for (const Trial& first : firsts) search.pair_with(first.fault(), faults);
+  return search.take();
+}
+
+std::vector<Trial> find_any_pair(const Trials& trials, const Acceptance& accept,
+                                 const std::vector<const Trial*>& singles) {
+  // What is left of so many floors is no accident of many pairs.
+  constexpr double kLeastShare = 15.0;
+  const std::vector<Sum> sums = likeliest_sums(trials, singles);
+  std::vector<Fault> pairs;
+  for (const Sum& sum : sums) {
+    pairs.push_back(singles[sum.first]->fault());
+    pairs.back().with = {singles[sum.second]->fault()};
+  }
+  PairSearch search(trials, accept);
+  search.attempt(pairs);
+  std::vector<Trial> found = search.take();
+  if (found.empty()) return found;
+  const Fit fit = found.front().fit(accept.failing());
+  if (!within(kLeastShare * fit.residual_rms(), fit.null_rms())) found.clear();
+  return found;
 }
 
 }  // namespace plumb::diagnose

@@ -1,4 +1,4 @@
-// Two mistakes at once, where one alone goes most of the way.
+// Two mistakes at once.
 #pragma once
 
 #include <vector>
@@ -13,5 +13,10 @@ namespace plumb::diagnose {
 // the library.
 std::vector<Trial> find_pair(const Trials& trials, const Acceptance& accept,
                              const std::vector<Trial>& firsts, const std::vector<Fault>& faults);
+
+// The same among all pairs of `singles`, from logits alone: the pairs whose effects add up to most
+// of the difference are run.
+std::vector<Trial> find_any_pair(const Trials& trials, const Acceptance& accept,
+                                 const std::vector<const Trial*>& singles);
 
 }  // namespace plumb::diagnose

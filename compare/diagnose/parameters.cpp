@@ -8,6 +8,10 @@ namespace plumb::diagnose {
 namespace {
 
 constexpr double kStep = 1e-3;
+// Two values of a parameter are as good as each other where what they leave differs by less, in
+// squares of floors: four standard deviations of a parameter, three times over since noise is
+// correlated.
+constexpr double kIndifferent = 144.0;
 
 Trial climb(const Trials& trials, const Acceptance& accept, const Trial& start) {
   constexpr int kSteps = 12;
@@ -34,8 +38,20 @@ Trial fit_parameter(const Trials& trials, const Acceptance& accept, const Trial&
   Fault near = start.fault();
   if (near.row->own == nullptr) return best;
   near.parameter = near.row->own(trials.graph().ops[near.ops.front()]) * (1.0 + kStep);
+  if (near.parameter == 0.0) return best;
   Trial other = climb(trials, accept, trials.run(near));
   return accept.residual(other) < accept.residual(best) ? other : best;
+}
+
+Trial snap_parameter(const Trials& trials, const Acceptance& accept, const Trial& fitted) {
+  const double least = fitted.fit(accept.failing()).residual;
+  std::vector<Fault> rounds = rounded(fitted.fault());
+  rounds.erase(rounds.begin());
+  for (const Fault& fault : rounds) {  // those of fewest digits first
+    Trial trial = trials.run(fault);
+    if (trial.fit(accept.failing()).residual <= least + kIndifferent) return trial;
+  }
+  return fitted;
 }
 
 std::vector<Fault> rounded(const Fault& fault) {

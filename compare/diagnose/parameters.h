@@ -11,6 +11,9 @@ namespace plumb::diagnose {
 // The best trial of the fault as its own parameter is moved, by Gauss-Newton on its logarithm.
 Trial fit_parameter(const Trials& trials, const Acceptance& accept, const Trial& start);
 
+// The same with a parameter of few digits, where that explains as much.
+Trial snap_parameter(const Trials& trials, const Acceptance& accept, const Trial& fitted);
+
 // The fault, and with its parameter rounded to few digits: people choose round numbers.
 std::vector<Fault> rounded(const Fault& fault);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compare/measure/gates.h"
+
 namespace plumb::diagnose {
 namespace {
 
@@ -15,6 +17,7 @@ using evidence::replay;
 using graph::Graph;
 using graph::ValueId;
 using library::FaultClass;
+using measure::within;
 using trace::Tap;
 using trace::TapId;
 
@@ -116,8 +119,12 @@ std::vector<Tap> Trials::touched_by(const Mutation& mutation) const {
     if (!reads && !std::binary_search(ops.begin(), ops.end(), i)) continue;
     for (const ValueId id : op.outputs) {
       bool stops = false;
+      const auto wrong = mutation.deviations().find(i);
+      const bool turned = wrong != mutation.deviations().end() && wrong->second.turned.has_value();
       for (const Tap& tap : graph.value(id).taps) {
         if (!recorded.has(tap)) continue;
+        // What is rotated although nothing should be has both names: before, and after.
+        if (turned && (tap.id == TapId::kQ || tap.id == TapId::kK)) continue;
         stops = true;
         if (!is_choice(tap)) touched.insert(tap);
       }
@@ -163,9 +170,31 @@ Trial Trials::run(const Fault& fault) const {
       const Matrix& truth = scene.truth(tap);
       trial.fits_[tap].add(value, truth, made.at(tap), scene.floor(tap));
       add_correlations(value, truth, made.at(tap), scene.floor(tap), trial.correlations_[tap]);
+      if (scene.subject.alone()) sample(scene, made.at(tap), trial.effect_);
     }
   }
   return trial;
+}
+
+void Trials::sample(const Scene& scene, const Matrix& value, std::vector<float>& kept) const {
+  constexpr size_t kMost = 1 << 12;
+  const Tap tap = scene.subject.recorded->values().begin()->first;
+  size_t all = 0;
+  for (const Scene& other : scenes_) all += other.truth(tap).size();
+  const size_t stride = all / kMost + 1;
+  const Matrix& truth = scene.truth(tap);
+  for (size_t i = 0; i < truth.size(); i += stride) {
+    const double unit = 1.0 / scene.floor(tap).rows[i / truth.shape(1)];
+    kept.push_back(static_cast<float>((value.data()[i] - truth.data()[i]) * unit));
+  }
+}
+
+std::vector<float> Trials::difference() const {
+  std::vector<float> kept;
+  for (const Scene& scene : scenes_) {
+    sample(scene, scene.subject.recorded->values().begin()->second, kept);
+  }
+  return kept;
 }
 
 void Trials::visit(const Fault& fault,
@@ -244,6 +273,36 @@ Fit Trials::contrast(const Fault& a, const Fault& b, const std::set<Tap>& taps) 
     }
   }
   return fit;
+}
+
+std::optional<Tap> Trials::telling_tap(const Fault& a, const Fault& b) const {
+  constexpr double kDiffers = 1e-6;  // of the values themselves
+  const Scene& scene = scenes_.front();
+  std::vector<Tap> taps;
+  for (const Tap& tap : truth_.graph().taps()) {
+    if (!scene.subject.recorded->has(tap) && !is_choice(tap)) taps.push_back(tap);
+  }
+  const Mutation one = a.mutate(truth_.graph());
+  const Mutation other = b.mutate(truth_.graph());
+  const Mutant first(truth_.reference(), one);
+  const Mutant second(truth_.reference(), other);
+  const Values x = values(scene, first, one, taps, 0);
+  const Values y = values(scene, second, other, taps, 0);
+  for (const Tap& tap : taps) {
+    const auto left = x.find(tap);
+    const auto right = y.find(tap);
+    if (left == x.end() || right == y.end()) continue;
+    if (left->second.shape() != right->second.shape()) return tap;
+    double difference = 0.0;
+    double size = 0.0;
+    for (size_t i = 0; i < left->second.size(); ++i) {
+      const double d = left->second.data()[i] - right->second.data()[i];
+      difference += d * d;
+      size += right->second.data()[i] * right->second.data()[i];
+    }
+    if (!within(difference, kDiffers * kDiffers * size)) return tap;
+  }
+  return std::nullopt;
 }
 
 }  // namespace plumb::diagnose

@@ -56,6 +56,8 @@ class Trial {
   // The correlation at the position in the middle of all by that, of those that are off: one expert
   // that tips over makes most of a tensor's difference at a single position.
   double middle_correlation(const std::set<trace::Tap>& taps) const;
+  // From logits alone: the effect in floors, at the elements of Trials::difference().
+  const std::vector<float>& effect() const { return effect_; }
 
  private:
   friend class Trials;
@@ -63,6 +65,7 @@ class Trial {
   std::vector<trace::Tap> touched_;
   std::map<trace::Tap, Fit> fits_;
   std::map<trace::Tap, std::vector<double>> correlations_;  // of positions that are off
+  std::vector<float> effect_;
 };
 
 class Trials {
@@ -83,14 +86,19 @@ class Trials {
              base::FunctionRef<bool(const Scene&, const trace::Tap&, const Matrix&)> look) const;
   // An exact run for most faults; for a rounding one emulation.
   Trial run(const Fault& fault) const;
+  // From logits alone: the candidate's difference in floors, at elements spread over all.
+  std::vector<float> difference() const;
   // In 16 bits: the candidate beside an emulation of the mistake, at the touched taps.
   std::map<trace::Tap, Bits> count_bits(const Fault& fault) const;
   TwoSample compare(const Fault& fault, const std::set<trace::Tap>& taps) const;
+  // The first tap, not recorded, at which two mistakes give other values.
+  std::optional<trace::Tap> telling_tap(const Fault& a, const Fault& b) const;
   // Two mistakes beside each other: the candidate's and the second's difference from the first.
   Fit contrast(const Fault& a, const Fault& b, const std::set<trace::Tap>& taps) const;
 
  private:
   std::vector<trace::Tap> touched_by(const Mutation& mutation) const;
+  void sample(const Scene& scene, const Matrix& value, std::vector<float>& kept) const;
   Values values(const Scene& scene, const Mutant& mutant, const Mutation& mutation,
                 const std::vector<trace::Tap>& taps, int replicas) const;
 

@@ -144,6 +144,24 @@ bool Recorded::finite() const {
                      [this](const auto& value) { return finite(value.first); });
 }
 
+Recorded Recorded::first(size_t positions) const {
+  Recorded part = *this;
+  part.states_.clear();
+  for (auto& [tap, value] : part.values_) value = reference::rows_of(value, 0, positions);
+  return part;
+}
+
+std::optional<size_t> Recorded::first_not_finite() const {
+  std::optional<size_t> first;
+  for (const auto& [tap, value] : values_) {
+    for (size_t t = 0; t < first.value_or(value.shape(0)); ++t) {
+      const auto row = reference::row(value, t);
+      if (!std::ranges::all_of(row, [](double v) { return std::isfinite(v); })) first = t;
+    }
+  }
+  return first;
+}
+
 bool Recorded::is_like(const Recorded& other) const {
   return std::ranges::equal(values_, other.values_,
                             [](const auto& a, const auto& b) { return a.first == b.first; });

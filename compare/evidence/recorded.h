@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ class Recorded {
   bool has(const trace::Tap& tap) const { return values_.contains(tap); }
   const Matrix& at(const trace::Tap& tap) const { return values_.at(tap); }
   const std::map<trace::Tap, Matrix>& values() const { return values_; }
+  // What was recorded of the first positions alone.
+  Recorded first(size_t positions) const;
+  // The first position at which anything is not finite; none where all is.
+  std::optional<size_t> first_not_finite() const;
   // The value as an input for others: what is not finite is 0 there, so that one NaN does not hide
   // all that comes after it.
   Matrix usable(const trace::Tap& tap) const;

@@ -38,4 +38,12 @@ bool set(Mutation& mutation, size_t op, Value Kind::*field, Value value) {
   return true;
 }
 
+const model::WeightDeclaration& declaration(const Mutation& mutation, const model::WeightId& id);
+
+// The product of the same layer whose weight has this role ("k_proj.weight"); null without one.
+const graph::Op* sibling(const Mutation& mutation, size_t op, const std::string& role);
+
+// Gives every weight of the op its rows in another order: row i is the right row order[i].
+void reorder(Mutation& mutation, const graph::Op& op, const std::vector<size_t>& order);
+
 }  // namespace plumb::library

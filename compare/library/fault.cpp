@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "graph/segment.h"
@@ -21,14 +22,33 @@ struct Place {
 
 constexpr int kEveryLayer = -2;
 constexpr int kWholeModel = -3;
+constexpr int kEveryLocal = -4;   // every layer with a window, where some have none
+constexpr int kEveryGlobal = -5;  // every layer without one, where some have it
 
 std::string describe(const Place& place) {
   std::string where;
   if (place.layer == kEveryLayer) where = "every layer";
   if (place.layer >= 0) where = fmt::format("layer {}", place.layer);
-  if (place.layer == kWholeModel) return "the model";
+  if (place.layer == kEveryLocal) where = "every layer with a window";
+  if (place.layer == kEveryGlobal) where = "every layer without a window";
+  if (place.layer == kWholeModel) return place.label;
   if (where.empty()) return place.label.empty() ? "the model" : place.label;
   return place.label.empty() ? where : place.label + " of " + where;
+}
+
+// Where layers attend over windows and over all: which of them this one does.
+std::optional<int> reach_of(const Graph& graph, int layer) {
+  bool local = false;
+  bool global = false;
+  bool own = false;
+  for (const graph::Op& op : graph.ops) {
+    const auto* attention = std::get_if<graph::Attention>(&op.kind);
+    if (attention == nullptr) continue;
+    (attention->window > 0 ? local : global) = true;
+    if (op.layer == layer) own = attention->window > 0;
+  }
+  if (!local || !global) return std::nullopt;
+  return own ? kEveryLocal : kEveryGlobal;
 }
 
 std::map<Place, std::vector<size_t>> find_places(const FaultRow& row, const Graph& graph,
@@ -38,18 +58,32 @@ std::map<Place, std::vector<size_t>> find_places(const FaultRow& row, const Grap
     Mutation scratch(graph);
     if (!row.apply(scratch, i, parameter)) continue;
     const graph::Op& op = graph.ops[i];
+    const std::string all(row.all.empty() ? "the model" : row.all);
+    if (!row.all.empty() || row.severity == FaultClass::kRounding) {
+      places[{kWholeModel, all}].push_back(i);
+    }
+    if (row.scope == FaultScope::kModel) continue;
     const bool each = row.scope == FaultScope::kEach || op.layer < 0;
     const std::string label = each ? op_label(graph, op) : std::string();
     places[{op.layer, label}].push_back(i);
-    if (op.layer >= 0) places[{kEveryLayer, label}].push_back(i);
-    if (row.severity == FaultClass::kRounding) places[{kWholeModel, ""}].push_back(i);
+    if (op.layer < 0) continue;
+    places[{kEveryLayer, label}].push_back(i);
+    const bool positional = std::holds_alternative<graph::Attention>(op.kind) ||
+                            std::holds_alternative<graph::Rope>(op.kind);
+    const auto reach = positional ? reach_of(graph, op.layer) : std::nullopt;
+    if (reach) places[{*reach, label}].push_back(i);
   }
   return places;
 }
 
 // A mistake in every layer, or in the whole model, is another only where several layers have it,
-// or something outside them too.
-bool is_repeated(const Graph& graph, const Place& place, const std::vector<size_t>& ops) {
+// or something outside them too; and one in all layers of a kind only where others have it besides.
+bool is_repeated(const FaultRow& row, const Graph& graph, const Place& place,
+                 const std::map<Place, std::vector<size_t>>& places) {
+  if (row.scope == FaultScope::kModel) return true;
+  const std::vector<size_t>& ops = places.at(place);
+  const auto every = places.find({kEveryLayer, place.label});
+  if (place.layer <= kEveryLocal && every->second.size() == ops.size()) return false;
   const int first = graph.ops[ops.front()].layer;
   const int last = graph.ops[ops.back()].layer;
   return first != last && (place.layer != kWholeModel || first < 0 || last < 0);
@@ -66,8 +100,9 @@ int heads_of(const Graph& graph, const graph::Op& op) {
 void add_faults(const FaultRow& row, const Graph& graph, std::vector<Fault>& faults) {
   const double none[] = {0.0};
   for (const double parameter : row.values.empty() ? std::span<const double>(none) : row.values) {
-    for (auto& [place, ops] : find_places(row, graph, parameter)) {
-      if (place.layer <= kEveryLayer && !is_repeated(graph, place, ops)) continue;
+    const auto places = find_places(row, graph, parameter);
+    for (const auto& [place, ops] : places) {
+      if (place.layer <= kEveryLayer && !is_repeated(row, graph, place, places)) continue;
       Fault fault{.row = &row, .ops = ops, .place = describe(place), .parameter = parameter};
       if (place.layer >= 0) fault.layer = place.layer;
       fault.order = faults.size();
@@ -79,7 +114,11 @@ void add_faults(const FaultRow& row, const Graph& graph, std::vector<Fault>& fau
 }  // namespace
 
 std::string Fault::says() const {
-  const std::string all = place + " " + fmt::format(fmt::runtime(row->says), parameter);
+  const std::string what =
+      row->names.empty() ? fmt::format(fmt::runtime(row->says), parameter)
+                         : fmt::format(fmt::runtime(row->says),
+                                       row->names[static_cast<size_t>(std::llround(parameter))]);
+  const std::string all = place + " " + what;
   return part ? all + " " + part->says : all;
 }
 
@@ -98,11 +137,16 @@ bool are_kin(const Fault& a, const Fault& b) {
          (std::ranges::includes(a.ops, b.ops) || std::ranges::includes(b.ops, a.ops));
 }
 
+std::vector<std::span<const FaultRow>> all_fault_rows() {
+  return {position_faults(),  attention_faults(), norm_faults(),     linear_faults(),
+          wiring_faults(),    activation_faults(), expert_faults(),  delta_faults(),
+          rounding_faults(),  layout_faults(), order_faults(),   exchange_faults(), frequency_faults(),
+          routing_faults(),   factor_faults(),    weight_faults(),    pattern_faults()};
+}
+
 std::vector<Fault> applicable_faults(const Graph& graph, const std::vector<std::string>& without) {
   std::vector<Fault> faults;
-  for (const auto rows :
-       {position_faults(), attention_faults(), norm_faults(), linear_faults(), wiring_faults(),
-        activation_faults(), expert_faults(), delta_faults(), rounding_faults()}) {
+  for (const auto rows : all_fault_rows()) {
     for (const FaultRow& row : rows) {
       const bool left_out = std::ranges::find(without, row.cause) != without.end();
       if (!left_out) add_faults(row, graph, faults);

@@ -15,6 +15,8 @@ namespace plumb::library {
 
 enum class FaultClass : uint8_t {
   kStructural,  // a step missing, doubled, of another kind, in another order or place
+  kVariant,     // a relative of a structural one, or one that only some checkpoints invite: tried
+                // to explain a departure, and left out of what a pass is worth
   kSubtle,      // a constant or a single number off; a bias, or a guard that seldom acts, left out
   kRounding,    // a result kept in a narrower type: seen in emulations, not in exact runs
 };
@@ -22,11 +24,12 @@ enum class FaultClass : uint8_t {
 enum class FaultScope : uint8_t {
   kEach,   // an op by itself: "q_norm of layer 2"
   kLayer,  // all the ops of a layer to which it applies, at once: "layer 2"
+  kModel,  // all the ops of the model to which it applies, at once
 };
 
 struct FaultRow {
   std::string_view cause;
-  std::string_view says;  // after the place; {} stands for the parameter
+  std::string_view says;  // after the place; {} stands for the parameter, or for its name
   FaultClass severity;
   FaultScope scope;
   // Makes the mistake at an op; false where it does not apply (or changes nothing).
@@ -37,6 +40,16 @@ struct FaultRow {
   bool needs_length = false;  // shows in prompts alone that are long enough
   // A continuous parameter as the model has it: a fit may start beside it, too. None where 1 is it.
   double (*own)(const graph::Op& op) = nullptr;
+  // Explains a failure, and is no reason for one by itself: correct engines may do the same.
+  bool excusable = false;
+  // What the parameter counts; none where it is a number.
+  std::span<const std::string_view> names = {};
+  // What all the ops are called at once, whatever their layer and label ("every norm"): a place
+  // besides. Where it is the only place, the scope is kModel.
+  std::string_view all = {};
+
+  // Is it one that a candidate may be failed for where no gate objects?
+  bool accuses() const { return severity != FaultClass::kVariant && !excusable; }
 };
 
 std::span<const FaultRow> position_faults();
@@ -48,6 +61,17 @@ std::span<const FaultRow> activation_faults();
 std::span<const FaultRow> expert_faults();
 std::span<const FaultRow> delta_faults();
 std::span<const FaultRow> rounding_faults();
+std::span<const FaultRow> layout_faults();
+std::span<const FaultRow> order_faults();
+std::span<const FaultRow> exchange_faults();
+std::span<const FaultRow> frequency_faults();
+std::span<const FaultRow> routing_faults();
+std::span<const FaultRow> factor_faults();
+std::span<const FaultRow> weight_faults();
+std::span<const FaultRow> pattern_faults();
+
+// All rows, in the order in which causes that give the same values are told.
+std::vector<std::span<const FaultRow>> all_fault_rows();
 
 // What of an op's output a mistake is confined to.
 struct Part {

@@ -16,11 +16,6 @@ bool leave_out_bias(Mutation& m, size_t op, double) {
   return true;
 }
 
-const model::WeightDeclaration& declaration(const Mutation& m, const model::WeightId& id) {
-  return *std::find_if(m.graph().weights.begin(), m.graph().weights.end(),
-                       [&](const model::WeightDeclaration& weight) { return weight.id == id; });
-}
-
 bool transpose(Mutation& m, size_t op, double) {
   if (!right<Linear>(m, op)) return false;
   const auto& weight = declaration(m, m.original(op).weights.front());
@@ -65,17 +60,6 @@ bool scale_output(Mutation& m, size_t op, double by) {
   if (!right<Linear>(m, op)) return false;
   m.deviation(op).factor = by;
   return true;
-}
-
-// The op of the same layer whose weight has this role.
-const graph::Op* sibling(const Mutation& m, size_t op, const std::string& role) {
-  for (const graph::Op& other : m.graph().ops) {
-    if (other.layer != m.original(op).layer || other.weights.empty()) continue;
-    if (std::holds_alternative<Linear>(other.kind) && other.weights.front().role == role) {
-      return &other;
-    }
-  }
-  return nullptr;
 }
 
 // gate_proj and up_proj, taken for one another when they were loaded.

@@ -5,6 +5,8 @@
 namespace plumb::library {
 namespace {
 
+using model::WeightView;
+
 graph::Graph apply(const Mutation& mutation) {
   graph::Graph graph = mutation.graph();
   for (const auto& [index, op] : mutation.ops()) graph.ops[index] = op;
@@ -15,12 +17,60 @@ graph::Graph apply(const Mutation& mutation) {
 std::optional<model::Weights> edit(const model::Weights& weights, const Mutation& mutation) {
   std::optional<model::Weights> edited;
   for (const auto& [id, change] : mutation.weights()) {
-    edited = (edited ? *edited : weights).with(id, change);
+    edited = (edited ? *edited : weights)
+                 .with(id, [&weights, change](const WeightView& stored, size_t first, size_t count,
+                                              std::span<double> out) {
+                   change(weights, stored, first, count, out);
+                 });
   }
   return edited;
 }
 
+// Row `row` of a weight of `n` columns.
+void take_columns(const model::Weights& right, size_t n, const Mutation::Origins& origin,
+                  size_t row, std::span<double> out) {
+  std::map<model::WeightId, std::vector<double>> rows;
+  for (size_t j = 0; j < n; ++j) {
+    const Mutation::Origin from = origin(j);
+    const auto [at, fresh] = rows.try_emplace(from.weight);
+    if (fresh) {
+      const WeightView& weight = right.at(from.weight);
+      at->second.resize(weight.columns());
+      weight.widen(row, 1, at->second);
+    }
+    out[j] = at->second[from.row];
+  }
+}
+
 }  // namespace
+
+void Mutation::edit(const model::WeightId& id, WeightView::Edit edit) {
+  weights_[id] = [edit = std::move(edit)](const model::Weights&, const WeightView& stored,
+                                          size_t first, size_t count,
+                                          std::span<double> out) { edit(stored, first, count, out); };
+}
+
+void Mutation::gather(const model::WeightId& id, Origins origin) {
+  weights_[id] = [origin = std::move(origin)](const model::Weights& right, const WeightView& stored,
+                                              size_t first, size_t count, std::span<double> out) {
+    const size_t n = stored.columns();
+    if (stored.shape().size() == 1) return take_columns(right, n, origin, 0, out);
+    for (size_t i = 0; i < count; ++i) {
+      const Origin from = origin(first + i);
+      right.at(from.weight).widen(from.row, 1, out.subspan(i * n, n));
+    }
+  };
+}
+
+void Mutation::gather_columns(const model::WeightId& id, Origins origin) {
+  weights_[id] = [origin = std::move(origin)](const model::Weights& right, const WeightView& stored,
+                                              size_t first, size_t count, std::span<double> out) {
+    const size_t n = stored.columns();
+    for (size_t i = 0; i < count; ++i) {
+      take_columns(right, n, origin, first + i, out.subspan(i * n, n));
+    }
+  };
+}
 
 void Mutation::bypass(size_t index, size_t which) {
   graph::Op& changed = op(index);

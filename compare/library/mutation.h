@@ -2,6 +2,7 @@
 // weights, and what no attribute of an op says.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
@@ -25,9 +26,17 @@ class Mutation {
     return values_.try_emplace(id, graph_.value(id)).first->second;
   }
   reference::Deviation& deviation(size_t op) { return deviations_[op]; }
-  void edit(const model::WeightId& id, model::WeightView::Edit edit) {
-    weights_[id] = std::move(edit);
-  }
+  void edit(const model::WeightId& id, model::WeightView::Edit edit);
+  // Where a row of a matrix (an element of a vector, a column) is to come from.
+  struct Origin {
+    model::WeightId weight;
+    size_t row;
+  };
+  using Origins = std::function<Origin(size_t row)>;
+  // Gives the weight the right rows of others, one for each of its own.
+  void gather(const model::WeightId& id, Origins origin);
+  // The same with columns: of each row its right elements of others.
+  void gather_columns(const model::WeightId& id, Origins origin);
 
   // Makes the op pass its input `which` on.
   void bypass(size_t op, size_t which = 0);
@@ -38,14 +47,17 @@ class Mutation {
   std::vector<size_t> changed_ops() const;
   const std::map<size_t, graph::Op>& ops() const { return ops_; }
   const std::map<graph::ValueId, graph::Value>& values() const { return values_; }
-  const std::map<model::WeightId, model::WeightView::Edit>& weights() const { return weights_; }
+  // How each changed weight is read; the right ones come with it.
+  using Change = std::function<void(const model::Weights& right, const model::WeightView& stored,
+                                    size_t first, size_t count, std::span<double> out)>;
+  const std::map<model::WeightId, Change>& weights() const { return weights_; }
   const reference::Deviations& deviations() const { return deviations_; }
 
  private:
   const graph::Graph& graph_;
   std::map<size_t, graph::Op> ops_;
   std::map<graph::ValueId, graph::Value> values_;
-  std::map<model::WeightId, model::WeightView::Edit> weights_;
+  std::map<model::WeightId, Change> weights_;
   reference::Deviations deviations_;
 };
 

@@ -67,6 +67,39 @@ bool round_norm(Mutation& m, size_t op, double) {
                         kType);
 }
 
+// One number a row.
+template <DType kType>
+bool round_inverse(Mutation& m, size_t op, double) {
+  return round<RmsNorm>(m, op, {RmsNorm::kInverse}, kType);
+}
+
+template <DType kType>
+bool round_normalized(Mutation& m, size_t op, double) {
+  return round<RmsNorm>(m, op, {RmsNorm::kNormalized}, kType);
+}
+
+// The weight, or 1 + weight, where that changes it: a stored weight may be in 16 bits already.
+template <DType kType>
+bool round_weight(Mutation& m, size_t op, double) {
+  const RmsNorm* norm = right<RmsNorm>(m, op);
+  return norm && norm->unit_offset && round<RmsNorm>(m, op, {RmsNorm::kWeight}, kType);
+}
+
+template <DType kType>
+bool round_decay(Mutation& m, size_t op, double) {
+  return round<graph::DeltaDecay>(m, op, {graph::DeltaDecay::kOutput}, kType);
+}
+
+template <DType kType>
+bool round_route(Mutation& m, size_t op, double) {
+  return round<graph::Route>(m, op, {graph::Route::kOutput}, kType);
+}
+
+template <DType kType>
+bool round_router_scores(Mutation& m, size_t op, double) {
+  return round<graph::Route>(m, op, {graph::Route::kScores}, kType);
+}
+
 template <DType kType>
 bool round_table(Mutation& m, size_t op, double) {
   return round<Rope>(m, op, {Rope::kTable}, kType);
@@ -118,6 +151,59 @@ constexpr FaultRow kRows[] = {
     {"matmul_outputs_bf16", "rounds the results of products to bfloat16", kRounding, kEach,
      round_outputs<DType::kBF16>},
     {"norm_bf16", "is computed in bfloat16", kRounding, kEach, round_norm<DType::kBF16>},
+    {.cause = "norm_inverse_bf16",
+     .says = "rounds its inverse RMS, one number a row, to bfloat16",
+     .severity = kRounding,
+     .scope = kEach,
+     .apply = round_inverse<DType::kBF16>,
+     .excusable = true,
+     .all = "every norm"},
+    {.cause = "norm_inverse_f16",
+     .says = "rounds its inverse RMS, one number a row, to float16",
+     .severity = kRounding,
+     .scope = kEach,
+     .apply = round_inverse<DType::kF16>,
+     .excusable = true,
+     .all = "every norm"},
+    {.cause = "norm_normalized_bf16",
+     .says = "rounds what it multiplies by its weight to bfloat16",
+     .severity = kRounding,
+     .scope = kEach,
+     .apply = round_normalized<DType::kBF16>,
+     .excusable = true,
+     .all = "every norm"},
+    {.cause = "norm_weight_bf16",
+     .says = "rounds 1 + weight to bfloat16",
+     .severity = kRounding,
+     .scope = kEach,
+     .apply = round_weight<DType::kBF16>,
+     .excusable = true,
+     .all = "every norm"},
+    {.cause = "norm_weight_f16",
+     .says = "rounds 1 + weight to float16",
+     .severity = kRounding,
+     .scope = kEach,
+     .apply = round_weight<DType::kF16>,
+     .excusable = true,
+     .all = "every norm"},
+    {.cause = "decay_bf16",
+     .says = "rounds the log-decay to bfloat16",
+     .severity = kRounding,
+     .scope = kLayer,
+     .apply = round_decay<DType::kBF16>,
+     .excusable = true},
+    {.cause = "router_weights_bf16",
+     .says = "rounds the experts' weights to bfloat16",
+     .severity = kRounding,
+     .scope = kLayer,
+     .apply = round_route<DType::kBF16>,
+     .excusable = true},
+    {.cause = "router_scores_bf16",
+     .says = "rounds the experts' scores to bfloat16",
+     .severity = kRounding,
+     .scope = kLayer,
+     .apply = round_router_scores<DType::kBF16>,
+     .excusable = true},
     {"rope_table_bf16", "keeps cos and sin in bfloat16", kRounding, kLayer,
      round_table<DType::kBF16>},
     {"rope_table_f16", "keeps cos and sin in float16", kRounding, kLayer, round_table<DType::kF16>},

@@ -70,6 +70,13 @@ constexpr Edit kCacheEdits[] = {
        });
      },
      false, true},
+    {"ring_half", "loses the older half of its window once that has turned over",
+     [](const Found& f) {
+       for_all(f.now, [&](Matrix& m) {
+         if (m.shape(0) + 1 >= f.window) drop_oldest(m, m.shape(0) / 2);
+       });
+     },
+     false, true},
     {"cache_not_updated", "does not store the keys and values of single tokens",
      [](const Found& f) { f.now = f.before; }, true},
     {"keys_stale", "keeps old keys: those of the call before are not stored",
@@ -166,6 +173,7 @@ class Lister {
           add(edit, {slot}, fmt::format("layer {} ", layer_of(slot)));
       }
       add_wide_windows(slots);
+      add_forgotten_sinks(slots);
     }
   }
 
@@ -174,26 +182,49 @@ class Lister {
     return attention != nullptr && attention->window > 0;
   }
 
+  bool has_sinks(size_t slot) const { return !graph_.ops[graph_.slots[slot].op].weights.empty(); }
+
   // Beyond the first call a key more than the window is seen.
   void add_wide_windows(const Slots& slots) {
-    Slots struck;
-    for (const size_t slot : slots) {
-      if (has_window(slot)) struck.push_back(slot);
-    }
+    reference::Deviation wider;
+    wider.wider_window = 1;
     const Edit edit{"window_wide", "sees a key more than its window once keys come from the cache",
                     [](const Found&) {}};
-    const auto widen = [&](const Slots& some, const std::string& who) {
+    add_deviation(slots, edit, wider, [this](size_t slot) { return has_window(slot); },
+                  [](size_t) { return true; });
+  }
+
+  // A token at a time takes another way, which forgets the sinks.
+  void add_forgotten_sinks(const Slots& slots) {
+    if (!std::holds_alternative<graph::Attention>(kind_of(slots.front()))) return;
+    reference::Deviation sinkless;
+    sinkless.sinkless = true;
+    const Edit edit{"sinks_missing", "leaves the attention sinks out where a token comes alone",
+                    [](const Found&) {}};
+    add_deviation(slots, edit, sinkless, [this](size_t slot) { return has_sinks(slot); },
+                  [calls = calls_](size_t call) { return calls[call] == 1; });
+  }
+
+  // The mistake made by the ops of some slots in some calls, the first left out.
+  template <class Strikes, class When>
+  void add_deviation(const Slots& slots, const Edit& edit, const reference::Deviation& deviation,
+                     Strikes strikes, When when) {
+    Slots struck;
+    for (const size_t slot : slots) {
+      if (strikes(slot)) struck.push_back(slot);
+    }
+    const auto add_to = [&](const Slots& some, const std::string& who) {
       add(edit, some, who);
       auto deviations = std::make_shared<reference::Deviations>();
-      for (const size_t slot : some) (*deviations)[graph_.slots[slot].op].wider_window = 1;
-      faults_.back().make = [deviations] {
-        return [deviations](size_t call, Request& request) {
-          if (call > 0) request.deviations = deviations.get();
+      for (const size_t slot : some) (*deviations)[graph_.slots[slot].op] = deviation;
+      faults_.back().make = [deviations, when] {
+        return [deviations, when](size_t call, Request& request) {
+          request.deviations = call > 0 && when(call) ? deviations.get() : nullptr;
         };
       };
     };
-    if (struck.size() > 1) widen(struck, "every layer of the kind ");
-    for (const size_t slot : struck) widen({slot}, fmt::format("layer {} ", layer_of(slot)));
+    if (struck.size() > 1) add_to(struck, "every layer of the kind ");
+    for (const size_t slot : struck) add_to({slot}, fmt::format("layer {} ", layer_of(slot)));
   }
 
   bool applies(const Edit& edit, size_t slot) const {

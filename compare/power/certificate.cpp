@@ -51,7 +51,7 @@ Certificate certify(Truth& truth, const graph::Contract& contract,
   Certificate certificate{.contract = std::string(contract.name), .taps = filter};
   const Witness witness(truth, scenes);
   for (const Fault& fault : applicable_faults(truth.graph())) {
-    if (fault.row->severity == FaultClass::kRounding) continue;
+    if (!is_weighed(fault)) continue;
     const Sighting sighting = witness.measure(fault);
     certificate.rows.push_back(
         {.cause = fault.cause(),

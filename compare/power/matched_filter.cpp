@@ -99,8 +99,8 @@ std::vector<Match> match_all(Truth& truth, const std::vector<Scene>& scenes,
                              const std::vector<std::string>& unknown_causes) {
   std::vector<Fault> faults = applicable_faults(truth.graph(), unknown_causes);
   std::erase_if(faults, [&](const Fault& fault) {
-    return fault.row->severity == FaultClass::kRounding &&
-           fault.mutate(truth.graph()).weights().empty();
+    return !fault.row->accuses() || (fault.row->severity == FaultClass::kRounding &&
+                                     fault.mutate(truth.graph()).weights().empty());
   });
   std::vector<Match> matches = MatchedFilter(truth, scenes, kDithered).match(faults);
   if (matches.empty() || within(matches.front().deviations(), kDoubtfulMatch)) return matches;

@@ -28,7 +28,8 @@ using Group = std::pair<std::string, std::string>;
 std::string label_of(const Fault& fault) {
   const size_t of = fault.place.rfind(" of ");
   if (of != std::string::npos) return fault.place.substr(0, of);
-  const bool whole_layer = fault.place.starts_with("layer ") || fault.place == "every layer";
+  const bool whole_layer =
+      fault.place.starts_with("layer ") || fault.place.starts_with("every layer");
   return whole_layer ? std::string() : fault.place;
 }
 
@@ -92,16 +93,21 @@ Sighting Witness::observe(const Fault& fault, bool first) const {
   return sighting;
 }
 
+bool is_weighed(const Fault& fault) {
+  const FaultClass severity = fault.row->severity;
+  return severity == FaultClass::kStructural || severity == FaultClass::kSubtle;
+}
+
 bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes) {
   constexpr double kMostProducts = 3e11;
-  const auto faults = static_cast<double>(applicable_faults(truth.graph()).size());
-  return faults * Trials(truth, scenes).products_of_one() <= kMostProducts;
+  const auto faults = std::ranges::count_if(applicable_faults(truth.graph()), is_weighed);
+  return static_cast<double>(faults) * Trials(truth, scenes).products_of_one() <= kMostProducts;
 }
 
 Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes) {
   std::map<Group, std::vector<Fault>> groups;
   for (Fault& fault : applicable_faults(truth.graph())) {
-    if (fault.row->severity == FaultClass::kRounding) continue;
+    if (!is_weighed(fault)) continue;
     groups[{fault.says().substr(fault.place.size()), label_of(fault)}].push_back(std::move(fault));
   }
   const Witness witness(truth, scenes);

@@ -42,6 +42,9 @@ struct Coverage {
   std::vector<std::string> unseen;  // structural mistakes, as a person says them
 };
 
+// Is it one of those that a pass is held against?
+bool is_weighed(const Fault& fault);
+
 // A structural mistake is covered where it would exceed a gate in some layer or in all that can
 // have it, a subtle one where it would in each alone; what is not is named in `blind_to`. A mistake
 // that only longer prompts could show (a window, a scaling of positions) does not apply to shorter

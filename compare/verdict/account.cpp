@@ -55,7 +55,7 @@ const graph::Contract* Account::run(const std::optional<Explanation>& known) {
 
 std::vector<ContractFit> Account::find_fits(const Fault* beside) const {
   const FirstDivergence& first = *result_.first_divergence;
-  if (!again_ || scenes_.empty() || !first.run.empty()) return {};
+  if (!again_ || scenes_.empty() || !parts_.empty() || !first.run.empty()) return {};
   const Tap tap = *trace::parse_tap(first.tap);
   if (is_choice(tap) || !scenes_.front().subject.recorded->has(tap)) return {};
   const Trials trials(truth_, scenes_);

@@ -31,7 +31,8 @@ class Account {
           const std::vector<std::string>& unknown_causes, Again again, Result& result)
       : truth_(truth),
         judged_(judged),
-        scenes_(make_scenes(judged)),
+        parts_(make_scenes(judged).empty() ? finite_parts(truth, judged) : std::deque<Judged>()),
+        scenes_(make_scenes(parts_.empty() ? judged : parts_)),
         unknown_causes_(unknown_causes),
         again_(std::move(again)),
         result_(result) {}
@@ -49,6 +50,7 @@ class Account {
 
   Truth& truth_;
   const std::deque<Judged>& judged_;
+  std::deque<Judged> parts_;  // where no prompt is finite
   std::vector<Scene> scenes_;
   const std::vector<std::string>& unknown_causes_;
   Again again_;

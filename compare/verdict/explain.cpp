@@ -9,6 +9,7 @@
 
 #include "compare/diagnose/diagnose.h"
 #include "compare/diagnose/first_divergence.h"
+#include "compare/diagnose/range.h"
 #include "compare/diagnose/state_diagnose.h"
 
 namespace plumb::verdict {
@@ -16,6 +17,7 @@ namespace {
 
 using diagnose::diagnose;
 using diagnose::diagnose_state;
+using diagnose::find_overflow;
 using diagnose::narrow;
 using result::Diagnosis;
 using trace::Prompt;
@@ -33,6 +35,16 @@ Explanation explain_run(Truth& truth, const std::deque<Judged>& judged, FirstDiv
   });
   if (run == judged.end() || !run->recorded->finite()) return {};
   return diagnose_state(truth, {run->subject, *run->evidence}, others, first);
+}
+
+// A float16 engine that gives NaN or infinity may be right in all but its range.
+std::optional<Diagnosis> explain_range(Truth& truth, const std::deque<Judged>& prompts) {
+  for (const Judged& prompt : prompts) {
+    const bool half = prompt.subject.contract->storage == base::DType::kF16;
+    if (!half || !prompt.prompt.run.empty() || prompt.recorded->finite()) continue;
+    if (const auto cause = find_overflow(truth, prompt.prompt.tokens)) return cause;
+  }
+  return std::nullopt;
 }
 
 // Another number of experts than is due needs no trial.
@@ -98,8 +110,10 @@ std::vector<Fault> explain(Truth& truth, const std::deque<Judged>& judged,
   if (trace::definition(tap.id).state) return {};
   Explanation explanation;
   if (first.run.empty()) {
-    if (const auto cause = explain_miscount(scenes)) {
-      result.diagnosis->push_back(*cause);
+    auto certain = explain_miscount(scenes);
+    if (!certain) certain = explain_range(truth, judged);
+    if (certain) {
+      result.diagnosis->push_back(*certain);
       return {};
     }
     if (scenes.empty() || tap.id == TapId::kRouterIds) return {};

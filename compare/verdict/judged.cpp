@@ -36,6 +36,23 @@ PromptFindings judge_surely(Truth& truth, Judged& judged) {
   return findings;
 }
 
+std::deque<Judged> finite_parts(Truth& truth, const std::deque<Judged>& prompts) {
+  constexpr size_t kLeast = 2;
+  std::deque<Judged> parts;
+  if (graph::depends_on_length(truth.graph())) return parts;
+  for (const Judged& prompt : prompts) {
+    const auto end = prompt.recorded->first_not_finite();
+    if (!prompt.prompt.run.empty() || !end || *end < kLeast) continue;
+    parts.push_back({.prompt = prompt.prompt,
+                     .recorded = std::make_shared<const Recorded>(prompt.recorded->first(*end))});
+    Judged& part = parts.back();
+    part.prompt.tokens.resize(*end);
+    part.subject = {&part.prompt, part.recorded.get(), std::nullopt, prompt.subject.contract};
+    establish(truth, part, kConfirmingReplicas);
+  }
+  return parts;
+}
+
 std::vector<Scene> make_scenes(const std::deque<Judged>& prompts) {
   std::vector<Scene> scenes;
   for (const Judged& prompt : prompts) {

@@ -28,6 +28,10 @@ void establish(Truth& truth, Judged& judged, int replicas);
 // when many do.
 PromptFindings judge_surely(Truth& truth, Judged& judged);
 
+// Of prompts with a value that is not finite, what comes before it: a forward of the first
+// positions by themselves.
+std::deque<Judged> finite_parts(Truth& truth, const std::deque<Judged>& prompts);
+
 // The prompts that hold the same taps as the first, without NaN.
 std::vector<Scene> make_scenes(const std::deque<Judged>& prompts);
 

@@ -9,13 +9,13 @@ namespace {
 
 using library::FaultClass;
 
-constexpr FaultClass kClasses[] = {FaultClass::kStructural, FaultClass::kSubtle,
-                                   FaultClass::kRounding};
+constexpr FaultClass kClasses[] = {FaultClass::kStructural, FaultClass::kVariant,
+                                   FaultClass::kSubtle, FaultClass::kRounding};
 
 void print_gates(const Report& report) {
   fmt::print("\n| dtype, gate |");
   for (const FaultClass severity : kClasses) fmt::print(" {} missed |", name_of(severity));
-  fmt::print(" clean refused |\n|---|---|---|---|---|\n");
+  fmt::print(" clean refused |\n|---|---|---|---|---|---|\n");
   for (const auto& [key, tally] : report.gates) {
     fmt::print("| {}, {} |", key.first, key.second);
     for (const FaultClass severity : kClasses) {
@@ -38,6 +38,8 @@ std::string_view name_of(FaultClass severity) {
   switch (severity) {
     case FaultClass::kStructural:
       return "structural";
+    case FaultClass::kVariant:
+      return "variant";
     case FaultClass::kSubtle:
       return "subtle";
     case FaultClass::kRounding:

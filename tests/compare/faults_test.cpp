@@ -4,32 +4,24 @@
 #include <set>
 
 #include "compare/library/fault.h"
+#include "compare/power/power.h"
 #include "tests/compare/bench.h"
 
 namespace plumb::compare::testing {
 namespace {
 
 using evidence::replay;
-using library::activation_faults;
+using library::all_fault_rows;
 using library::applicable_faults;
-using library::attention_faults;
-using library::delta_faults;
-using library::expert_faults;
 using library::FaultClass;
 using library::FaultRow;
-using library::linear_faults;
 using library::Mutant;
 using library::Mutation;
-using library::norm_faults;
-using library::position_faults;
-using library::rounding_faults;
-using library::wiring_faults;
+using power::is_weighed;
 
 TEST(Faults, HaveOneRowACause) {
   std::set<std::string_view> causes;
-  for (const auto rows :
-       {position_faults(), attention_faults(), norm_faults(), linear_faults(), wiring_faults(),
-        activation_faults(), expert_faults(), delta_faults(), rounding_faults()}) {
+  for (const auto rows : all_fault_rows()) {
     for (const FaultRow& row : rows) {
       EXPECT_TRUE(causes.insert(row.cause).second) << row.cause;
       EXPECT_FALSE(row.fitted && row.values.empty()) << row.cause;
@@ -72,7 +64,7 @@ TEST_P(EveryFault, ChangesTheLogits) {
   const trace::Prompt& prompt = bench.prompts().front();
   const reference::Matrix right = run(bench.reference(), prompt, {});
   for (const Fault& fault : applicable_faults(bench.graph())) {
-    if (fault.row->severity == FaultClass::kRounding) continue;  // exact runs do not see them
+    if (!is_weighed(fault)) continue;  // LibraryTest sees to the others
     const Mutant mutant(bench.reference(), fault.mutate(bench.graph()));
     const reference::Matrix wrong = run(mutant.reference(), prompt, mutant.deviations());
     EXPECT_TRUE(wrong != right || fault.row->needs_length) << fault.says();
