@@ -45,8 +45,7 @@ struct Recorded {
 
   void write(const std::filesystem::path& folder) const {
     const bool beside = key.ends_with(".json");
-    tests::write_text(folder / "config.json",
-                      beside ? "{}" : Json{{key, declaration}}.dump());
+    tests::write_text(folder / "config.json", beside ? "{}" : Json{{key, declaration}}.dump());
     if (beside) tests::write_text(folder / key, declaration.dump());
     tests::write_text(folder / "model.safetensors", tests::build_safetensors(tensors, metadata));
   }
@@ -168,9 +167,10 @@ TEST(StoredForms, RefuseMisshapenCompanions) {
 }
 
 TEST(StoredForms, RefuseScalesThatAreNotFinite) {
-  const std::map<std::string, std::string> nan = {
-      {"F32", std::string("\0\0\xc0\x7f", 4)}, {"F16", std::string("\0\x7e", 2)},
-      {"BF16", std::string("\xc0\x7f", 2)},    {"F8_E4M3", "\x7f"}};
+  const std::map<std::string, std::string> nan = {{"F32", std::string("\0\0\xc0\x7f", 4)},
+                                                  {"F16", std::string("\0\x7e", 2)},
+                                                  {"BF16", std::string("\xc0\x7f", 2)},
+                                                  {"F8_E4M3", "\x7f"}};
   for (const Recorded& one : recorded()) {
     for (size_t i = 0; i < one.tensors.size(); ++i) {
       const BuiltTensor& tensor = one.tensors[i];
@@ -179,7 +179,8 @@ TEST(StoredForms, RefuseScalesThatAreNotFinite) {
       const std::string& code = nan.at(tensor.dtype);
       damaged.tensors[i].bytes.replace(tensor.bytes.size() - code.size(), code.size(), code);
       SCOPED_TRACE(one.name + ": " + tensor.name);
-      EXPECT_NE(refusal_of(damaged).find(tensor.name + ": holds NaN or infinity"), std::string::npos)
+      EXPECT_NE(refusal_of(damaged).find(tensor.name + ": holds NaN or infinity"),
+                std::string::npos)
           << refusal_of(damaged);
     }
   }
@@ -256,8 +257,8 @@ TEST(Declarations, AreReadStrictly) {
   EXPECT_NE(refusal_of(one).find("transform_config"), std::string::npos);
 }
 
-// The block is the declared one, not what the grid suggests: 40 rows under a grid of 3 are blocks of
-// 16 (16, 16, 8), not of 14.
+// The block is the declared one, not what the grid suggests: 40 rows under a grid of 3 are blocks
+// of 16 (16, 16, 8), not of 14.
 TEST(Fp8, TakesTheDeclaredBlock) {
   Recorded one = copy_of("fp8 ragged blocks, scales torch.float32");
   one.declaration["weight_block_size"] = {14, 12};
