@@ -29,19 +29,21 @@ std::string from_hex(const std::string& hex) {
 // A recorded case: a checkpoint of one weight, to be written as it was or damaged first.
 struct Recorded {
   explicit Recorded(const Json& json)
-      : name(json.at("name")),
-        key(json.at("key")),
+      : name(json.at("name").get<std::string>()),
+        key(json.at("key").get<std::string>()),
         declaration(json.at("declaration")),
         shape(json.at("shape").get<std::vector<int64_t>>()),
-        every(json.at("every")),
+        every(json.at("every").get<size_t>()),
         exact(json.at("exact").get<std::vector<double>>()) {
     for (const auto& [tensor, row] : json.at("tensors").items()) {
       tensors.push_back({.name = tensor,
-                         .dtype = row.at("dtype"),
-                         .shape = row.at("shape"),
-                         .bytes = from_hex(row.at("hex"))});
+                         .dtype = row.at("dtype").get<std::string>(),
+                         .shape = row.at("shape").get<std::vector<int64_t>>(),
+                         .bytes = from_hex(row.at("hex").get<std::string>())});
     }
-    if (json.contains("metadata")) metadata = json.at("metadata");
+    if (json.contains("metadata")) {
+      metadata = json.at("metadata").get<std::map<std::string, std::string>>();
+    }
   }
 
   void write(const std::filesystem::path& folder) const {
