@@ -92,7 +92,8 @@ std::vector<Contract> make_contracts() {
          {round("gated_delta_rule", "state", Precision::kBF16)}),
       in(std::string(kShortProducts),
          "float32 activations, rounded to bfloat16 where they meet a bfloat16 weight", DType::kF32,
-         round_products({"input"}, Precision::kBF16)),
+         round_products({"input", "weight"}, Precision::kBF16) +
+             Exceptions{round("embedding", "weight", Precision::kBF16)}),
       in("float32-bf16-norm-offset", "float32, 1 + the norms' weights rounded to bfloat16",
          DType::kF32,
          {round("rms_norm", "weight", Precision::kBF16, offset),

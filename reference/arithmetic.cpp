@@ -66,4 +66,12 @@ void Emulated::round(int step, std::span<double> values, size_t element) const {
   }
 }
 
+void Emulated::weight(int step, std::span<double> values, base::DType stored) const {
+  using base::Precision;
+  const std::optional<Precision> to = steps_[static_cast<size_t>(step)];
+  const bool held = !to || to == base::precision_of(stored) || to == Precision::kF64 ||
+                    (to == Precision::kF32 && stored != base::DType::kF64);
+  if (!held) base::round_to(*to, values);
+}
+
 }  // namespace plumb::reference

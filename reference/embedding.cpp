@@ -13,6 +13,7 @@ void compute(const A& a, const graph::Embedding&, const Context& context, Inputs
       const auto vocabulary = static_cast<int64_t>(table.rows());
       const int64_t token = sequence.tokens[t] + context.deviation.token_shift;
       table.widen(static_cast<size_t>((token + vocabulary) % vocabulary), 1, to);
+      a.weight(Step::kWeight, to, table.dtype());
       a.round(Step::kOutput, to, (first + t) * to.size());
     }
   });
