@@ -28,7 +28,7 @@ void CommonOptions::add_threads(CLI::App& verb) {
 
 LoadedModel::LoadedModel(const std::filesystem::path& folder,
                          const std::set<std::string>& allowed_keys)
-    : checkpoint(folder),
+    : checkpoint(folder, allowed_keys),
       config(model::read_config(checkpoint, allowed_keys)),
       graph(graph::build(config.spec)),
       weights(checkpoint, graph.weights, config.names) {}

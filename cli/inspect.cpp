@@ -14,10 +14,6 @@ struct Options {
   std::string json;
 };
 
-std::string shape_of(const model::Checkpoint& checkpoint, const std::string& tensor) {
-  return fmt::format("{}", fmt::join(checkpoint.tensors().at(tensor).entry->shape, ","));
-}
-
 std::string brief_text(const LoadedModel& model) {
   const graph::Graph& graph = model.graph;
   int64_t parameters = 0;
@@ -64,26 +60,51 @@ std::string layers_text(const graph::Graph& graph) {
 std::string tensors_text(const LoadedModel& model) {
   std::string text = "tensors:\n";
   for (const auto& use : model.weights.uses()) {
-    const auto& entry = *model.checkpoint.tensors().at(use.tensor).entry;
-    text += fmt::format("  {} {} [{}] ", use.tensor, entry.dtype,
-                        shape_of(model.checkpoint, use.tensor));
-    text += use.weights.empty() ? "ignored: " + use.ignored_by
-                                : fmt::format("used: {}", fmt::join(use.weights, ", "));
-    text += "\n";
+    const model::StoredTensor& stored = model.checkpoint.tensors().at(use.tensor);
+    for (const model::RawTensor* part : stored.parts) {
+      text += fmt::format("  {} {} [{}] ", part->name, part->dtype, fmt::join(part->shape, ","));
+      if (use.weights.empty()) {
+        text += "ignored: " + use.ignored_by;
+      } else if (part != stored.parts.front()) {
+        text += "used with: " + stored.main().name;
+      } else {
+        text += fmt::format("used: {}", fmt::join(use.weights, ", "));
+        if (use.form != part->dtype) text += fmt::format(" as {}", use.form);
+      }
+      text += "\n";
+    }
   }
   return text;
+}
+
+// A row for each tensor of the files that `use` concerns; companions say whose they are.
+std::vector<base::OrderedJson> rows_of(const LoadedModel& model, const model::Weights::Use& use) {
+  const model::StoredTensor& stored = model.checkpoint.tensors().at(use.tensor);
+  std::vector<base::OrderedJson> rows;
+  for (const model::RawTensor* part : stored.parts) {
+    base::OrderedJson row = {
+        {"tensor", part->name}, {"dtype", part->dtype}, {"shape", part->shape}};
+    row["status"] = use.weights.empty() ? "ignored" : "used";
+    row["weights"] = use.weights;
+    if (use.weights.empty()) {
+      row["rule"] = use.ignored_by;
+    } else if (part != stored.parts.front()) {
+      row["companion_of"] = stored.main().name;
+    } else {
+      row["form"] = use.form;
+      std::vector<std::string> companions;
+      for (size_t i = 1; i < stored.parts.size(); ++i) companions.push_back(stored.parts[i]->name);
+      row["companions"] = companions;
+    }
+    rows.push_back(row);
+  }
+  return rows;
 }
 
 std::string json_text(const LoadedModel& model) {
   base::OrderedJson tensors = base::OrderedJson::array();
   for (const auto& use : model.weights.uses()) {
-    const auto& entry = *model.checkpoint.tensors().at(use.tensor).entry;
-    base::OrderedJson row = {
-        {"tensor", use.tensor}, {"dtype", entry.dtype}, {"shape", entry.shape}};
-    row["status"] = use.weights.empty() ? "ignored" : "used";
-    row["weights"] = use.weights;
-    if (use.weights.empty()) row["rule"] = use.ignored_by;
-    tensors.push_back(row);
+    for (const base::OrderedJson& row : rows_of(model, use)) tensors.push_back(row);
   }
   base::OrderedJson json = {{"schema", "plumbline.inspect/1"},
                             {"model_type", model.config.spec.model_type},

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "base/sha256.h"
+#include "model/weights/quantization.h"
 
 namespace plumb::model {
 namespace {
@@ -25,6 +26,10 @@ bool is_plain_name(const std::string& name) {
 
 bool ends_with_any(const std::string& name) {
   return name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json");
+}
+
+std::string file_name(const RawTensor& tensor) {
+  return std::filesystem::path(tensor.file).filename().string();
 }
 
 // Read, not mapped: a file may be larger than memory.
@@ -55,7 +60,8 @@ std::filesystem::path find_config_file(const std::filesystem::path& folder) {
   return folder / kParamsJson;
 }
 
-Checkpoint::Checkpoint(const std::filesystem::path& folder)
+Checkpoint::Checkpoint(const std::filesystem::path& folder,
+                       const std::set<std::string>& allowed_keys)
     : folder_(folder),
       config_file_(find_config_file(folder)),
       config_(base::read_json_file(config_file_)) {
@@ -75,6 +81,21 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder)
     throw InputError(folder.string(), kWhole, "is missing",
                      std::string("a checkpoint holds it, or ") + kIndex + " with its shards");
   }
+  resolve_weights(allowed_keys);
+}
+
+void Checkpoint::resolve_weights(const std::set<std::string>& allowed_keys) {
+  std::map<std::string, std::string> metadata;
+  for (const auto& file : files_) {
+    metadata.insert(file->metadata().begin(), file->metadata().end());
+  }
+  Resolution resolution(raw_, metadata);
+  Allowance allowance{.keys = allowed_keys};
+  if (const auto declaration = find_declaration(config_, config_file_)) {
+    resolve(*declaration, allowance, resolution);
+  }
+  tensors_ = std::move(resolution).finish();
+  used_allowed_keys_ = std::move(allowance.used);
 }
 
 bool Checkpoint::holds(const std::string& name) const {
@@ -99,11 +120,14 @@ void Checkpoint::add_file(const std::string& name) {
   files_.push_back(std::make_unique<base::SafetensorsFile>(folder_ / name));
   const base::SafetensorsFile& file = *files_.back();
   for (const base::SafetensorsEntry& entry : file.entries()) {
-    const auto [at, fresh] = tensors_.try_emplace(entry.name, StoredTensor{&file, &entry});
+    const auto [at, fresh] = raw_.try_emplace(entry.name, RawTensor{.file = file.path().string(),
+                                                                    .name = entry.name,
+                                                                    .dtype = entry.dtype,
+                                                                    .shape = entry.shape,
+                                                                    .bytes = file.bytes(entry)});
     if (!fresh) {
-      throw InputError(
-          file.path().string(), entry.name,
-          "the tensor stands in " + at->second.file->path().filename().string() + " as well");
+      throw InputError(file.path().string(), entry.name,
+                       "the tensor stands in " + file_name(at->second) + " as well");
     }
   }
 }
@@ -130,17 +154,16 @@ void Checkpoint::add_shards(const Json& index, const std::string& where) {
     add_file(name);
   }
   for (const auto& [tensor, shard] : map.items()) {
-    const auto found = tensors_.find(tensor);
-    if (found == tensors_.end() ||
-        found->second.file->path().filename() != shard.get<std::string>()) {
+    const auto found = raw_.find(tensor);
+    if (found == raw_.end() || file_name(found->second) != shard.get<std::string>()) {
       throw InputError(where, tensor,
                        "is not in the shard that the index names: " + shard.get<std::string>(),
                        "fetch or export index and shards again");
     }
   }
-  for (const auto& [tensor, stored] : tensors_) {
+  for (const auto& [tensor, raw] : raw_) {
     if (!map.contains(tensor)) {
-      throw InputError(stored.file->path().string(), tensor, "is not in the index",
+      throw InputError(raw.file, tensor, "is not in the index",
                        "list it in weight_map or take it out");
     }
   }

@@ -1,15 +1,17 @@
-// A checkpoint folder: its config, its mapped tensors, its fingerprint.
+// A checkpoint folder: its config, its mapped tensors and the weights they are, its fingerprint.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "base/safetensors.h"
+#include "model/weights/stored_form.h"
 
 namespace plumb::model {
 
@@ -20,25 +22,24 @@ inline constexpr const char* kParamsJson = "params.json";  // as Meta does: it n
 // Throws InputError when the folder holds neither file, or both.
 std::filesystem::path find_config_file(const std::filesystem::path& folder);
 
-// One tensor of the files: where its bytes are.
-struct StoredTensor {
-  const base::SafetensorsFile* file = nullptr;
-  const base::SafetensorsEntry* entry = nullptr;
-
-  const std::byte* data() const { return file->bytes(*entry).data(); }
-};
-
 // Maps `model.safetensors`, or the shards that `model.safetensors.index.json` names; beside a
 // params.json without an index, every *.safetensors. Throws InputError when a file is missing or
 // damaged, a shard lies outside the folder, a tensor stands twice, the index and the shards
-// disagree, or both forms stand side by side.
+// disagree, both forms stand side by side, or the weights are quantised otherwise than declared.
 class Checkpoint {
  public:
-  explicit Checkpoint(const std::filesystem::path& folder);
+  // allowed_keys: of the declaration of quantisation, by their paths in the config.
+  explicit Checkpoint(const std::filesystem::path& folder,
+                      const std::set<std::string>& allowed_keys = {});
 
   const std::filesystem::path& folder() const { return folder_; }
   const std::filesystem::path& config_file() const { return config_file_; }
   const base::Json& config() const { return config_; }
+  // Those of the allowed keys that were needed.
+  const std::vector<std::string>& used_allowed_keys() const { return used_allowed_keys_; }
+  // The tensors of the files, by their own names.
+  const std::map<std::string, RawTensor>& raw_tensors() const { return raw_; }
+  // The same by the names that families use: a quantised weight and its companions are one.
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
 
   // sha256 over, for each of the config file, *.safetensors, *.safetensors.index.json in byte order
@@ -48,13 +49,16 @@ class Checkpoint {
  private:
   void add_all();
   void add_file(const std::string& name);
+  void resolve_weights(const std::set<std::string>& allowed_keys);
   void add_shards(const base::Json& index, const std::string& where);
   bool holds(const std::string& name) const;
 
   std::filesystem::path folder_;
   std::filesystem::path config_file_;
   base::Json config_;
+  std::vector<std::string> used_allowed_keys_;
   std::vector<std::unique_ptr<base::SafetensorsFile>> files_;
+  std::map<std::string, RawTensor> raw_;  // nodes stay where they are: tensors_ points at them
   std::map<std::string, StoredTensor> tensors_;
   mutable std::string sha256_;
 };

@@ -1,9 +1,11 @@
 #include "model/model.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/errors.h"
 #include "model/config_reader.h"
+#include "model/weights/quantization.h"
 
 namespace plumb::model {
 namespace {
@@ -21,11 +23,13 @@ StoredTensors::const_iterator tensor_of(const StoredTensors& tensors, const Name
   return tensors.end();
 }
 
-bool same_bytes(const StoredTensor& a, const StoredTensor& b) {
-  const auto x = a.file->bytes(*a.entry);
-  const auto y = b.file->bytes(*b.entry);
-  return a.entry->dtype == b.entry->dtype && a.entry->shape == b.entry->shape &&
-         std::memcmp(x.data(), y.data(), x.size()) == 0;
+bool same_bytes(const RawTensor* a, const RawTensor* b) {
+  return a->dtype == b->dtype && a->shape == b->shape &&
+         std::memcmp(a->bytes.data(), b->bytes.data(), a->bytes.size()) == 0;
+}
+
+bool are_same(const StoredTensor& a, const StoredTensor& b) {
+  return std::equal(a.parts.begin(), a.parts.end(), b.parts.begin(), b.parts.end(), same_bytes);
 }
 
 // Source: transformers 5.23, modeling_utils.py, tie_weights: tensors that the file holds under
@@ -35,7 +39,7 @@ void resolve_tied_head(const Checkpoint& checkpoint, ModelConfig& model) {
   const auto head = tensor_of(tensors, model.names, "lm_head");
   if (!model.spec.tie_word_embeddings || head == tensors.end()) return;
   const auto table = tensor_of(tensors, model.names, "embed");
-  if (table != tensors.end() && same_bytes(head->second, table->second)) {
+  if (table != tensors.end() && are_same(head->second, table->second)) {
     model.names.ignore(head->first, "the tied head, equal to the embedding");
   } else {
     model.spec.tie_word_embeddings = false;
@@ -43,11 +47,7 @@ void resolve_tied_head(const Checkpoint& checkpoint, ModelConfig& model) {
 }
 
 const Family& find_family_of(ConfigReader& reader, const std::string& where) {
-  if (reader.has("quantization_config")) {
-    reader.refuse("quantization_config", "quantised checkpoints are not supported",
-                  "use one with plain weights");
-  }
-  reader.touch("quantization_config");
+  for (const std::string_view key : kQuantizationKeys) reader.touch(key);  // the checkpoint's
   if (!reader.has("model_type")) {
     reader.refuse("model_type", "is missing", "say which family the model is of");
   }
@@ -89,6 +89,8 @@ ModelConfig read_config_file(const std::filesystem::path& file, const base::Json
 
 ModelConfig read_config(const Checkpoint& checkpoint, const std::set<std::string>& allowed_keys) {
   ModelConfig model = read_config_file(checkpoint.config_file(), checkpoint.config(), allowed_keys);
+  const std::vector<std::string>& used = checkpoint.used_allowed_keys();
+  model.allowed_keys.insert(model.allowed_keys.end(), used.begin(), used.end());
   resolve_tied_head(checkpoint, model);
   return model;
 }

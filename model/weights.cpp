@@ -5,23 +5,23 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "model/weights/shapes.h"
 
 namespace plumb::model {
 namespace {
 
 using base::InputError;
 
-std::string show(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
+void decode(const StoredForm& form, int64_t first, int64_t stride, std::span<double> out) {
+  form.decode(first, stride, out);
+}
+void decode(const StoredForm& form, int64_t first, int64_t stride, std::span<float> out) {
+  form.to_float(first, stride, out);
 }
 
-void convert(base::DType dtype, const std::byte* raw, std::span<double> out) {
-  base::widen(dtype, raw, out);
-}
-void convert(base::DType dtype, const std::byte* raw, std::span<float> out) {
-  base::to_float(dtype, raw, out);
+base::DType dtype_of(const StoredForm& form) {
+  const auto plain = form.plain();
+  return plain ? plain->dtype : base::DType::kF64;
 }
 
 [[noreturn]] void refuse_missing(const Checkpoint& checkpoint, const std::string& tensor,
@@ -41,9 +41,10 @@ size_t WeightView::columns() const {
 }
 
 base::DType WeightView::dtype() const {
-  base::DType widest = pieces_.front().dtype;
+  base::DType widest = dtype_of(*pieces_.front().form);
   for (const Piece& piece : pieces_) {
-    if (base::size_of(piece.dtype) > base::size_of(widest)) widest = piece.dtype;
+    const base::DType dtype = dtype_of(*piece.form);
+    if (base::size_of(dtype) > base::size_of(widest)) widest = dtype;
   }
   return widest;
 }
@@ -57,18 +58,10 @@ void WeightView::read(size_t first, size_t count, std::span<Out> out) const {
     const Piece& piece = pieces_[static_cast<size_t>(p)];
     const int64_t from = std::max(begin, p * size) - p * size;
     const int64_t to = std::min(end, (p + 1) * size) - p * size;
-    const std::byte* data = piece.stored.data();
-    const size_t unit = base::size_of(piece.dtype);
     piece.placement.for_runs(
         from, to - from, [&](int64_t at, int64_t length, int64_t source, int64_t stride) {
           Out* target = out.data() + (p * size + at - begin);
-          if (stride == 1) {
-            convert(piece.dtype, data + source * unit, {target, static_cast<size_t>(length)});
-            return;
-          }
-          for (int64_t k = 0; k < length; ++k) {
-            convert(piece.dtype, data + (source + k * stride) * unit, std::span(target + k, 1));
-          }
+          decode(*piece.form, source, stride, {target, static_cast<size_t>(length)});
         });
   }
 }
@@ -94,11 +87,13 @@ std::vector<double> WeightView::values() const {
 const std::byte* WeightView::contiguous() const {
   if (pieces_.size() != 1 || edit_) return nullptr;
   const Piece& piece = pieces_.front();
+  const auto plain = piece.form->plain();
+  if (!plain) return nullptr;
   const std::byte* start = nullptr;
   piece.placement.for_runs(0, declaration_.elements(),
                            [&](int64_t, int64_t length, int64_t from, int64_t stride) {
                              if (length == declaration_.elements() && stride == 1) {
-                               start = piece.stored.data() + from * base::size_of(piece.dtype);
+                               start = plain->bytes + from * base::size_of(plain->dtype);
                              }
                            });
   return start;
@@ -122,24 +117,19 @@ Weights::Weights(const Checkpoint& checkpoint, const std::vector<WeightDeclarati
 void Weights::bind(const Checkpoint& checkpoint, const FileTensor& wanted) {
   const auto found = checkpoint.tensors().find(wanted.name);
   if (found == checkpoint.tensors().end()) refuse_missing(checkpoint, wanted.name, wanted.shape);
-  const StoredTensor& stored = found->second;
-  const std::string file = stored.file->path().string();
-  if (stored.entry->shape != wanted.shape) {
-    throw InputError(file, wanted.name, "has shape " + show(stored.entry->shape),
+  const std::shared_ptr<const StoredForm> form = found->second.open();
+  if (form->shape() != wanted.shape) {
+    const RawTensor& main = found->second.main();
+    throw InputError(main.file, main.name, "has shape " + show(form->shape()),
                      "the config asks for " + show(wanted.shape));
   }
-  const auto dtype = base::dtype_from_safetensors_name(stored.entry->dtype);
-  if (!dtype) {
-    throw InputError(file, wanted.name, "has dtype " + stored.entry->dtype,
-                     "weights are F64, F32, F16 or BF16");
-  }
-  Use use{.tensor = wanted.name};
+  Use use{.tensor = wanted.name, .form = form->describe()};
   for (const Placement& part : wanted.parts) {
     // Pieces arrive in their order: lay_out walks them from 0 up.
-    views_.at(part.weight).pieces_.push_back({stored, *dtype, part});
+    views_.at(part.weight).pieces_.push_back({form, part});
     use.weights.push_back(part.weight.name());
   }
-  used_.emplace(wanted.name, stored);
+  used_.emplace(wanted.name, form);
   uses_.push_back(std::move(use));
 }
 
@@ -149,6 +139,10 @@ void Weights::account_for_rest(const Checkpoint& checkpoint, const NameTable& na
   int count = 0;
   for (const auto& [name, stored] : checkpoint.tensors()) {
     if (used_.contains(name)) continue;
+    if (!stored.runtime.empty()) {
+      uses_.push_back({.tensor = name, .ignored_by = stored.runtime});
+      continue;
+    }
     const auto rule = std::find_if(
         names.ignored().begin(), names.ignored().end(), [&](const IgnoreRule& candidate) {
           return ::fnmatch(candidate.pattern.c_str(), name.c_str(), 0) == 0;
@@ -183,19 +177,19 @@ Weights Weights::with(const WeightId& id, WeightView::Edit edit) const {
 }
 
 void Weights::check_finite(const base::Threads& threads) const {
-  std::vector<const StoredTensor*> all;
-  for (const auto& [name, stored] : used_) all.push_back(&stored);
-  std::vector<char> damaged(all.size(), 0);
+  std::vector<const StoredForm*> all;
+  for (const auto& [name, form] : used_) all.push_back(form.get());
+  std::vector<std::string> damage(all.size());  // of each its own line: the first by name is told
   threads.for_each(all.size(), [&](size_t i) {
-    const base::SafetensorsEntry& entry = *all[i]->entry;
-    const auto dtype = base::dtype_from_safetensors_name(entry.dtype);
-    damaged[i] = !base::all_finite(*dtype, all[i]->data(), entry.elements());
+    try {
+      all[i]->check();
+    } catch (const InputError& error) {
+      damage[i] = error.what();
+    }
   });
-  const auto first = std::find(damaged.begin(), damaged.end(), 1);
-  if (first == damaged.end()) return;
-  const StoredTensor& stored = *all[static_cast<size_t>(first - damaged.begin())];
-  throw InputError(stored.file->path().string(), stored.entry->name, "holds NaN or infinity",
-                   "the checkpoint is damaged: fetch or export it again");
+  const auto first =
+      std::find_if(damage.begin(), damage.end(), [](const auto& line) { return !line.empty(); });
+  if (first != damage.end()) throw InputError(*first);
 }
 
 }  // namespace plumb::model

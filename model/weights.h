@@ -25,7 +25,8 @@ class WeightView {
   const std::vector<int64_t>& shape() const { return declaration_.shape; }
   size_t rows() const;
   size_t columns() const;
-  // The type of storage; the widest where pieces differ.
+  // The type of storage; the widest where pieces differ. Float64 for what is decoded: a narrower
+  // type may not hold it.
   base::DType dtype() const;
 
   // Rows [first, first + count), row-major. out holds count * columns().
@@ -42,8 +43,7 @@ class WeightView {
  private:
   friend class Weights;
   struct Piece {
-    StoredTensor stored;
-    base::DType dtype = base::DType::kF64;
+    std::shared_ptr<const StoredForm> form;
     Placement placement;
   };
   template <typename Out>
@@ -66,15 +66,17 @@ class Weights {
   // The same weights with one of them as `edit` gives it. The checkpoint must outlive both.
   Weights with(const WeightId& id, WeightView::Edit edit) const;
 
-  // What became of a tensor of the files, for `inspect`.
+  // What became of a tensor, for `inspect`.
   struct Use {
-    std::string tensor;
+    std::string tensor;                // as the family names it
+    std::string form;                  // StoredForm::describe(); empty when ignored
     std::vector<std::string> weights;  // empty when ignored
     std::string ignored_by;            // "pattern (reason)"
   };
   const std::vector<Use>& uses() const { return uses_; }
 
-  // Reads every used byte once. Throws InputError naming a tensor that holds NaN or infinity.
+  // Reads every used byte once. Throws InputError naming a tensor that holds NaN, infinity or what
+  // its format does not define.
   void check_finite(const base::Threads& threads) const;
 
  private:
@@ -82,7 +84,7 @@ class Weights {
   void account_for_rest(const Checkpoint& checkpoint, const NameTable& names);
 
   std::map<WeightId, WeightView> views_;
-  std::map<std::string, StoredTensor> used_;
+  std::map<std::string, std::shared_ptr<const StoredForm>> used_;
   std::vector<Use> uses_;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/weights/quantization.h"
+
 namespace plumb::model {
 namespace {
 
@@ -197,6 +199,7 @@ Spec read_text_config(ConfigReader& config, const Family& text) {
     nested.refuse("model_type", "is '" + type + "'",
                   "this wrapper holds a " + std::string(text.model_type));
   }
+  for (const std::string_view key : kQuantizationKeys) nested.touch(key);
   Spec spec = text.read(nested);
   nested.finish(generic_inert_keys(), text.inert);
   return spec;

@@ -109,7 +109,12 @@ NameTable expert_names(std::string_view shared) {
         .name("shared." + projection, mlp + std::string(shared) + "." + projection);
   }
   // Files written straight from transformers 5's modules, which hold the experts as stacks.
-  return name_stacks(names);
+  name_stacks(names);
+  // Those of mlx-lm, which stacks each projection's.
+  for (const std::string projection : {"gate_proj", "up_proj", "down_proj"}) {
+    names.or_pack(mlp + "switch_mlp." + projection, {"experts." + projection});
+  }
+  return names;
 }
 
 NameTable& name_stacks(NameTable& names) {
