@@ -26,6 +26,7 @@ std::string brief_text(const LoadedModel& model) {
   for (const std::string& key : model.config.allowed_keys) {
     text += fmt::format("allowed without being read: {}\n", key);
   }
+  for (const std::string& note : model.config.notes) text += fmt::format("note: {}\n", note);
   return text;
 }
 
@@ -113,6 +114,7 @@ std::string json_text(const LoadedModel& model) {
                             {"vocab_size", model.graph.vocab_size},
                             {"tie_word_embeddings", model.config.spec.tie_word_embeddings},
                             {"allowed_keys", model.config.allowed_keys},
+                            {"notes", model.config.notes},
                             {"checkpoint_sha256", model.checkpoint.sha256()}};
   json["graph"] = base::OrderedJson::parse(graph::to_json(model.graph));
   json["tensors"] = tensors;

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "base/sha256.h"
+#include "model/gguf/gguf_model.h"
 #include "model/weights/quantization.h"
 
 namespace plumb::model {
@@ -63,8 +64,14 @@ std::filesystem::path find_config_file(const std::filesystem::path& folder) {
 Checkpoint::Checkpoint(const std::filesystem::path& folder,
                        const std::set<std::string>& allowed_keys)
     : folder_(folder),
-      config_file_(find_config_file(folder)),
-      config_(base::read_json_file(config_file_)) {
+      config_file_(is_gguf(folder) ? folder : find_config_file(folder)),
+      config_(is_gguf(folder) ? Json() : base::read_json_file(config_file_)) {
+  if (is_gguf(folder)) {
+    gguf_ = std::make_unique<GgufSource>(folder);
+    raw_ = raw_gguf_tensors(*gguf_);
+    tensors_ = gguf_tensors(*gguf_, raw_, gguf_values_);
+    return;
+  }
   const std::filesystem::path index = folder / kIndex;
   const bool whole = std::filesystem::exists(folder / kWhole);
   if (std::filesystem::exists(index)) {
@@ -169,19 +176,29 @@ void Checkpoint::add_shards(const Json& index, const std::string& where) {
   }
 }
 
-const std::string& Checkpoint::sha256() const {
-  if (!sha256_.empty()) return sha256_;
-  std::vector<std::string> names = {config_file_.filename().string()};
-  for (const auto& item : std::filesystem::directory_iterator(folder_)) {
-    const std::string name = item.path().filename().string();
-    if (item.is_regular_file() && ends_with_any(name)) names.push_back(name);
+std::vector<std::string> Checkpoint::hashed_names() const {
+  std::vector<std::string> names;
+  if (gguf_) {
+    for (const auto& file : gguf_->files()) names.push_back(file->path().filename().string());
+  } else {
+    names.push_back(config_file_.filename().string());
+    for (const auto& item : std::filesystem::directory_iterator(folder_)) {
+      const std::string name = item.path().filename().string();
+      if (item.is_regular_file() && ends_with_any(name)) names.push_back(name);
+    }
   }
   std::sort(names.begin(), names.end());
+  return names;
+}
+
+const std::string& Checkpoint::sha256() const {
+  if (!sha256_.empty()) return sha256_;
+  const std::filesystem::path folder = gguf_ ? folder_.parent_path() : folder_;
   base::Sha256 hash;
-  for (const std::string& name : names) {
+  for (const std::string& name : hashed_names()) {
     hash.update(name);
     hash.update(std::string_view("\0", 1));
-    hash.update(file_sha256(folder_ / name));
+    hash.update(file_sha256(folder / name));
     hash.update("\n");
   }
   sha256_ = hash.hex_digest();

@@ -179,8 +179,8 @@ class GgufReader {
       const auto extent = take<uint64_t>(tensor.name);
       // No block has fewer bits than one an element: more elements than bits cannot be there.
       if (extent == 0 || extent > 8 * bytes_.size() / elements) {
-        fail(tensor.name, "has an extent of " + std::to_string(extent) +
-                              ", which the file is too short for");
+        fail(tensor.name,
+             "has an extent of " + std::to_string(extent) + ", which the file is too short for");
       }
       elements *= extent;
       tensor.shape.insert(tensor.shape.begin(), static_cast<int64_t>(extent));

@@ -22,7 +22,19 @@ class GgufValue {
  public:
   // The ids of the file.
   enum class Type : uint8_t {
-    kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64,
+    kU8,
+    kI8,
+    kU16,
+    kI16,
+    kU32,
+    kI32,
+    kF32,
+    kBool,
+    kString,
+    kArray,
+    kU64,
+    kI64,
+    kF64,
   };
 
   bool is_array() const { return type_ == Type::kArray; }

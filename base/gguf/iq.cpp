@@ -55,8 +55,8 @@ void decode_iq2_xs(const std::byte* raw, size_t blocks, double* out) {
     for (int k = 0; k < 32; ++k) {
       const uint32_t word = u16_at(raw, 2 + 2 * k);
       const int sub = byte_at(raw, 66 + k / 4) >> 4 * (k / 2 % 2) & 15;
-      decode_point(kIq2Xs, word & 511, eight_signs(word >> 9),
-                   f16_at(raw, 0) * (0.5 + sub) * 0.25, out + 8 * k);
+      decode_point(kIq2Xs, word & 511, eight_signs(word >> 9), f16_at(raw, 0) * (0.5 + sub) * 0.25,
+                   out + 8 * k);
     }
   }
 }
@@ -67,8 +67,8 @@ void decode_iq2_s(const std::byte* raw, size_t blocks, double* out) {
       const int high = byte_at(raw, 66 + k / 4) >> 2 * (k % 4) & 3;
       const int sub = byte_at(raw, 74 + k / 4) >> 4 * (k / 2 % 2) & 15;
       decode_point(kIq2S, static_cast<uint32_t>(byte_at(raw, 2 + k) | high << 8),
-                   static_cast<uint32_t>(byte_at(raw, 34 + k)),
-                   f16_at(raw, 0) * (0.5 + sub) * 0.25, out + 8 * k);
+                   static_cast<uint32_t>(byte_at(raw, 34 + k)), f16_at(raw, 0) * (0.5 + sub) * 0.25,
+                   out + 8 * k);
     }
   }
 }

@@ -1,4 +1,5 @@
-// Q2_K to Q6_K: 256 elements, sub-blocks of 16 or 32 with scales of a few bits under one or two f16.
+// Q2_K to Q6_K: 256 elements, sub-blocks of 16 or 32 with scales of a few bits under one or two
+// f16.
 #include "base/gguf/blocks.h"
 
 namespace plumb::base::gguf {
@@ -59,8 +60,8 @@ void decode_q2_k(const std::byte* raw, size_t blocks, double* out) {
     const double minimum = f16_at(raw, 82);
     for (int i = 0; i < kElements; ++i) {
       const int sub = i / 16;
-      out[i] = scale * low_nibble(raw, sub) * two_bits(raw + 16, i) -
-               minimum * high_nibble(raw, sub);
+      out[i] =
+          scale * low_nibble(raw, sub) * two_bits(raw + 16, i) - minimum * high_nibble(raw, sub);
     }
   }
 }

@@ -1,5 +1,6 @@
-// Integers of 1 to 8 bits packed into little-endian words of 32 bits, the lowest bits first and over
-// the ends of words: what GPTQ, compressed-tensors and MLX write, each along an axis of its own.
+// Integers of 1 to 8 bits packed into little-endian words of 32 bits, the lowest bits first and
+// over the ends of words: what GPTQ, compressed-tensors and MLX write, each along an axis of its
+// own.
 #pragma once
 
 #include <cstddef>

@@ -13,9 +13,9 @@ Blockwise4Bit::Blockwise4Bit(Tensors tensors, std::vector<int64_t> shape, int64_
       description_(std::move(description)) {
   const RawTensor& codes = tensors_.codes;
   if (static_cast<int64_t>(codes.bytes.size()) != divide_up(elements(), 2)) {
-    throw base::InputError(codes.file, codes.name, "has shape " + show(codes.shape),
-                           "its quant_state says " + show(StoredForm::shape()) +
-                               ", two elements a byte");
+    throw base::InputError(
+        codes.file, codes.name, "has shape " + show(codes.shape),
+        "its quant_state says " + show(StoredForm::shape()) + ", two elements a byte");
   }
   require_count(tensors_.map.tensor(), 16, codes);
   const int64_t blocks = divide_up(elements(), block_);

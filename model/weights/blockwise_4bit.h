@@ -1,5 +1,5 @@
-// bitsandbytes' 4 bits: two codes a byte, the HIGH nibble first, over the flat tensor; a table of 16
-// values and one scale for each block of elements, both from the file:
+// bitsandbytes' 4 bits: two codes a byte, the HIGH nibble first, over the flat tensor; a table of
+// 16 values and one scale for each block of elements, both from the file:
 //   w = quant_map[code] * absmax[block]
 // absmax is float32 (exact in float64) or itself a byte of a table, scaled by blocks:
 //   absmax = nested_map[byte] * nested_absmax[block / nested block] + offset, in this order

@@ -23,9 +23,9 @@ class Gptq : public RowForm {
   };
   struct Options {
     int bits = 4;
-    int64_t group = 128;       // 0: one group
+    int64_t group = 128;  // 0: one group
     bool version_1 = true;
-    bool symmetric = false;    // declares z = 2^(b-1) throughout
+    bool symmetric = false;  // declares z = 2^(b-1) throughout
   };
   // Throws InputError for shapes that do not fit, and indices of groups that there are not.
   Gptq(Tensors tensors, const Options& options);

@@ -27,12 +27,18 @@ Numbers::Numbers(const RawTensor& tensor, std::initializer_list<std::string_view
     Type type;
   };
   static constexpr Row kRows[] = {
-      {"F64", "F64", Type::kF64},       {"F32", "F32", Type::kF32},
-      {"BF16", "BF16", Type::kBF16},    {"F16", "F16", Type::kF16},
-      {"F8_E4M3", "F8_E4M3", Type::kE4M3}, {"F8_E5M2", "F8_E5M2", Type::kE5M2},
-      {"E8M0", "F8_E8M0", Type::kE8M0}, {"E8M0", "U8", Type::kE8M0},
-      {"U8", "U8", Type::kU8},          {"I8", "I8", Type::kI8},
-      {"I32", "I32", Type::kI32},       {"I64", "I64", Type::kI64},
+      {"F64", "F64", Type::kF64},
+      {"F32", "F32", Type::kF32},
+      {"BF16", "BF16", Type::kBF16},
+      {"F16", "F16", Type::kF16},
+      {"F8_E4M3", "F8_E4M3", Type::kE4M3},
+      {"F8_E5M2", "F8_E5M2", Type::kE5M2},
+      {"E8M0", "F8_E8M0", Type::kE8M0},
+      {"E8M0", "U8", Type::kE8M0},
+      {"U8", "U8", Type::kU8},
+      {"I8", "I8", Type::kI8},
+      {"I32", "I32", Type::kI32},
+      {"I64", "I64", Type::kI64},
   };
   const auto* row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) {
     return r.dtype == tensor.dtype &&

@@ -16,10 +16,10 @@ namespace plumb::model {
 class PackedInts : public RowForm {
  public:
   struct Tensors {
-    RawTensor packed;                 // I32 [N, words]
-    Numbers scales;                   // [N, G]
-    std::optional<RawTensor> zeros;   // I32 [words, G]; none: 0
-    std::optional<Numbers> groups;    // g_idx, [K]
+    RawTensor packed;                // I32 [N, words]
+    Numbers scales;                  // [N, G]
+    std::optional<RawTensor> zeros;  // I32 [words, G]; none: 0
+    std::optional<Numbers> groups;   // g_idx, [K]
   };
   // shape: [N, K], as the file's weight_shape says; group: K where the scale is a channel's.
   // Throws InputError for shapes that do not fit.
@@ -32,8 +32,8 @@ class PackedInts : public RowForm {
  private:
   // Where value `index` of a stream along which `count` lie begins.
   struct Packing {
-    int64_t words = 0;      // of the whole stream
-    int64_t per_word = 0;   // values, where none passes the end of a word; 0: a plain bit stream
+    int64_t words = 0;     // of the whole stream
+    int64_t per_word = 0;  // values, where none passes the end of a word; 0: a plain bit stream
   };
   Packing packing(const RawTensor& tensor, int64_t count, int64_t words) const;
   uint32_t read(const std::byte* words, const Packing& packing, int64_t stride,

@@ -76,7 +76,8 @@ std::optional<Declaration> find_declaration(const base::Json& config,
   for (const Sidecar& sidecar : kSidecars) {
     const std::filesystem::path beside = file.parent_path() / sidecar.file;
     if (declaration || !std::filesystem::exists(beside)) continue;
-    declaration = Declaration{.json = base::read_json_file(beside), .where = beside.string(), .key = {}};
+    declaration =
+        Declaration{.json = base::read_json_file(beside), .where = beside.string(), .key = {}};
   }
   if (declaration && !declaration->json.is_object()) {
     throw base::InputError(declaration->where, declaration->key, "is no JSON object",

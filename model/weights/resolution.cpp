@@ -52,9 +52,8 @@ void Resolution::add(const std::string& name, std::vector<const RawTensor*> part
 
 void Resolution::add_runtime(const RawTensor& tensor, std::string reason) {
   if (!taken_.insert(tensor.name).second) return;
-  tensors_.emplace(tensor.name, StoredTensor{.parts = {&tensor},
-                                             .open = {},
-                                             .runtime = std::move(reason)});
+  tensors_.emplace(tensor.name,
+                   StoredTensor{.parts = {&tensor}, .open = {}, .runtime = std::move(reason)});
 }
 
 std::map<std::string, StoredTensor> Resolution::finish() && {

@@ -1,5 +1,5 @@
-// MLX's affine form: integers of 2, 3, 4, 5, 6 or 8 bits, a bit stream a row, a scale and a bias for
-// each group of a row:
+// MLX's affine form: integers of 2, 3, 4, 5, 6 or 8 bits, a bit stream a row, a scale and a bias
+// for each group of a row:
 //   w[n, k] = s[n, g] * q[n, k] + b[n, g],  g = k / group
 // Exact in float64 with float16 scales, and rounded at most once with others.
 // Source: MLX 0.32, mx.dequantize, mode "affine".

@@ -18,9 +18,9 @@ ScaledFp4::ScaledFp4(const RawTensor& codes, std::vector<int64_t> shape, const N
       description_(std::move(description)) {
   const int64_t columns = StoredForm::shape().back();
   if (columns % group != 0 || static_cast<int64_t>(codes.bytes.size()) * 2 != elements()) {
-    throw base::InputError(codes.file, codes.name, "has shape " + show(codes.shape),
-                           "its rows are to be whole groups of " + std::to_string(group) +
-                               " 4-bit values");
+    throw base::InputError(
+        codes.file, codes.name, "has shape " + show(codes.shape),
+        "its rows are to be whole groups of " + std::to_string(group) + " 4-bit values");
   }
   require_count(scales.tensor(), elements() / group, codes);
   if (!global_) return;

@@ -5,7 +5,8 @@
 namespace plumb::model {
 namespace {
 
-constexpr const char* kMend = "fetch or export the checkpoint again, or mend its quantization_config";
+constexpr const char* kMend =
+    "fetch or export the checkpoint again, or mend its quantization_config";
 
 }  // namespace
 
@@ -38,18 +39,18 @@ const RawTensor& require_dtype(const RawTensor& tensor, std::string_view dtype) 
 void require_shape(const RawTensor& tensor, const std::vector<int64_t>& shape,
                    const RawTensor& weight) {
   if (tensor.shape == shape) return;
-  throw base::InputError(tensor.file, tensor.name,
-                         "has shape " + show(tensor.shape) + ", and " + weight.name + " has " +
-                             show(weight.shape),
-                         "it is to be " + show(shape));
+  throw base::InputError(
+      tensor.file, tensor.name,
+      "has shape " + show(tensor.shape) + ", and " + weight.name + " has " + show(weight.shape),
+      "it is to be " + show(shape));
 }
 
 void require_count(const RawTensor& tensor, int64_t count, const RawTensor& weight) {
   if (product(tensor.shape) == count) return;
-  throw base::InputError(tensor.file, tensor.name,
-                         "has shape " + show(tensor.shape) + ", and " + weight.name + " has " +
-                             show(weight.shape),
-                         "it is to hold " + std::to_string(count) + " values; " + kMend);
+  throw base::InputError(
+      tensor.file, tensor.name,
+      "has shape " + show(tensor.shape) + ", and " + weight.name + " has " + show(weight.shape),
+      "it is to hold " + std::to_string(count) + " values; " + kMend);
 }
 
 int64_t unpacked(const RawTensor& tensor, int64_t words, int bits) {

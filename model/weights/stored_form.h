@@ -86,7 +86,8 @@ class RowForm : public StoredForm {
 struct StoredTensor {
   // Those of the files: the first holds the weight itself, the others are its companions.
   std::vector<const RawTensor*> parts;
-  // Called once the tensor is wanted: one that a rule ignores may be of any form. Throws InputError.
+  // Called once the tensor is wanted: one that a rule ignores may be of any form. Throws
+  // InputError.
   std::function<std::shared_ptr<const StoredForm>()> open;
   // Why no weight needs it although it belongs here: a scale of activations, or of a cache. Such a
   // tensor cannot be opened.

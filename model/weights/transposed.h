@@ -17,7 +17,7 @@ class Transposed : public StoredForm {
 
  private:
   std::shared_ptr<const StoredForm> other_;
-  int64_t rows_;     // of one matrix as this form has it
+  int64_t rows_;  // of one matrix as this form has it
   int64_t columns_;
 };
 

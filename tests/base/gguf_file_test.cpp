@@ -40,10 +40,11 @@ GgufBuilder small() {
       .f32("llama.eps", 1e-6F)
       .key("flag", 7, gguf_raw(uint8_t{1}))
       .key("big", 10, gguf_raw(~uint64_t{0}))
-      .key("list", kArray, gguf_raw(uint32_t{5}) + gguf_raw(uint64_t{2}) + gguf_raw(int32_t{-3}) +
-                               gguf_raw(int32_t{4}))
-      .key("words", kArray, gguf_raw(uint32_t{8}) + gguf_raw(uint64_t{2}) + gguf_string("a") +
-                                gguf_string("bc"))
+      .key("list", kArray,
+           gguf_raw(uint32_t{5}) + gguf_raw(uint64_t{2}) + gguf_raw(int32_t{-3}) +
+               gguf_raw(int32_t{4}))
+      .key("words", kArray,
+           gguf_raw(uint32_t{8}) + gguf_raw(uint64_t{2}) + gguf_string("a") + gguf_string("bc"))
       .tensor("a", {3}, kF32, std::string(12, 'x'))
       .tensor("b", {32, 2}, kQ80, std::string(68, 'y'));
   return file;

@@ -1,5 +1,3 @@
-#include "base/gguf/types.h"
-
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -7,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/gguf/types.h"
 #include "base/json.h"
 #include "base/sha256.h"
 

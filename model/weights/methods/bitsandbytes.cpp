@@ -1,6 +1,6 @@
 // quant_method bitsandbytes. 4 bits: what each weight is stands in a JSON text beside it.
-//   <m>.weight, .weight.absmax, .weight.quant_map, .weight.quant_state.bitsandbytes__nf4 (or __fp4),
-//   nested: .weight.nested_absmax, .weight.nested_quant_map
+//   <m>.weight, .weight.absmax, .weight.quant_map, .weight.quant_state.bitsandbytes__nf4 (or
+//   __fp4), nested: .weight.nested_absmax, .weight.nested_quant_map
 // int8: <m>.weight I8, .SCB, .weight_format
 // Source: bitsandbytes 0.50, functional.py, QuantState.as_dict; nn/modules.py, Linear8bitLt.
 #include "base/errors.h"
@@ -64,21 +64,21 @@ struct Parts {
 std::shared_ptr<const StoredForm> open_4bit(const Parts& parts) {
   const bool nested = parts.nested_absmax != nullptr;
   const State state = read_state(*parts.state, nested);
-  Blockwise4Bit::Tensors tensors{.codes = *parts.weight,
-                                 .map = Numbers(*parts.map, {"F32"}),
-                                 .absmax = nested ? Numbers(*parts.absmax, {"U8"})
-                                                  : Numbers(*parts.absmax, {"F32"}),
-                                 .nested = std::nullopt};
+  Blockwise4Bit::Tensors tensors{
+      .codes = *parts.weight,
+      .map = Numbers(*parts.map, {"F32"}),
+      .absmax = nested ? Numbers(*parts.absmax, {"U8"}) : Numbers(*parts.absmax, {"F32"}),
+      .nested = std::nullopt};
   if (nested) {
     tensors.nested.emplace(Blockwise4Bit::Nested{.map = Numbers(*parts.nested_map, {"F32"}),
                                                  .absmax = Numbers(*parts.nested_absmax, {"F32"}),
                                                  .block = state.nested_block,
                                                  .offset = state.nested_offset});
   }
-  return std::make_shared<Blockwise4Bit>(
-      std::move(tensors), state.shape, state.block,
-      "bitsandbytes " + state.type + ", blocks of " + std::to_string(state.block) +
-          (nested ? ", nested" : ""));
+  return std::make_shared<Blockwise4Bit>(std::move(tensors), state.shape, state.block,
+                                         "bitsandbytes " + state.type + ", blocks of " +
+                                             std::to_string(state.block) +
+                                             (nested ? ", nested" : ""));
 }
 
 void add_4bit(Resolution& tensors, const std::string& weight_name, const std::string& type) {
@@ -93,10 +93,10 @@ void add_4bit(Resolution& tensors, const std::string& weight_name, const std::st
   if (parts.nested_absmax != nullptr) {
     parts.nested_map = &tensors.need(prefix + "nested_quant_map", state);
   }
-  tensors.add(weight_name,
-              {parts.weight, parts.absmax, parts.map, parts.state, parts.nested_absmax,
-               parts.nested_map},
-              [parts] { return open_4bit(parts); });
+  tensors.add(
+      weight_name,
+      {parts.weight, parts.absmax, parts.map, parts.state, parts.nested_absmax, parts.nested_map},
+      [parts] { return open_4bit(parts); });
 }
 
 void add_8bit(Resolution& tensors, const std::string& stem) {

@@ -30,8 +30,8 @@ struct Group {
 };
 
 const std::initializer_list<std::string_view> kFormats = {
-    "dense",           "float-quantized",      "int-quantized",         "naive-quantized",
-    "pack-quantized",  "nvfp4-pack-quantized", "mxfp4-pack-quantized",  "mxfp8-quantized",
+    "dense",          "float-quantized",      "int-quantized",        "naive-quantized",
+    "pack-quantized", "nvfp4-pack-quantized", "mxfp4-pack-quantized", "mxfp8-quantized",
     "mixed-precision"};
 
 void read_block(ConfigReader& weights, Group& group) {
@@ -41,17 +41,23 @@ void read_block(ConfigReader& weights, Group& group) {
   std::vector<double> sides;
   weights.touch("block_structure");
   if (weights.has("block_structure")) sides = weights.numbers("block_structure");
-  if (group.strategy.empty()) group.strategy = size > 0 ? "group" : size == -1 && weights.has("group_size") ? "channel" : "tensor";
+  if (group.strategy.empty())
+    group.strategy = size > 0                                  ? "group"
+                     : size == -1 && weights.has("group_size") ? "channel"
+                                                               : "tensor";
   if (group.strategy == "channel") group.block = {.rows = 1};
   if (group.strategy == "group" || group.strategy == "tensor_group") {
-    if (size <= 0) weights.refuse("group_size", "is missing or not positive", "state the group's size");
+    if (size <= 0)
+      weights.refuse("group_size", "is missing or not positive", "state the group's size");
     group.block = {.rows = 1, .columns = size};
   }
   if (group.strategy == "block") {
-    if (sides.size() != 2 || !(sides[0] >= 1 && sides[1] >= 1 && sides[0] < 1e9 && sides[1] < 1e9)) {
+    if (sides.size() != 2 ||
+        !(sides[0] >= 1 && sides[1] >= 1 && sides[0] < 1e9 && sides[1] < 1e9)) {
       weights.refuse("block_structure", "is not two sizes", "write [128, 128]");
     }
-    group.block = {.rows = static_cast<int64_t>(sides[0]), .columns = static_cast<int64_t>(sides[1])};
+    group.block = {.rows = static_cast<int64_t>(sides[0]),
+                   .columns = static_cast<int64_t>(sides[1])};
   }
 }
 
@@ -63,7 +69,10 @@ void skip_activations(ConfigReader& group, std::string_view key) {
 }
 
 Group read_group(ConfigReader& config, const std::string& format) {
-  Group group{.targets = Targets(config, "targets", config.texts("targets")), .format = {}, .strategy = {}, .block = {}};
+  Group group{.targets = Targets(config, "targets", config.texts("targets")),
+              .format = {},
+              .strategy = {},
+              .block = {}};
   group.format = one_of(config, "format", format, kFormats);
   skip_activations(config, "input_activations");
   skip_activations(config, "output_activations");
@@ -79,7 +88,8 @@ Group read_group(ConfigReader& config, const std::string& format) {
       weights.touch(key);
     }
     if (weights.has("dynamic") && weights.json().at("dynamic") != false) {
-      weights.refuse("dynamic", "is set for weights", "stored weights are quantised once: write false");
+      weights.refuse("dynamic", "is set for weights",
+                     "stored weights are quantised once: write false");
     }
     weights.finish({}, {});
   }
@@ -100,8 +110,8 @@ class Groups {
   // The group whose targets mean the module most closely; the only one where there is one alone.
   const Group& of(const std::string& module, const RawTensor& weight) const {
     if (groups_.size() == 1) return groups_.front();
-    const auto best = std::max_element(
-        groups_.begin(), groups_.end(), [&](const Group& a, const Group& b) {
+    const auto best =
+        std::max_element(groups_.begin(), groups_.end(), [&](const Group& a, const Group& b) {
           return a.targets.closeness(module) < b.targets.closeness(module);
         });
     if (best != groups_.end() && best->targets.closeness(module) != Closeness::kNot) return *best;
@@ -118,7 +128,9 @@ std::shared_ptr<const StoredForm> open_bytes(const RawTensor& weight, const RawT
                                              const RawTensor* zero, const Group& group) {
   const Numbers scales(scale, {"F32", "BF16", "F16", "E8M0"});
   std::optional<Numbers> zeros;
-  if (zero != nullptr) zeros.emplace(*zero, std::initializer_list<std::string_view>{"I8", "I32", "F8_E4M3", "BF16", "F32", "F16"});
+  if (zero != nullptr)
+    zeros.emplace(*zero, std::initializer_list<std::string_view>{"I8", "I32", "F8_E4M3", "BF16",
+                                                                 "F32", "F16"});
   const std::string kind = weight.dtype == "I8" ? "int" : "fp";
   return std::make_shared<ScaledBytes>(
       weight, scales, zeros, group.block,
@@ -145,7 +157,8 @@ std::shared_ptr<const StoredForm> open_packed_ints(const RawTensor& weight, cons
                                                    const RawTensor* index, const Group& group) {
   const std::vector<int64_t> shape = read_shape(stated, require_rank(weight, 2, 2));
   if (group.strategy != "group" && group.strategy != "channel") {
-    throw base::InputError(weight.file, weight.name, "is packed with the strategy " + group.strategy,
+    throw base::InputError(weight.file, weight.name,
+                           "is packed with the strategy " + group.strategy,
                            "pack-quantized knows group and channel");
   }
   const int64_t size = group.block.columns == 0 ? shape[1] : group.block.columns;
@@ -154,11 +167,11 @@ std::shared_ptr<const StoredForm> open_packed_ints(const RawTensor& weight, cons
                               .zeros = std::nullopt,
                               .groups = std::nullopt};
   if (zero != nullptr) tensors.zeros = *zero;
-  if (index != nullptr) tensors.groups.emplace(*index, std::initializer_list<std::string_view>{"I32", "I64"});
-  return std::make_shared<PackedInts>(
-      std::move(tensors), shape, group.bits, size,
-      "packed int" + std::to_string(group.bits) + ", a scale a " + group.strategy +
-          (index != nullptr ? ", g_idx" : ""));
+  if (index != nullptr)
+    tensors.groups.emplace(*index, std::initializer_list<std::string_view>{"I32", "I64"});
+  return std::make_shared<PackedInts>(std::move(tensors), shape, group.bits, size,
+                                      "packed int" + std::to_string(group.bits) + ", a scale a " +
+                                          group.strategy + (index != nullptr ? ", g_idx" : ""));
 }
 
 std::shared_ptr<const StoredForm> open_fp4(const RawTensor& weight, const RawTensor& scale,
@@ -214,9 +227,8 @@ void add_bytes(Resolution& tensors, const std::string& stem, const Groups& group
   if (!group.symmetric) zero = &tensors.need(stem + ".weight_zero_point", weight);
   std::vector<const RawTensor*> parts = {&weight, &scale, zero};
   add_runtime(tensors, stem, parts);
-  tensors.add(stem + ".weight", parts, [&weight, &scale, zero, group] {
-    return open_bytes(weight, scale, zero, group);
-  });
+  tensors.add(stem + ".weight", parts,
+              [&weight, &scale, zero, group] { return open_bytes(weight, scale, zero, group); });
 }
 
 // What changes weights beyond their own bytes: sparsity masks, rotations.
@@ -224,7 +236,8 @@ void refuse_unless_empty(ConfigReader& config, const char* key) {
   config.touch(key);
   if (!config.has(key)) return;
   const base::Json& value = config.json().at(key);
-  const bool dense = value.is_object() && (value.empty() || value.value("format", base::Json()) == "dense");
+  const bool dense =
+      value.is_object() && (value.empty() || value.value("format", base::Json()) == "dense");
   if (!dense) config.refuse(key, "is not supported", "take the checkpoint without it");
 }
 
@@ -232,9 +245,9 @@ void refuse_unless_empty(ConfigReader& config, const char* key) {
 
 void resolve_compressed_tensors(ConfigReader& config, Resolution& tensors) {
   const std::string format = one_of(config, "format", "dense", kFormats);
-  for (const auto* key : {"quantization_status", "global_compression_ratio", "version",
-                          "run_compressed", "dequantize", "kv_cache_scheme",
-                          "use_optimized_inference"}) {
+  for (const auto* key :
+       {"quantization_status", "global_compression_ratio", "version", "run_compressed",
+        "dequantize", "kv_cache_scheme", "use_optimized_inference"}) {
     config.touch(key);
   }
   refuse_unless_empty(config, "sparsity_config");

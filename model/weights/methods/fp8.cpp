@@ -1,8 +1,8 @@
 // quant_method fp8: F8_E4M3 with a scale for each block of weight_block_size, or one a tensor.
 //   <m>.weight, <m>.weight_scale_inv (multiplied, in spite of its name)
 // Source: transformers 5.23, FineGrainedFP8Config; DeepSeek-V3's weights; vLLM's names of the
-// per-tensor form (weight_scale, input_scale) and Mistral's (qscale_weight, qscale_act). The block is
-// the declared one: the grid of a weight whose sides are no multiples of it tells nothing.
+// per-tensor form (weight_scale, input_scale) and Mistral's (qscale_weight, qscale_act). The block
+// is the declared one: the grid of a weight whose sides are no multiples of it tells nothing.
 #include "model/weights/methods/method.h"
 #include "model/weights/scaled_bytes.h"
 
@@ -29,21 +29,18 @@ std::optional<Block> read_block(ConfigReader& config) {
 
 void add(Resolution& tensors, const RawTensor& weight, const std::optional<Block>& block) {
   const bool module = weight.name.ends_with(".weight");
-  const std::string stem =
-      module ? weight.name.substr(0, weight.name.size() - 7) : weight.name;
-  const RawTensor& scale =
-      tensors.need_one_of({weight.name + "_scale_inv", weight.name + "_scale", stem + ".scale",
-                           stem + ".qscale_weight"},
-                          weight);
+  const std::string stem = module ? weight.name.substr(0, weight.name.size() - 7) : weight.name;
+  const RawTensor& scale = tensors.need_one_of({weight.name + "_scale_inv", weight.name + "_scale",
+                                                stem + ".scale", stem + ".qscale_weight"},
+                                               weight);
   std::vector<const RawTensor*> parts = {&weight, &scale};
   const auto runtime = runtime_parts(tensors, stem);
   parts.insert(parts.end(), runtime.begin(), runtime.end());
   tensors.add(weight.name, parts, [&weight, &scale, block] {
     const Numbers scales(scale, {"F32", "BF16", "F16", "E8M0"});
-    const std::string form =
-        block ? "fp8, blocks of " + std::to_string(block->rows) + "x" +
-                    std::to_string(block->columns)
-              : "fp8, one scale";
+    const std::string form = block ? "fp8, blocks of " + std::to_string(block->rows) + "x" +
+                                         std::to_string(block->columns)
+                                   : "fp8, one scale";
     return std::make_shared<ScaledBytes>(weight, scales, std::nullopt, block.value_or(Block{}),
                                          form);
   });

@@ -2,10 +2,11 @@
 //   <m>.qweight, .qzeros, .scales, .g_idx
 // and auto-round, which writes GPTQ's form, AWQ's or compressed-tensors'.
 // Source: GPTQModel 7.7, quantization/config.py; AutoGPTQ 0.7.1; auto-round's packing formats.
+#include "model/weights/gptq.h"
+
 #include <algorithm>
 
 #include "model/weights/awq.h"
-#include "model/weights/gptq.h"
 #include "model/weights/methods/method.h"
 #include "model/weights/methods/targets.h"
 
@@ -48,10 +49,9 @@ std::vector<Override> read_dynamic(ConfigReader& config, const Gptq::Options& us
     options.group = read_group_size(rule, usual.group == 0 ? -1 : usual.group);
     options.symmetric = rule.flag("sym", usual.symmetric);
     rule.touch("desc_act");
-    overrides.push_back(
-        {Pattern(config, "dynamic",
-                 expression.starts_with("+:") ? expression.substr(2) : expression),
-         options});
+    overrides.push_back({Pattern(config, "dynamic",
+                                 expression.starts_with("+:") ? expression.substr(2) : expression),
+                         options});
   }
   return overrides;
 }
@@ -61,17 +61,18 @@ void add(Resolution& tensors, const std::string& stem, const Gptq::Options& opti
   const RawTensor& zeros = tensors.need(stem + ".qzeros", weight);
   const RawTensor& scales = tensors.need(stem + ".scales", weight);
   const RawTensor* index = tensors.find(stem + ".g_idx");
-  tensors.add(stem + ".weight", {&weight, &zeros, &scales, index},
-              [&weight, &zeros, &scales, index, options] {
-                Gptq::Tensors parts{.weight = weight,
-                                    .zeros = zeros,
-                                    .scales = Numbers(scales, {"F16", "BF16", "F32"}),
-                                    .groups = std::nullopt};
-                if (index != nullptr) {
-                  parts.groups.emplace(*index, std::initializer_list<std::string_view>{"I32", "I64"});
-                }
-                return std::make_shared<Gptq>(std::move(parts), options);
-              });
+  tensors.add(
+      stem + ".weight", {&weight, &zeros, &scales, index},
+      [&weight, &zeros, &scales, index, options] {
+        Gptq::Tensors parts{.weight = weight,
+                            .zeros = zeros,
+                            .scales = Numbers(scales, {"F16", "BF16", "F32"}),
+                            .groups = std::nullopt};
+        if (index != nullptr) {
+          parts.groups.emplace(*index, std::initializer_list<std::string_view>{"I32", "I64"});
+        }
+        return std::make_shared<Gptq>(std::move(parts), options);
+      });
 }
 
 void add_awq(Resolution& tensors, const std::string& stem, int64_t group) {
@@ -86,14 +87,44 @@ void add_awq(Resolution& tensors, const std::string& stem, int64_t group) {
 
 // How the calibration went, and what tools keep for themselves.
 void touch_bookkeeping(ConfigReader& config) {
-  for (const auto* key :
-       {"damp_percent", "damp_auto_increment", "static_groups", "true_sequential", "mse", "meta",
-        "model_name_or_path", "model_file_base_name", "tokenizer", "dataset", "use_cuda_fp16",
-        "use_exllama", "exllama_config", "disable_exllama", "max_input_length", "batch_size",
-        "pad_token_id", "model_seqlen", "block_name_to_quantize", "cache_block_outputs",
-        "module_name_preceding_first_block", "act_group_aware", "backend", "quantize_method",
-        "method", "lm_head", "offload_to_disk", "hyb_act", "quant_type", "modules_in_block_to_quantize",
-        "inside_layer_modules", "v2", "v2_alpha", "gptaq", "foem", "device", "dtype", "pack_impl"}) {
+  for (const auto* key : {"damp_percent",
+                          "damp_auto_increment",
+                          "static_groups",
+                          "true_sequential",
+                          "mse",
+                          "meta",
+                          "model_name_or_path",
+                          "model_file_base_name",
+                          "tokenizer",
+                          "dataset",
+                          "use_cuda_fp16",
+                          "use_exllama",
+                          "exllama_config",
+                          "disable_exllama",
+                          "max_input_length",
+                          "batch_size",
+                          "pad_token_id",
+                          "model_seqlen",
+                          "block_name_to_quantize",
+                          "cache_block_outputs",
+                          "module_name_preceding_first_block",
+                          "act_group_aware",
+                          "backend",
+                          "quantize_method",
+                          "method",
+                          "lm_head",
+                          "offload_to_disk",
+                          "hyb_act",
+                          "quant_type",
+                          "modules_in_block_to_quantize",
+                          "inside_layer_modules",
+                          "v2",
+                          "v2_alpha",
+                          "gptaq",
+                          "foem",
+                          "device",
+                          "dtype",
+                          "pack_impl"}) {
     config.touch(key);
   }
 }
@@ -158,15 +189,36 @@ void resolve_auto_round(ConfigReader& config, Resolution& tensors) {
   usual.bits = read_bits(config, 4);
   usual.group = read_group_size(config, 128);
   usual.symmetric = config.flag("sym", true);
-  usual.version_1 = packing == "auto_round:auto_gptq" || packing == "auto_round:gptq" || packing == "auto";
+  usual.version_1 =
+      packing == "auto_round:auto_gptq" || packing == "auto_round:gptq" || packing == "auto";
   const bool awq = packing.ends_with("awq");
   if (awq && usual.bits != 4) config.refuse("bits", "is not 4", "AWQ packs 4 bits");
-  for (const auto* inert :
-       {"autoround_version", "iters", "lr", "minmax_lr", "nsamples", "seqlen", "low_gpu_mem_usage",
-        "enable_quanted_input", "enable_minmax_tuning", "batch_size", "scale_dtype", "dataset",
-        "amp", "gradient_accumulate_steps", "block_name_to_quantize", "to_quant_block_names",
-        "act_bits", "act_data_type", "act_dynamic", "act_group_size", "act_sym", "super_bits",
-        "super_group_size", "enable_norm_bias_tuning", "enable_torch_compile", "not_use_best_mse"}) {
+  for (const auto* inert : {"autoround_version",
+                            "iters",
+                            "lr",
+                            "minmax_lr",
+                            "nsamples",
+                            "seqlen",
+                            "low_gpu_mem_usage",
+                            "enable_quanted_input",
+                            "enable_minmax_tuning",
+                            "batch_size",
+                            "scale_dtype",
+                            "dataset",
+                            "amp",
+                            "gradient_accumulate_steps",
+                            "block_name_to_quantize",
+                            "to_quant_block_names",
+                            "act_bits",
+                            "act_data_type",
+                            "act_dynamic",
+                            "act_group_size",
+                            "act_sym",
+                            "super_bits",
+                            "super_group_size",
+                            "enable_norm_bias_tuning",
+                            "enable_torch_compile",
+                            "not_use_best_mse"}) {
     config.touch(inert);
   }
   std::map<std::string, Gptq::Options> own;

@@ -32,8 +32,8 @@ void skip_module_list(ConfigReader& config, std::string_view key);
 std::string one_of(ConfigReader& config, std::string_view key, std::string_view fallback,
                    std::initializer_list<std::string_view> values);
 
-// Scales of activations and caches beside `stem` ("...q_proj"): parts of the weight, for they belong
-// to its product.
+// Scales of activations and caches beside `stem` ("...q_proj"): parts of the weight, for they
+// belong to its product.
 std::vector<const RawTensor*> runtime_parts(const Resolution& tensors, const std::string& stem);
 
 // Scales of a cache that stand beside an attention, not a projection.

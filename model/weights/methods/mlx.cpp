@@ -31,14 +31,14 @@ Mode read_mode(ConfigReader& config, const Mode& usual) {
   if (changed) mode.group = mode.name == "nvfp4" ? 16 : 32;
   mode.bits = static_cast<int>(config.integer("bits", mode.bits, 2, 8));
   mode.group = config.integer("group_size", mode.group, 1, int64_t{1} << 20);
-  const bool known = mode.name == "affine" ? mode.bits != 7
+  const bool known = mode.name == "affine"  ? mode.bits != 7
                      : mode.name == "mxfp8" ? mode.bits == 8 && mode.group == 32
                      : mode.name == "mxfp4" ? mode.bits == 4 && mode.group == 32
                                             : mode.bits == 4 && mode.group == 16;
   if (!known) {
-    config.refuse("bits", "is " + std::to_string(mode.bits) + " in groups of " +
-                              std::to_string(mode.group) + ", which mode " + mode.name +
-                              " does not have",
+    config.refuse("bits",
+                  "is " + std::to_string(mode.bits) + " in groups of " +
+                      std::to_string(mode.group) + ", which mode " + mode.name + " does not have",
                   "affine has 2, 3, 4, 5, 6 and 8 bits, mxfp4 and mxfp8 groups of 32, nvfp4 of 16");
   }
   return mode;
@@ -100,9 +100,8 @@ void resolve_mlx(ConfigReader& config, Resolution& tensors) {
     const Mode mode = found == own.end() ? usual : found->second;
     const RawTensor* biases =
         mode.name == "affine" ? &tensors.need(stem + ".biases", weight) : nullptr;
-    tensors.add(weight.name, {&weight, &scales, biases}, [&weight, &scales, biases, mode] {
-      return open(weight, scales, biases, mode);
-    });
+    tensors.add(weight.name, {&weight, &scales, biases},
+                [&weight, &scales, biases, mode] { return open(weight, scales, biases, mode); });
   }
 }
 

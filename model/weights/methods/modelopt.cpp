@@ -1,4 +1,5 @@
-// quant_method modelopt, and hf_quant_config.json: which of its forms a weight has, its tensors say.
+// quant_method modelopt, and hf_quant_config.json: which of its forms a weight has, its tensors
+// say.
 //   FP8                      <m>.weight F8_E4M3, .weight_scale, one
 //   FP8_PER_CHANNEL_PER_TOKEN                    .weight_scale, one a row
 //   FP8_PB_WO                                    .weight_scale, one a block of 128x128
@@ -29,7 +30,9 @@ std::shared_ptr<const StoredForm> open_fp8(const RawTensor& weight, const RawTen
   if (scales.size() == stack) {
     return std::make_shared<ScaledBytes>(weight, scales, std::nullopt, Block{}, "fp8, one scale");
   }
-  const bool by_row = scales.size() == stack * rows && (scale.shape.size() == 1 || scale.shape.back() == rows || scale.shape.back() == 1);
+  const bool by_row =
+      scales.size() == stack * rows &&
+      (scale.shape.size() == 1 || scale.shape.back() == rows || scale.shape.back() == 1);
   if (by_row) {
     return std::make_shared<ScaledBytes>(weight, scales, std::nullopt, Block{.rows = 1},
                                          "fp8, a scale a row");
@@ -54,14 +57,16 @@ std::shared_ptr<const StoredForm> open_nvfp4(const RawTensor& weight, const RawT
 }
 
 void read_algorithm(ConfigReader& config, std::string_view key) {
-  one_of(config, key, "", {"", "FP8", "NVFP4", "W4A16_NVFP4", "FP8_PB_WO", "FP8_PER_CHANNEL_PER_TOKEN",
-                           "MXFP8", "MIXED_PRECISION"});
+  one_of(config, key, "",
+         {"", "FP8", "NVFP4", "W4A16_NVFP4", "FP8_PB_WO", "FP8_PER_CHANNEL_PER_TOKEN", "MXFP8",
+          "MIXED_PRECISION"});
 }
 
 void read_keys(ConfigReader& config) {
   read_algorithm(config, "quant_algo");
-  for (const auto* key : {"kv_cache_quant_algo", "group_size", "producer", "quant_method",
-                          "kv_cache_scheme", "config_groups", "exclude_modules", "ignore", "has_zero_point"}) {
+  for (const auto* key :
+       {"kv_cache_quant_algo", "group_size", "producer", "quant_method", "kv_cache_scheme",
+        "config_groups", "exclude_modules", "ignore", "has_zero_point"}) {
     config.touch(key);
   }
   if (config.has("pre_quant_scale") && config.flag("pre_quant_scale", false)) {

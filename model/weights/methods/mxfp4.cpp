@@ -17,9 +17,9 @@ std::shared_ptr<const StoredForm> open(const RawTensor& blocks, const RawTensor&
   const std::vector<int64_t>& s = blocks.shape;
   require_shape(blocks, {s[0], s[1], s[2], kGroup / 2}, blocks);
   require_shape(scales, {s[0], s[1], s[2]}, blocks);
-  return std::make_shared<Transposed>(std::make_shared<ScaledFp4>(
-      blocks, std::vector<int64_t>{s[0], s[1], s[2] * kGroup}, Numbers(scales, {"E8M0"}),
-      std::nullopt, kGroup, "mxfp4"));
+  return std::make_shared<Transposed>(
+      std::make_shared<ScaledFp4>(blocks, std::vector<int64_t>{s[0], s[1], s[2] * kGroup},
+                                  Numbers(scales, {"E8M0"}), std::nullopt, kGroup, "mxfp4"));
 }
 
 }  // namespace

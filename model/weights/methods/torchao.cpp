@@ -43,10 +43,10 @@ void add(Resolution& tensors, const std::string& stem) {
   tensors.add(stem + ".weight", {&data, &scale, zero, runtime}, [&data, &scale, zero, block] {
     std::optional<Numbers> zeros;
     if (zero != nullptr) zeros.emplace(*zero, std::initializer_list<std::string_view>{"I8", "I32"});
-    return std::make_shared<ScaledBytes>(require_rank(data, 2, 2),
-                                         Numbers(scale, {"F32", "BF16", "F16"}), zeros, block,
-                                         "torchao " + std::string(data.dtype == "I8" ? "int8" : "fp8") +
-                                             ", blocks of " + show({block.rows, block.columns}));
+    return std::make_shared<ScaledBytes>(
+        require_rank(data, 2, 2), Numbers(scale, {"F32", "BF16", "F16"}), zeros, block,
+        "torchao " + std::string(data.dtype == "I8" ? "int8" : "fp8") + ", blocks of " +
+            show({block.rows, block.columns}));
   });
 }
 
