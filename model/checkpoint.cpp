@@ -67,9 +67,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder,
       config_file_(is_gguf(folder) ? folder : find_config_file(folder)),
       config_(is_gguf(folder) ? Json() : base::read_json_file(config_file_)) {
   if (is_gguf(folder)) {
-    gguf_ = std::make_unique<GgufSource>(folder);
-    raw_ = raw_gguf_tensors(*gguf_);
-    tensors_ = gguf_tensors(*gguf_, raw_, gguf_values_);
+    tensors_ = gguf_tensors(std::make_shared<const GgufSource>(folder), raw_);
     return;
   }
   const std::filesystem::path index = folder / kIndex;
@@ -176,29 +174,26 @@ void Checkpoint::add_shards(const Json& index, const std::string& where) {
   }
 }
 
-std::vector<std::string> Checkpoint::hashed_names() const {
-  std::vector<std::string> names;
-  if (gguf_) {
-    for (const auto& file : gguf_->files()) names.push_back(file->path().filename().string());
-  } else {
-    names.push_back(config_file_.filename().string());
-    for (const auto& item : std::filesystem::directory_iterator(folder_)) {
-      const std::string name = item.path().filename().string();
-      if (item.is_regular_file() && ends_with_any(name)) names.push_back(name);
-    }
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 const std::string& Checkpoint::sha256() const {
   if (!sha256_.empty()) return sha256_;
-  const std::filesystem::path folder = gguf_ ? folder_.parent_path() : folder_;
+  std::vector<std::filesystem::path> files = {config_file_};
+  if (is_gguf(folder_)) {
+    files = gguf_parts(folder_);
+  } else {
+    for (const auto& item : std::filesystem::directory_iterator(folder_)) {
+      if (item.is_regular_file() && ends_with_any(item.path().filename().string())) {
+        files.push_back(item.path());
+      }
+    }
+  }
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) {
+    return a.filename().string() < b.filename().string();
+  });
   base::Sha256 hash;
-  for (const std::string& name : hashed_names()) {
-    hash.update(name);
+  for (const std::filesystem::path& file : files) {
+    hash.update(file.filename().string());
     hash.update(std::string_view("\0", 1));
-    hash.update(file_sha256(folder / name));
+    hash.update(file_sha256(file));
     hash.update("\n");
   }
   sha256_ = hash.hex_digest();

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -12,7 +11,6 @@
 
 #include "base/json.h"
 #include "base/safetensors.h"
-#include "model/gguf/source.h"
 #include "model/weights/stored_form.h"
 
 namespace plumb::model {
@@ -28,20 +26,15 @@ std::filesystem::path find_config_file(const std::filesystem::path& folder);
 // params.json without an index, every *.safetensors. Throws InputError when a file is missing or
 // damaged, a shard lies outside the folder, a tensor stands twice, the index and the shards
 // disagree, both forms stand side by side, or the weights are quantised otherwise than declared.
-//
-// Or a .gguf file, the first part of a split one: it is its own config, and `config` is null.
 class Checkpoint {
  public:
   // allowed_keys: of the declaration of quantisation, by their paths in the config.
   explicit Checkpoint(const std::filesystem::path& folder,
                       const std::set<std::string>& allowed_keys = {});
 
-  // The file itself where the checkpoint is a GGUF.
   const std::filesystem::path& folder() const { return folder_; }
   const std::filesystem::path& config_file() const { return config_file_; }
   const base::Json& config() const { return config_; }
-  // Null where the checkpoint is a folder.
-  const GgufSource* gguf() const { return gguf_.get(); }
   // Those of the allowed keys that were needed.
   const std::vector<std::string>& used_allowed_keys() const { return used_allowed_keys_; }
   // The tensors of the files, by their own names.
@@ -49,13 +42,11 @@ class Checkpoint {
   // The same by the names that families use: a quantised weight and its companions are one.
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
 
-  // sha256 over, for each of the config file, *.safetensors, *.safetensors.index.json, or each part
-  // of a GGUF, in byte order of the names: name, NUL, the file's sha256 in hex, newline. Reads
-  // every byte; computed once.
+  // sha256 over, for each of the config file, *.safetensors, *.safetensors.index.json in byte order
+  // of the names: name, NUL, the file's sha256 in hex, newline. Reads every byte; computed once.
   const std::string& sha256() const;
 
  private:
-  std::vector<std::string> hashed_names() const;
   void add_all();
   void add_file(const std::string& name);
   void resolve_weights(const std::set<std::string>& allowed_keys);
@@ -67,8 +58,6 @@ class Checkpoint {
   base::Json config_;
   std::vector<std::string> used_allowed_keys_;
   std::vector<std::unique_ptr<base::SafetensorsFile>> files_;
-  std::unique_ptr<GgufSource> gguf_;
-  std::deque<RawTensor> gguf_values_;     // weights that stand in the metadata
   std::map<std::string, RawTensor> raw_;  // nodes stay where they are: tensors_ points at them
   std::map<std::string, StoredTensor> tensors_;
   mutable std::string sha256_;

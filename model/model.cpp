@@ -89,13 +89,12 @@ ModelConfig read_config_file(const std::filesystem::path& file, const base::Json
 }
 
 ModelConfig read_config(const Checkpoint& checkpoint, const std::set<std::string>& allowed_keys) {
-  if (const GgufSource* gguf = checkpoint.gguf()) {
-    GgufMeaning meaning = read_gguf(*gguf, checkpoint.raw_tensors(), allowed_keys);
+  if (is_gguf(checkpoint.folder())) {
+    GgufMeaning meaning = read_gguf(checkpoint.folder(), allowed_keys);
     ModelConfig model;
     model.spec = std::move(meaning.spec);
     model.names = std::move(meaning.names);
     model.allowed_keys = std::move(meaning.allowed_keys);
-    model.notes = std::move(meaning.notes);
     return model;
   }
   ModelConfig model = read_config_file(checkpoint.config_file(), checkpoint.config(), allowed_keys);

@@ -19,8 +19,6 @@ struct ModelConfig {
   NameTable names;
   // Keys that only --allow-key let pass; reports say so.
   std::vector<std::string> allowed_keys;
-  // What a GGUF cannot say, or says in vain, in words.
-  std::vector<std::string> notes;
 };
 
 // Reads a config that names its model_type and stands at `where`. Throws InputError naming the key.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "model/gguf/source.h"
 #include "model/weights/shapes.h"
 
 namespace plumb::model {
@@ -124,9 +125,9 @@ void Weights::bind(const Checkpoint& checkpoint, const FileTensor& wanted) {
   if (found == checkpoint.tensors().end()) refuse_missing(checkpoint, wanted.name, wanted.shape);
   const std::shared_ptr<const StoredForm> form = found->second.open();
   // ggml keeps no leading extents of 1.
-  const bool fits = checkpoint.gguf() == nullptr
-                        ? form->shape() == wanted.shape
-                        : without_ones(form->shape()) == without_ones(wanted.shape);
+  const bool fits = is_gguf(checkpoint.folder())
+                        ? without_ones(form->shape()) == without_ones(wanted.shape)
+                        : form->shape() == wanted.shape;
   if (!fits) {
     const RawTensor& main = found->second.main();
     throw InputError(main.file, main.name, "has shape " + show(form->shape()),

@@ -32,13 +32,12 @@ class Untiled : public RowForm {
     const int64_t columns = shape().back();
     // A vector is one row, and its elements are what is tiled.
     if (tiling_.axis == 0 && shape().size() > 1) {
-      return stored_->decode(stored_index(row) * columns + first, 1, out);
+      return stored_->decode(tiling_.stored_index(row) * columns + first, 1, out);
     }
     for (size_t done = 0; done < out.size();) {
       const int64_t column = first + static_cast<int64_t>(done);
-      const size_t run =
-          std::min(out.size() - done, static_cast<size_t>(run_from(column)));
-      stored_->decode(row * columns + stored_index(column), 1, out.subspan(done, run));
+      const size_t run = std::min(out.size() - done, static_cast<size_t>(run_from(column)));
+      stored_->decode(row * columns + tiling_.stored_index(column), 1, out.subspan(done, run));
       done += run;
     }
   }
@@ -48,12 +47,6 @@ class Untiled : public RowForm {
   int64_t run_from(int64_t index) const {
     if (index < tiling_.begin) return tiling_.begin - index;
     return tiling_.width - (index - tiling_.begin) % tiling_.width;
-  }
-  int64_t stored_index(int64_t index) const {
-    if (index < tiling_.begin) return index;
-    const int64_t head = (index - tiling_.begin) / tiling_.width;
-    const int64_t tiled = head % tiling_.inner * tiling_.outer + head / tiling_.inner;
-    return tiling_.begin + tiled * tiling_.width + (index - tiling_.begin) % tiling_.width;
   }
 
   FormPtr stored_;
@@ -204,16 +197,77 @@ FormPtr open_gguf_tensor(const RawTensor& tensor, const RawTensor* scale) {
   return std::make_shared<GgufForm>(tensor, scale);
 }
 
-FormPtr untiled(FormPtr stored, const Tiling& tiling) {
-  return std::make_shared<Untiled>(std::move(stored), tiling);
+int64_t Tiling::stored_index(int64_t index) const {
+  if (index < begin) return index;
+  const int64_t head = (index - begin) / width;
+  const int64_t tiled = head % inner * outer + head / inner;
+  return begin + tiled * width + (index - begin) % width;
 }
 
-FormPtr joined_heads(FormPtr stored, bool transposed) {
-  return std::make_shared<JoinedHeads>(std::move(stored), transposed);
+FormPtr arranged(FormPtr stored, const GgufLayout& layout, const RawTensor& tensor) {
+  if (layout.heads != GgufLayout::Heads::kJoined) {
+    if (stored->shape().size() != 3 || stored->shape().front() != layout.head_count) {
+      throw InputError(tensor.file, tensor.name, "is no stack of the heads' matrices", kDamaged);
+    }
+    const bool transposed = layout.heads == GgufLayout::Heads::kTransposed;
+    stored = std::make_shared<JoinedHeads>(std::move(stored), transposed);
+  }
+  if (layout.tiling) {
+    const Tiling& t = *layout.tiling;
+    const std::vector<int64_t>& shape = stored->shape();
+    const int64_t extent = t.axis == 0 ? shape.front() : shape.back();
+    if (extent != t.begin + t.outer * t.inner * t.width) {
+      throw InputError(tensor.file, tensor.name, "has another number of heads than the keys say",
+                       kDamaged);
+    }
+    stored = std::make_shared<Untiled>(std::move(stored), t);
+  }
+  if (layout.negative_exp) stored = std::make_shared<LogOfNegative>(std::move(stored));
+  return stored;
 }
 
-FormPtr log_of_negative(FormPtr stored) {
-  return std::make_shared<LogOfNegative>(std::move(stored));
+namespace {
+
+void tile(std::vector<double>& values, const std::vector<int64_t>& shape, const Tiling& tiling) {
+  const std::vector<double> before = values;
+  const int64_t columns = shape.size() > 1 ? shape.back() : 1;
+  const auto rows = static_cast<int64_t>(values.size()) / columns;
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t column = 0; column < columns; ++column) {
+      const int64_t to_row = tiling.axis == 0 ? tiling.stored_index(row) : row;
+      const int64_t to_column = tiling.axis == 1 ? tiling.stored_index(column) : column;
+      values[static_cast<size_t>(to_row * columns + to_column)] =
+          before[static_cast<size_t>(row * columns + column)];
+    }
+  }
+}
+
+void part_heads(std::vector<double>& values, std::vector<int64_t>& shape, int64_t heads,
+                bool transposed) {
+  const int64_t rows = shape.front() / heads;
+  const int64_t columns = shape.back();
+  shape = {heads, transposed ? columns : rows, transposed ? rows : columns};
+  if (!transposed) return;
+  const std::vector<double> before = values;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto at = static_cast<int64_t>(i);
+    const int64_t head = at / (rows * columns);
+    const int64_t row = at / columns % rows;
+    const int64_t to = head * rows * columns + at % columns * rows + row;
+    values[static_cast<size_t>(to)] = before[i];
+  }
+}
+
+}  // namespace
+
+void arrange(std::vector<double>& values, std::vector<int64_t>& shape, const GgufLayout& layout) {
+  if (layout.negative_exp) {
+    for (double& value : values) value = -std::exp(value);
+  }
+  if (layout.tiling) tile(values, shape, *layout.tiling);
+  if (layout.heads != GgufLayout::Heads::kJoined) {
+    part_heads(values, shape, layout.head_count, layout.heads == GgufLayout::Heads::kTransposed);
+  }
 }
 
 FormPtr from_values(std::vector<double> values, std::string described) {

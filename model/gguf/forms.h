@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,14 +45,27 @@ struct Tiling {
   int64_t outer = 1;
   int64_t inner = 1;
   int64_t width = 1;
+
+  // Where the family's index along the axis lies in the file.
+  int64_t stored_index(int64_t index) const;
 };
-FormPtr untiled(FormPtr stored, const Tiling& tiling);
 
-// [heads * rows, columns] of a file's [heads, rows, columns], or of its [heads, columns, rows].
-FormPtr joined_heads(FormPtr stored, bool transposed);
+// How a file lays a tensor out otherwise than the family.
+struct GgufLayout {
+  // A matrix of heads is a stack of them, each as it is or transposed.
+  enum class Heads : uint8_t { kJoined, kApart, kTransposed };
 
-// ln(-x): what the file holds is -exp of what the family names.
-FormPtr log_of_negative(FormPtr stored);
+  std::optional<Tiling> tiling;
+  Heads heads = Heads::kJoined;
+  int64_t head_count = 0;
+  bool negative_exp = false;  // the file holds -exp of what the family has
+};
+
+// The family's tensor. Throws InputError naming `tensor` where what is stored has no such shape.
+FormPtr arranged(FormPtr stored, const GgufLayout& layout, const RawTensor& tensor);
+
+// The other way: values of the family's tensor, and its shape, become the file's.
+void arrange(std::vector<double>& values, std::vector<int64_t>& shape, const GgufLayout& layout);
 
 // Numbers of the metadata as a vector.
 FormPtr from_values(std::vector<double> values, std::string described);

@@ -1,8 +1,9 @@
 // A GGUF as a checkpoint: its tensors by the names of its name table, and what its keys mean.
 #pragma once
 
-#include <deque>
+#include <filesystem>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,19 +23,16 @@ struct GgufMeaning {
   std::vector<std::string> notes;
 };
 
-// The tensors of all parts as they lie.
-std::map<std::string, RawTensor> raw_gguf_tensors(const GgufSource& source);
-
-// The same as the family of the architecture has them, by the file's names. Numbers of the metadata
-// that are weights of the family stand in `extra`, which outlives the result, as `raw` does.
-std::map<std::string, StoredTensor> gguf_tensors(const GgufSource& source,
-                                                 const std::map<std::string, RawTensor>& raw,
-                                                 std::deque<RawTensor>& extra);
+// The tensors as the family of the architecture has them, by the file's names. `raw` becomes those
+// of all parts as they lie, and numbers of the metadata that are weights of the family; it must
+// outlive the result, which keeps the source.
+std::map<std::string, StoredTensor> gguf_tensors(const std::shared_ptr<const GgufSource>& source,
+                                                 std::map<std::string, RawTensor>& raw);
 
 // What the keys mean: as the config of the architecture's family, and then as llama.cpp computes,
 // which reads the order of rotated pairs, biases and offsets of norms off the file. Throws
 // InputError naming the key.
-GgufMeaning read_gguf(const GgufSource& source, const std::map<std::string, RawTensor>& raw,
+GgufMeaning read_gguf(const std::filesystem::path& first,
                       const std::set<std::string>& allowed_keys);
 
 }  // namespace plumb::model

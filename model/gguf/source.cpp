@@ -46,6 +46,12 @@ bool is_gguf(const std::filesystem::path& path) {
   return path.extension() == ".gguf" && !std::filesystem::is_directory(path);
 }
 
+std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& first) {
+  std::vector<std::filesystem::path> parts;
+  for (const auto& file : GgufSource(first).files()) parts.push_back(file->path());
+  return parts;
+}
+
 GgufSource::GgufSource(const std::filesystem::path& first) {
   files_.push_back(std::make_unique<GgufFile>(first));
   const int64_t number = read_count(*files_.front(), kNumber, kMostParts);
@@ -60,10 +66,10 @@ GgufSource::GgufSource(const std::filesystem::path& first) {
 void GgufSource::add_parts(int64_t count) {
   const std::filesystem::path& first = files_.front()->path();
   if (part_name(first, 1, count).empty()) {
-    throw InputError(first.string(), kCount,
-                     "the file is the first of " + std::to_string(count) +
-                         " parts and is not named so",
-                     "name the parts PREFIX-00001-of-0000N.gguf, as llama.cpp does");
+    throw InputError(
+        first.string(), kCount,
+        "the file is the first of " + std::to_string(count) + " parts and is not named so",
+        "name the parts PREFIX-00001-of-0000N.gguf, as llama.cpp does");
   }
   for (int64_t part = 2; part <= count; ++part) {
     const std::filesystem::path path = first.parent_path() / part_name(first, part, count);
@@ -91,10 +97,10 @@ void GgufSource::add_parts(int64_t count) {
   }
   const int64_t stated = read_count(*files_.front(), kTensors, int64_t{1} << 31);
   if (stated != 0 && stated != static_cast<int64_t>(total)) {
-    throw InputError(first.string(), kTensors,
-                     "states " + std::to_string(stated) + " tensors, the parts hold " +
-                         std::to_string(total),
-                     "fetch or split the file again");
+    throw InputError(
+        first.string(), kTensors,
+        "states " + std::to_string(stated) + " tensors, the parts hold " + std::to_string(total),
+        "fetch or split the file again");
   }
 }
 

@@ -15,6 +15,9 @@ namespace plumb::model {
 // True for a path that is to be read as GGUF: by its name.
 bool is_gguf(const std::filesystem::path& path);
 
+// The files of the model whose first file is `first`. Throws InputError as GgufSource does.
+std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& first);
+
 // PREFIX-00001-of-00003.gguf and its fellows, where the keys of the first say that it is split.
 // Throws InputError when a part is missing or out of turn, a tensor stands in two of them, or their
 // number is not the one that the first states.

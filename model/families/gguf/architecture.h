@@ -4,9 +4,7 @@
 // Source: llama.cpp b11434, src/models/ and conversion/.
 #pragma once
 
-#include <functional>
 #include <map>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,12 +28,12 @@ struct GgufArchitecture {
   // May be null.
   void (*adjust)(GgufKeys& keys, Spec& spec) = nullptr;
   void (*names)(NameTable& names, const Spec& spec) = nullptr;
-  // How a tensor is laid out otherwise than the family has it. May be null; so may what it returns.
-  using Wrap = std::function<FormPtr(FormPtr)>;
-  std::map<std::string, Wrap> (*layout)(GgufKeys& keys) = nullptr;
+  // The tensors that are laid out otherwise than the family has them. May be null.
+  std::map<std::string, GgufLayout> (*layout)(const Spec& spec) = nullptr;
 };
 
-std::span<const GgufArchitecture* const> gguf_architectures();
+// The names of the tensors of a model of the architecture.
+NameTable gguf_name_table(const GgufArchitecture& architecture, const Spec& spec);
 
 extern const GgufArchitecture kGgufLlama;
 extern const GgufArchitecture kGgufMistral3;

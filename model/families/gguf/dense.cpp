@@ -130,8 +130,9 @@ Json exaone4(GgufKeys& keys) {
     config["sliding_window"] = nullptr;
     config["layer_types"] = std::vector<std::string>(types.size(), "full_attention");
     if (keys.has("attention.sliding_window")) {
-      keys.note("attention.sliding_window has no effect: the architecture exaone4 slides in models "
-                "of 64 layers alone");
+      keys.note(
+          "attention.sliding_window has no effect: the architecture exaone4 slides in models "
+          "of 64 layers alone");
     }
   }
   return config;

@@ -7,7 +7,7 @@ namespace plumb::model {
 namespace {
 
 using base::Json;
-using Layout = std::map<std::string, GgufArchitecture::Wrap>;
+using Layout = std::map<std::string, GgufLayout>;
 
 struct Net {
   int64_t key_heads, value_heads, key_dim, value_dim;
@@ -42,9 +42,8 @@ std::vector<std::string> layer_types(GgufKeys& keys, int64_t layers) {
 }
 
 Json hybrid(GgufKeys& keys, std::string_view model_type, bool dense) {
-  Json config = common_config(keys, {.model_type = model_type,
-                                     .intermediate_size = dense,
-                                     .partial_rotary = true});
+  Json config = common_config(
+      keys, {.model_type = model_type, .intermediate_size = dense, .partial_rotary = true});
   const Net net = read_net(keys);
   config["linear_num_key_heads"] = net.key_heads;
   config["linear_num_value_heads"] = net.value_heads;
@@ -66,8 +65,9 @@ Json qwen3next(GgufKeys& keys) {
       keys.integer("expert_shared_feed_forward_length",
                    keys.tensor("blk." + last + ".ffn_down_shexp.weight").shape.back());
   keys.touch("expert_gating_func");
-  keys.note("a GGUF cannot say norm_topk_prob: the architecture qwen3next divides the chosen "
-            "weights by their sum");
+  keys.note(
+      "a GGUF cannot say norm_topk_prob: the architecture qwen3next divides the chosen "
+      "weights by their sum");
   return config;
 }
 
@@ -99,43 +99,41 @@ void name_mixers(NameTable& names, const Spec& spec) {
   }
 }
 
-std::string block(int64_t layer) {
+std::string block(size_t layer) {
   return "blk." + std::to_string(layer) + ".";
 }
 
-Layout decays(GgufKeys& keys) {
+Layout decays(const Spec& spec) {
   Layout layout;
-  for (int64_t i = 0; i < layer_count(keys); ++i) {
-    layout[block(i) + "ssm_a"] = [](FormPtr form) { return log_of_negative(std::move(form)); };
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    layout[block(i) + "ssm_a"] = {.negative_exp = true};
   }
   return layout;
 }
 
 // The value heads of qwen35 go round the key heads: the first of each, then the second of each.
-Layout tiled_heads(GgufKeys& keys) {
-  const Net net = read_net(keys);
-  Layout layout;
+Layout tiled_heads(const Spec& spec) {
+  Layout layout = decays(spec);
+  const GatedDeltaNetSpec* net = find_delta_net(spec);
+  if (net == nullptr) return layout;
   const auto tile = [&](int axis, int64_t begin, int64_t width) {
-    const Tiling tiling{.axis = axis,
-                        .begin = begin,
-                        .outer = net.key_heads,
-                        .inner = net.value_heads / net.key_heads,
-                        .width = width};
-    return [tiling](FormPtr form) { return untiled(std::move(form), tiling); };
+    return Tiling{.axis = axis,
+                  .begin = begin,
+                  .outer = net->num_key_heads,
+                  .inner = net->num_value_heads / net->num_key_heads,
+                  .width = width};
   };
-  const int64_t before = 2 * net.key_heads * net.key_dim;
-  for (int64_t i = 0; i < layer_count(keys); ++i) {
-    layout[block(i) + "attn_qkv.weight"] = tile(0, before, net.value_dim);
-    layout[block(i) + "ssm_conv1d.weight"] = tile(0, before, net.value_dim);
-    layout[block(i) + "attn_gate.weight"] = tile(0, 0, net.value_dim);
-    layout[block(i) + "ssm_beta.weight"] = tile(0, 0, 1);
-    layout[block(i) + "ssm_alpha.weight"] = tile(0, 0, 1);
-    layout[block(i) + "ssm_dt.bias"] = tile(0, 0, 1);
-    layout[block(i) + "ssm_out.weight"] = tile(1, 0, net.value_dim);
-    const auto heads = tile(0, 0, 1);
-    layout[block(i) + "ssm_a"] = [heads](FormPtr form) {
-      return log_of_negative(heads(std::move(form)));
-    };
+  const int64_t before = int64_t{2} * net->num_key_heads * net->key_dim;
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    // attn_qkv of a layer with attention is another thing.
+    if (!std::holds_alternative<GatedDeltaNetSpec>(spec.layers[i].mixer)) continue;
+    layout[block(i) + "attn_qkv.weight"].tiling = tile(0, before, net->value_dim);
+    layout[block(i) + "ssm_conv1d.weight"].tiling = tile(0, before, net->value_dim);
+    layout[block(i) + "attn_gate.weight"].tiling = tile(0, 0, net->value_dim);
+    for (const char* name : {"ssm_beta.weight", "ssm_alpha.weight", "ssm_dt.bias", "ssm_a"}) {
+      layout[block(i) + name].tiling = tile(0, 0, 1);
+    }
+    layout[block(i) + "ssm_out.weight"].tiling = tile(1, 0, net->value_dim);
   }
   return layout;
 }

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/errors.h"
 #include "model/config_reader.h"
 #include "model/families/gguf/architecture.h"
 #include "model/families/gguf/parts.h"
@@ -11,7 +10,7 @@ namespace plumb::model {
 namespace {
 
 using base::Json;
-using Layout = std::map<std::string, GgufArchitecture::Wrap>;
+using Layout = std::map<std::string, GgufLayout>;
 
 // The values of expert_gating_func.
 constexpr int64_t kSoftmax = 1;
@@ -116,11 +115,10 @@ Json glm4moe(GgufKeys& keys) {
                 "GLM 4.5 with dense layers is not among the families");
   }
   if (keys.has_tensor("blk.0.attn_q_norm.weight")) {
-    keys.refuse("block_count", "is of a model with a QK norm",
-                "GLM 4.5 is not among the families");
+    keys.refuse("block_count", "is of a model with a QK norm", "GLM 4.5 is not among the families");
   }
-  Json config = common_config(
-      keys, {.model_type = "solar_open", .intermediate_size = false, .rope = false});
+  Json config =
+      common_config(keys, {.model_type = "solar_open", .intermediate_size = false, .rope = false});
   const int64_t head_dim = config["head_dim"].get<int64_t>();
   require_whole_heads(keys, head_dim);
   config["rope_theta"] = keys.number("rope.freq_base", 10000.0);
@@ -193,7 +191,7 @@ void deepseek2_scale(GgufKeys& keys, Spec& spec) {
     const auto magnitude = [&](double m) {
       return factor <= 1.0 ? 1.0 : 0.1 * m * std::log(factor) + 1.0;
     };
-    rope.attention_factor = all_dim == 0.0 ? magnitude(1.0)
+    rope.attention_factor = all_dim == 0.0   ? magnitude(1.0)
                             : all_dim == 1.0 ? 1.0
                                              : magnitude(all_dim) / magnitude(all_dim);
     const double sharpened = factor <= 1.0 ? 1.0 : magnitude(all_dim);
@@ -207,20 +205,14 @@ void deepseek2_names(NameTable& names, const Spec& spec) {
   names.or_pack("blk.{i}.attn_kv_b", {"k_b_proj", "v_b_proj"}, heads);
 }
 
-FormPtr heads_joined(const FormPtr& stored, bool transposed) {
-  if (stored->shape().size() != 3) {
-    throw base::InputError("attn_k_b, attn_v_b", "", "are no stacks of heads",
-                           "convert the model again");
-  }
-  return joined_heads(stored, transposed);
-}
-
-Layout deepseek2_layout(GgufKeys& keys) {
+Layout deepseek2_layout(const Spec& spec) {
   Layout layout;
-  for (int64_t i = 0; i < layer_count(keys); ++i) {
+  const int heads = std::get<LatentAttentionSpec>(spec.layers.front().mixer).num_attention_heads;
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
     const std::string block = "blk." + std::to_string(i) + ".";
-    layout[block + "attn_k_b.weight"] = [](FormPtr form) { return heads_joined(form, true); };
-    layout[block + "attn_v_b.weight"] = [](FormPtr form) { return heads_joined(form, false); };
+    layout[block + "attn_k_b.weight"] = {.heads = GgufLayout::Heads::kTransposed,
+                                         .head_count = heads};
+    layout[block + "attn_v_b.weight"] = {.heads = GgufLayout::Heads::kApart, .head_count = heads};
   }
   return layout;
 }

@@ -26,8 +26,7 @@ int64_t vocab_size(GgufKeys& keys) {
 // A share of the head whose product with it, cut to an integer, is `dimensions`.
 double share_of(int64_t dimensions, int64_t head_dim) {
   const double share = static_cast<double>(dimensions) / static_cast<double>(head_dim);
-  const bool short_of_it =
-      static_cast<int64_t>(static_cast<double>(head_dim) * share) < dimensions;
+  const bool short_of_it = static_cast<int64_t>(static_cast<double>(head_dim) * share) < dimensions;
   return short_of_it ? std::nextafter(share, 2.0) : share;
 }
 
@@ -171,9 +170,9 @@ Json rope_scaling(GgufKeys& keys, int64_t rotary_dim) {
   if (type != "none" && type != "linear" && type != "yarn" && type != "longrope") {
     keys.refuse("rope.scaling.type", "is '" + type + "'", "known: none, linear, yarn, longrope");
   }
-  const bool tensors = keys.has_tensor("rope_freqs.weight") ||
-                       (keys.has_tensor("rope_factors_short.weight") &&
-                        keys.has_tensor("rope_factors_long.weight"));
+  const bool tensors =
+      keys.has_tensor("rope_freqs.weight") ||
+      (keys.has_tensor("rope_factors_short.weight") && keys.has_tensor("rope_factors_long.weight"));
   if (type == "yarn") {
     if (tensors) keys.refuse("rope.scaling.type", "is yarn beside a tensor of rope factors");
     return yarn(keys, factor);

@@ -16,10 +16,10 @@ struct GgufCommon {
   // Where the family has the eps; and which of the two keys of the file holds it.
   std::string_view eps_key = "rms_norm_eps";
   bool layer_norm = false;
-  bool head_dim = true;            // the family knows the key
-  bool intermediate_size = true;   // likewise
-  bool rope = true;                // rope_theta and rope_scaling are written
-  bool partial_rotary = false;     // the family knows partial_rotary_factor
+  bool head_dim = true;           // the family knows the key
+  bool intermediate_size = true;  // likewise
+  bool rope = true;               // rope_theta and rope_scaling are written
+  bool partial_rotary = false;    // the family knows partial_rotary_factor
 };
 
 // Layers of the forward: those that predict further tokens do not count.

@@ -10,12 +10,12 @@ namespace plumb::model {
 namespace {
 
 constexpr const GgufArchitecture* kArchitectures[] = {
-    &kGgufLlama,     &kGgufMistral3,  &kGgufQwen2,        &kGgufQwen3,      &kGgufGemma,
-    &kGgufGemma2,    &kGgufGemma3,    &kGgufOlmo2,        &kGgufPhi3,       &kGgufSmolLm3,
-    &kGgufGranite,   &kGgufStableLm,  &kGgufStarcoder2,   &kGgufNemotron,   &kGgufErnie45,
-    &kGgufGlm4,      &kGgufCohere2,   &kGgufExaone,       &kGgufExaone4,    &kGgufApertus,
-    &kGgufSeedOss,   &kGgufInternLm2, &kGgufHunyuanDense, &kGgufQwen2Moe,   &kGgufQwen3Moe,
-    &kGgufOlmoe,     &kGgufGptOss,    &kGgufGlm4Moe,      &kGgufDeepseek2,  &kGgufQwen3Next,
+    &kGgufLlama,   &kGgufMistral3,  &kGgufQwen2,        &kGgufQwen3,     &kGgufGemma,
+    &kGgufGemma2,  &kGgufGemma3,    &kGgufOlmo2,        &kGgufPhi3,      &kGgufSmolLm3,
+    &kGgufGranite, &kGgufStableLm,  &kGgufStarcoder2,   &kGgufNemotron,  &kGgufErnie45,
+    &kGgufGlm4,    &kGgufCohere2,   &kGgufExaone,       &kGgufExaone4,   &kGgufApertus,
+    &kGgufSeedOss, &kGgufInternLm2, &kGgufHunyuanDense, &kGgufQwen2Moe,  &kGgufQwen3Moe,
+    &kGgufOlmoe,   &kGgufGptOss,    &kGgufGlm4Moe,      &kGgufDeepseek2, &kGgufQwen3Next,
     &kGgufQwen35,
 };
 
@@ -93,8 +93,7 @@ void adjust_mixer(const GgufKeys& keys, const std::string& block, RopePairs pair
 
 // What the tensors tell, and how ggml rotates.
 void adjust(const GgufKeys& keys, GgufRope rope, Spec& spec) {
-  const RopePairs pairs =
-      rope == GgufRope::kPairs ? RopePairs::kInterleaved : RopePairs::kHalves;
+  const RopePairs pairs = rope == GgufRope::kPairs ? RopePairs::kInterleaved : RopePairs::kHalves;
   take_out_offset(spec.final_norm);
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     LayerSpec& layer = spec.layers[i];
@@ -120,17 +119,24 @@ void ignore_further_layers(GgufKeys& keys, NameTable& names) {
   }
 }
 
+Spec read_spec(GgufKeys& keys, const GgufArchitecture& architecture) {
+  const base::Json config = architecture.config(keys);
+  Spec spec = read_config(config, keys.where()).spec;
+  adjust(keys, architecture.rope, spec);
+  if (architecture.adjust != nullptr) architecture.adjust(keys, spec);
+  return spec;
+}
+
 // The scale of an NVFP4 weight stands beside it as X.scale, and that of its input as X.input_scale.
 const RawTensor* companion(const std::map<std::string, RawTensor>& raw, const std::string& name,
                            std::string_view suffix) {
   constexpr std::string_view kWeight = ".weight";
   if (!name.ends_with(kWeight)) return nullptr;
-  const auto found =
-      raw.find(name.substr(0, name.size() - kWeight.size()) + std::string(suffix));
+  const auto found = raw.find(name.substr(0, name.size() - kWeight.size()) + std::string(suffix));
   return found == raw.end() ? nullptr : &found->second;
 }
 
-void add_metadata_weights(GgufKeys& keys, std::deque<RawTensor>& extra,
+void add_metadata_weights(GgufKeys& keys, std::map<std::string, RawTensor>& raw,
                           std::map<std::string, StoredTensor>& tensors) {
   if (!keys.has("xielu.alpha_p")) return;
   const int64_t layers = layer_count(keys);
@@ -138,17 +144,14 @@ void add_metadata_weights(GgufKeys& keys, std::deque<RawTensor>& extra,
     const std::vector<double> values = keys.numbers("xielu." + name, layers);
     for (int64_t i = 0; i < layers; ++i) {
       const double value = values[static_cast<size_t>(i)];
-      const std::string place = "xielu." + name + "[" + std::to_string(i) + "]";
-      extra.push_back({keys.where(), keys.architecture() + "." + place, "F32", {1}, {}});
-      StoredTensor stored;
-      stored.parts = {&extra.back()};
-      stored.open = [value] { return from_values({value}, "metadata"); };
-      tensors["blk." + std::to_string(i) + ".xielu." + name] = std::move(stored);
+      const std::string tensor = "blk." + std::to_string(i) + ".xielu." + name;
+      RawTensor& stands = raw[tensor];
+      stands = {keys.where(), tensor, "F32", {1}, {}};
+      tensors[tensor].parts = {&stands};
+      tensors[tensor].open = [value] { return from_values({value}, "F32 of the metadata"); };
     }
   }
 }
-
-}  // namespace
 
 std::map<std::string, RawTensor> raw_gguf_tensors(const GgufSource& source) {
   std::map<std::string, RawTensor> raw;
@@ -164,14 +167,22 @@ std::map<std::string, RawTensor> raw_gguf_tensors(const GgufSource& source) {
   return raw;
 }
 
-std::map<std::string, StoredTensor> gguf_tensors(const GgufSource& source,
-                                                 const std::map<std::string, RawTensor>& raw,
-                                                 std::deque<RawTensor>& extra) {
-  GgufKeys keys(source, raw, {});
+}  // namespace
+
+NameTable gguf_name_table(const GgufArchitecture& architecture, const Spec& spec) {
+  NameTable names = gguf_names(architecture.ffn_norm_renamed);
+  if (architecture.names != nullptr) architecture.names(names, spec);
+  return names;
+}
+
+std::map<std::string, StoredTensor> gguf_tensors(const std::shared_ptr<const GgufSource>& source,
+                                                 std::map<std::string, RawTensor>& raw) {
+  raw = raw_gguf_tensors(*source);
+  GgufKeys keys(*source, raw, {});
   const GgufArchitecture& architecture = find_architecture(keys);
-  const auto layout = architecture.layout == nullptr
-                          ? std::map<std::string, GgufArchitecture::Wrap>()
-                          : architecture.layout(keys);
+  const auto layouts = architecture.layout == nullptr
+                           ? std::map<std::string, GgufLayout>()
+                           : architecture.layout(read_spec(keys, architecture));
   std::set<std::string> companions;
   std::map<std::string, StoredTensor> tensors;
   for (const auto& [name, tensor] : raw) {
@@ -183,33 +194,28 @@ std::map<std::string, StoredTensor> gguf_tensors(const GgufSource& source,
       stored.parts.push_back(part);
       companions.insert(part->name);
     }
-    const auto wrap = layout.find(name);
-    stored.open = [&tensor = tensor, scale,
-                   wrap = wrap == layout.end() ? nullptr : wrap->second] {
-      FormPtr form = open_gguf_tensor(tensor, scale);
-      return wrap ? wrap(std::move(form)) : form;
+    const auto found = layouts.find(name);
+    const GgufLayout layout = found == layouts.end() ? GgufLayout() : found->second;
+    stored.open = [source, &tensor = tensor, scale, layout] {
+      return arranged(open_gguf_tensor(tensor, scale), layout, tensor);
     };
     tensors.emplace(name, std::move(stored));
   }
   for (const std::string& name : companions) tensors.erase(name);
-  add_metadata_weights(keys, extra, tensors);
+  add_metadata_weights(keys, raw, tensors);
   return tensors;
 }
 
-GgufMeaning read_gguf(const GgufSource& source, const std::map<std::string, RawTensor>& raw,
+GgufMeaning read_gguf(const std::filesystem::path& first,
                       const std::set<std::string>& allowed_keys) {
+  const GgufSource source(first);
+  const std::map<std::string, RawTensor> raw = raw_gguf_tensors(source);
   GgufKeys keys(source, raw, allowed_keys);
   const GgufArchitecture& architecture = find_architecture(keys);
-  const base::Json config = architecture.config(keys);
-  ModelConfig model = read_config(config, keys.where());
-  adjust(keys, architecture.rope, model.spec);
-  if (architecture.adjust != nullptr) architecture.adjust(keys, model.spec);
   GgufMeaning meaning;
-  meaning.spec = std::move(model.spec);
-  meaning.names = gguf_names(architecture.ffn_norm_renamed);
-  if (architecture.names != nullptr) architecture.names(meaning.names, meaning.spec);
+  meaning.spec = read_spec(keys, architecture);
+  meaning.names = gguf_name_table(architecture, meaning.spec);
   ignore_further_layers(keys, meaning.names);
-  if (architecture.layout != nullptr) architecture.layout(keys);
   keys.finish();
   meaning.allowed_keys = keys.allowed_keys();
   meaning.notes = keys.notes();

@@ -19,8 +19,9 @@ Json gemma(GgufKeys& keys) {
 double query_scalar(GgufKeys& keys, const Json& config, int64_t layers_of_27b) {
   const int64_t heads = config["num_attention_heads"].get<int64_t>();
   const int64_t hidden = config["hidden_size"].get<int64_t>();
-  keys.note("a GGUF cannot say query_pre_attn_scalar: it is the size of a head, or embedding / "
-            "heads with the layers of a 27B model");
+  keys.note(
+      "a GGUF cannot say query_pre_attn_scalar: it is the size of a head, or embedding / "
+      "heads with the layers of a 27B model");
   const bool large = config["num_hidden_layers"] == layers_of_27b;
   return static_cast<double>(large ? hidden / heads : config["head_dim"].get<int64_t>());
 }
