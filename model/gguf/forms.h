@@ -55,7 +55,7 @@ struct GgufLayout {
   // A matrix of heads is a stack of them, each as it is or transposed.
   enum class Heads : uint8_t { kJoined, kApart, kTransposed };
 
-  std::optional<Tiling> tiling;
+  std::optional<Tiling> tiling = std::nullopt;
   Heads heads = Heads::kJoined;
   int64_t head_count = 0;
   bool negative_exp = false;  // the file holds -exp of what the family has

@@ -30,7 +30,7 @@ Json mistral3(GgufKeys& keys) {
   config["sliding_window"] = nullptr;
   if (beta == 0.0) return config;
   // The family's config states a rope dict, and the temperature in it.
-  Json rope = config.value("rope_scaling", Json{{"rope_type", "default"}});
+  Json rope = config.value("rope_scaling", Json::object({{"rope_type", "default"}}));
   rope["llama_4_scaling_beta"] = beta;
   rope["rope_theta"] = config["rope_theta"];
   if (!rope.contains("original_max_position_embeddings")) {

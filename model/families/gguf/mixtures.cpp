@@ -191,10 +191,9 @@ void deepseek2_scale(GgufKeys& keys, Spec& spec) {
     const auto magnitude = [&](double m) {
       return factor <= 1.0 ? 1.0 : 0.1 * m * std::log(factor) + 1.0;
     };
-    rope.attention_factor = all_dim == 0.0   ? magnitude(1.0)
-                            : all_dim == 1.0 ? 1.0
-                                             : magnitude(all_dim) / magnitude(all_dim);
-    const double sharpened = factor <= 1.0 ? 1.0 : magnitude(all_dim);
+    // mscale is taken for 1, or for mscale_all_dim where that is not 1: the two then cancel.
+    rope.attention_factor = all_dim == 0.0 ? magnitude(1.0) : 1.0;
+    const double sharpened = rope.attention_factor * magnitude(all_dim);
     attention.scale = sharpened * sharpened /
                       std::sqrt(static_cast<double>(attention.nope_dim + attention.rope_dim));
   }

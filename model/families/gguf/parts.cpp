@@ -1,6 +1,7 @@
 #include "model/families/gguf/parts.h"
 
 #include <cmath>
+#include <utility>
 
 #include "base/errors.h"
 #include "model/config_reader.h"
@@ -122,7 +123,8 @@ Json divided(GgufKeys& keys, int64_t rotary_dim, double factor) {
   scaling["attention_factor"] = keys.number("rope.scaling.attn_factor", 1.0);
   scaling["original_max_position_embeddings"] =
       keys.integer("rope.scaling.original_context_length", keys.integer("context_length"));
-  for (const auto& [name, tensor] : {std::pair("short_factor", brief), {"long_factor", longer}}) {
+  using Pair = std::pair<const char*, const char*>;
+  for (const auto& [name, tensor] : {Pair("short_factor", brief), Pair("long_factor", longer)}) {
     std::vector<double> values = keys.values(tensor);
     // A file may hold more than are used.
     if (values.size() < static_cast<size_t>(rotary_dim / 2)) {

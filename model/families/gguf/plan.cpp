@@ -1,10 +1,11 @@
 // Specs as keys of llama.cpp's architectures.
+#include "model/gguf/plan.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "base/errors.h"
 #include "model/families/gguf/architecture.h"
-#include "model/gguf/plan.h"
 
 namespace plumb::model {
 namespace {

@@ -68,14 +68,16 @@ Json olmo2(GgufKeys& keys) {
   if (window == 0) return config;
   config["sliding_window"] = window;
   config["layer_types"] = types;
-  Json full = config.value("rope_scaling", Json{{"rope_type", "default"}});
+  Json full = config.value("rope_scaling", Json::object({{"rope_type", "default"}}));
   const double theta = config["rope_theta"].get<double>();
   full["rope_theta"] = theta;
   const Json sliding = {{"rope_type", "default"},
                         {"rope_theta", keys.number("rope.freq_base_swa", theta)}};
   config.erase("rope_scaling");
   config.erase("rope_theta");
-  config["rope_parameters"] = {{kFullAttention, full}, {kSlidingAttention, sliding}};
+  config["rope_parameters"] = Json::object();
+  config["rope_parameters"][std::string(kFullAttention)] = full;
+  config["rope_parameters"][std::string(kSlidingAttention)] = sliding;
   return config;
 }
 
