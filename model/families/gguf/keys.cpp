@@ -38,19 +38,24 @@ GgufKeys::GgufKeys(const GgufSource& source, const std::map<std::string, RawTens
   }
 }
 
+std::string GgufKeys::full(std::string_view key) const {
+  const bool global = key.starts_with("xielu.");
+  return (global ? "" : architecture_ + ".") + std::string(key);
+}
+
 const GgufValue* GgufKeys::find(std::string_view key) {
   read_.emplace(key);
-  const auto found = source_.keys().find(architecture_ + "." + std::string(key));
+  const auto found = source_.keys().find(full(key));
   return found == source_.keys().end() ? nullptr : &found->second;
 }
 
 bool GgufKeys::has(std::string_view key) const {
-  return source_.keys().contains(architecture_ + "." + std::string(key));
+  return source_.keys().contains(full(key));
 }
 
 void GgufKeys::refuse(std::string_view key, const std::string& problem,
                       const std::string& mend) const {
-  throw InputError(where(), architecture_ + "." + std::string(key), problem, mend);
+  throw InputError(where(), full(key), problem, mend);
 }
 
 int64_t GgufKeys::integer(std::string_view key, std::optional<int64_t> fallback) {
@@ -92,7 +97,7 @@ std::string GgufKeys::text(std::string_view key, std::string_view fallback) {
 }
 
 bool GgufKeys::is_list(std::string_view key) const {
-  const auto found = source_.keys().find(architecture_ + "." + std::string(key));
+  const auto found = source_.keys().find(full(key));
   return found != source_.keys().end() && found->second.is_array();
 }
 

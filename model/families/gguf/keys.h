@@ -59,6 +59,8 @@ class GgufKeys {
   void finish();
 
  private:
+  // The name in the file: few keys go without the architecture.
+  std::string full(std::string_view key) const;
   const base::GgufValue* find(std::string_view key);
 
   const GgufSource& source_;

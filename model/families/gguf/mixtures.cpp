@@ -192,7 +192,8 @@ void deepseek2_scale(GgufKeys& keys, Spec& spec) {
       return factor <= 1.0 ? 1.0 : 0.1 * m * std::log(factor) + 1.0;
     };
     // mscale is taken for 1, or for mscale_all_dim where that is not 1: the two then cancel.
-    rope.attention_factor = all_dim == 0.0 ? magnitude(1.0) : 1.0;
+    rope.attention_factor =
+        (all_dim == 0.0 ? magnitude(1.0) : 1.0) * keys.number("rope.scaling.attn_factor", 1.0);
     const double sharpened = rope.attention_factor * magnitude(all_dim);
     attention.scale = sharpened * sharpened /
                       std::sqrt(static_cast<double>(attention.nope_dim + attention.rope_dim));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/errors.h"
 #include "model/families/gguf/architecture.h"
@@ -154,12 +155,15 @@ class Keys {
     if (full == nullptr) return;
     integer("rope.dimension_count", full->rotary_dim);
     number("rope.freq_base", full->theta);
-    scaling(*full, first.query_temperature.has_value());
+    // With a query temperature mscale and mscale_all_dim are one number, for which stands 1.
+    const bool cancels = first.query_temperature && full->attention_factor == 1.0;
+    scaling(*full, cancels ? std::optional(1.0) : std::nullopt);
     const bool other = sliding != nullptr && sliding->theta != full->theta;
     if (other) number("rope.freq_base_swa", sliding->theta);
   }
 
-  void scaling(const RopeSpec& rope, bool temperature) {
+  // log_multiplier: where it says the magnitude.
+  void scaling(const RopeSpec& rope, std::optional<double> log_multiplier) {
     const RopeScaling& s = rope.scaling;
     const std::string key = "rope.scaling.";
     switch (s.kind) {
@@ -185,9 +189,8 @@ class Keys {
     number(key + "yarn_beta_fast", s.beta_fast);
     number(key + "yarn_beta_slow", s.beta_slow);
     const double usual = s.factor <= 1.0 ? 1.0 : 0.1 * std::log(s.factor) + 1.0;
-    // Where mscale and mscale_all_dim are both 1 the magnitude is 1, which their one key says.
-    if (temperature && rope.attention_factor == 1.0) {
-      number(key + "yarn_log_multiplier", 1.0);
+    if (log_multiplier) {
+      number(key + "yarn_log_multiplier", *log_multiplier);
     } else if (std::abs(rope.attention_factor / usual - 1.0) > 1e-12) {
       number(key + "attn_factor", rope.attention_factor / usual);
     }
@@ -218,12 +221,11 @@ class Keys {
     if (a.q_lora_rank > 0) integer("attention.q_lora_rank", a.q_lora_rank);
     integer("rope.dimension_count", a.rope_dim);
     number("rope.freq_base", a.rope.theta);
-    scaling(a.rope, false);
-    if (a.rope.scaling.kind != RopeScaling::Kind::kYarn) return;
+    if (a.rope.scaling.kind != RopeScaling::Kind::kYarn) return scaling(a.rope, std::nullopt);
     // The scores' scale holds the square of the sharpening.
     const double plain = 1.0 / std::sqrt(static_cast<double>(a.nope_dim + a.rope_dim));
-    const double all_dim = (std::sqrt(a.scale / plain) - 1.0) / std::log(a.rope.scaling.factor);
-    number("rope.scaling.yarn_log_multiplier", all_dim);
+    const double sharpened = std::sqrt(a.scale / plain) / a.rope.attention_factor;
+    scaling(a.rope, (sharpened - 1.0) / std::log(a.rope.scaling.factor));
   }
 
   void delta_nets() {
@@ -279,7 +281,7 @@ class Keys {
 
   void xielu() {
     for (const std::string part : {"alpha_p", "alpha_n", "beta", "eps"}) {
-      plan_.values["xielu." + part] = name("xielu." + part);
+      plan_.values["xielu." + part] = "xielu." + part;
     }
   }
 

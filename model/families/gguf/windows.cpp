@@ -95,6 +95,10 @@ Json phi3(GgufKeys& keys) {
 }
 
 void phi3_names(NameTable& names, const Spec&) {
+  names.pack("blk.{i}.attn_qkv", {"q_proj", "k_proj", "v_proj"});
+  for (const std::string name : {"q", "k", "v"}) {
+    names.or_pack("blk.{i}.attn_" + name, {name + "_proj"});
+  }
   names.drop("gate_proj").pack("blk.{i}.ffn_up", {"gate_proj", "up_proj"});
 }
 
