@@ -31,6 +31,12 @@ GgufBuilder& GgufBuilder::f32(std::string_view name, float value) {
   return key(name, 6, gguf_raw(value));
 }
 
+GgufBuilder& GgufBuilder::keys(std::string_view bytes, uint64_t count) {
+  keys_ += bytes;
+  key_count_ += count;
+  return *this;
+}
+
 GgufBuilder& GgufBuilder::tensor(std::string_view name, std::vector<uint64_t> dimensions,
                                  uint32_t type, std::string_view data) {
   pad(data_, alignment);

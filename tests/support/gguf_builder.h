@@ -21,6 +21,8 @@ class GgufBuilder {
   GgufBuilder& text(std::string_view name, std::string_view value);
   GgufBuilder& u32(std::string_view name, uint32_t value);
   GgufBuilder& f32(std::string_view name, float value);
+  // Keys as another file has them.
+  GgufBuilder& keys(std::string_view bytes, uint64_t count);
   // Dimensions as the file has them: the first runs fastest.
   GgufBuilder& tensor(std::string_view name, std::vector<uint64_t> dimensions, uint32_t type,
                       std::string_view data);
