@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/dtype.h"
+
 namespace plumb::base {
 namespace {
 
@@ -27,17 +29,17 @@ std::array<double, N> all_codes(Value&& value) {
 }
 
 // The code in [0, most] of the magnitude nearest to `value`; the codes' values rise.
-template <class Value>
-uint8_t nearest(double value, uint8_t most, uint8_t sign, Value&& value_of_code) {
+template <size_t N>
+uint8_t nearest(double value, uint8_t most, uint8_t sign, const std::array<double, N>& values) {
   const double magnitude = std::abs(value);
   uint8_t below = 0;
   for (uint8_t above = most; above - below > 1;) {
     const auto middle = static_cast<uint8_t>((below + above) / 2);
-    (value_of_code(middle) <= magnitude ? below : above) = middle;
+    (values[middle] <= magnitude ? below : above) = middle;
   }
   const auto above = static_cast<uint8_t>(below + 1);
-  const double down = magnitude - value_of_code(below);
-  const double up = value_of_code(above) - magnitude;
+  const double down = magnitude - values[below];
+  const double up = values[above] - magnitude;
   const bool take_above = up < down || (up == down && above % 2 == 0);
   const uint8_t code = take_above ? above : below;
   return static_cast<uint8_t>(std::signbit(value) ? code | sign : code);
@@ -88,11 +90,24 @@ const std::array<double, 16>& e2m1_values() {
 
 uint8_t e4m3_from_double(double value) {
   if (std::isnan(value)) return 0x7f;
-  return nearest(value, 0x7e, 0x80, e4m3_value);
+  return nearest(value, 0x7e, 0x80, e4m3_values());
 }
 
 uint8_t e2m1_from_double(double value) {
-  return nearest(value, 0x7, 0x8, e2m1_value);
+  return nearest(value, 0x7, 0x8, e2m1_values());
+}
+
+uint16_t f16_from_double(double value) {
+  const double rounded = round_to(DType::kF16, value);
+  const uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  const double magnitude = std::abs(rounded);
+  if (std::isnan(value)) return 0x7e00;
+  if (std::isinf(magnitude)) return static_cast<uint16_t>(sign | 0x7c00);
+  if (magnitude < 0x1p-14)
+    return static_cast<uint16_t>(sign | static_cast<int>(magnitude * 0x1p24));
+  const int exponent = std::ilogb(magnitude);
+  const auto fraction = static_cast<int>(std::ldexp(magnitude, 10 - exponent)) - 1024;
+  return static_cast<uint16_t>(sign | (exponent + 15) << 10 | fraction);
 }
 
 }  // namespace plumb::base

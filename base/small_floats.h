@@ -1,6 +1,6 @@
-// The floating-point types of 4 and 8 bits of quantised weights and activations.
-// Source: OCP Microscaling Formats 1.0 (e2m1, e8m0); arXiv 2209.05433 (e4m3 and e5m2; here e4m3 is
-// "e4m3fn": no infinity, NaN at S.1111.111 alone, largest 448).
+// The floating-point types of 4 and 8 bits of quantised weights and activations, and codes of
+// float16. Source: OCP Microscaling Formats 1.0 (e2m1, e8m0); arXiv 2209.05433 (e4m3 and e5m2; here
+// e4m3 is "e4m3fn": no infinity, NaN at S.1111.111 alone, largest 448).
 #pragma once
 
 #include <array>
@@ -27,5 +27,7 @@ const std::array<double, 16>& e2m1_values();
 // code in e2m1 and must not come.
 uint8_t e4m3_from_double(double value);
 uint8_t e2m1_from_double(double value);
+// To nearest, ties to even; overflow gives infinity.
+uint16_t f16_from_double(double value);
 
 }  // namespace plumb::base

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "fixtures/quantize/recipes.h"
 #include "graph/builder.h"
 
 namespace plumb::cli {
@@ -52,6 +53,14 @@ trace::TapFilter parse_taps(const std::string& expression, const graph::Graph& g
                      "write all, coarse, logits, or globs such as layer.*.out");
   }
   return filter;
+}
+
+std::string format_names() {
+  std::string names;
+  for (const fixtures::Recipe& recipe : fixtures::recipes()) {
+    names += (names.empty() ? "" : ", ") + std::string(recipe.name);
+  }
+  return names;
 }
 
 CLI::Validator whole_number() {

@@ -45,6 +45,9 @@ void write_text(const std::string& target, const std::string& text);
 // The taps that `--taps` asks for. Throws InputError when a pattern matches none of the graph's.
 trace::TapFilter parse_taps(const std::string& expression, const graph::Graph& graph);
 
+// The forms in which checkpoints are written quantised, for help.
+std::string format_names();
+
 // Checks that an option's value is a whole number of 64 bits: CLI11 takes "-1" for 2^64 - 1.
 CLI::Validator whole_number();
 

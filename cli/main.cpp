@@ -34,6 +34,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "plumbline 0.1.0");
   plumb::cli::Action action;
   plumb::cli::add_synth(app, action);
+  plumb::cli::add_convert(app, action);
   plumb::cli::add_inspect(app, action);
   plumb::cli::add_graph(app, action);
   plumb::cli::add_run(app, action);

@@ -17,9 +17,10 @@ struct Options {
   CommonOptions common;
   std::string family;
   std::string folder;
-  std::string preset = "tiny";
+  std::string preset;
   std::string config_file;
   std::vector<std::string> settings;
+  std::string format;  // empty: as the config declares
   uint64_t seed = 0;
   uint64_t max_shard_size = uint64_t{1} << 30;
   int64_t tied_tokens = 0;
@@ -40,10 +41,16 @@ void apply_setting(base::Json& config, const std::string& setting) {
       base::Json::accept(text) ? base::parse_json(text, "--set " + key) : base::Json(text);
 }
 
+// Groups of quantised weights want wider rows than the smallest preset has.
+std::string preset_of(const Options& options) {
+  if (!options.preset.empty()) return options.preset;
+  return options.format.empty() ? "tiny" : "tiny-quantized";
+}
+
 base::Json make_config(const Options& options) {
   base::Json config;
   if (options.config_file.empty()) {
-    config = fixtures::preset_config(options.family, options.preset);
+    config = fixtures::preset_config(options.family, preset_of(options));
   } else {
     config = base::read_json_file(options.config_file);
     if (!config.is_object()) {
@@ -76,6 +83,8 @@ int run(const Options& options) {
                                .seed = options.seed,
                                .max_shard_size = options.max_shard_size,
                                .tied_tokens = options.tied_tokens};
+  synth.recipe = options.format.empty() ? fixtures::recipe_of(synth.config)
+                                        : &fixtures::find_recipe(options.format);
   if (::isatty(STDERR_FILENO) != 0) synth.progress = show_progress;
   fixtures::synthesize(synth, options.folder, threads);
   return 0;
@@ -91,11 +100,13 @@ void add_synth(CLI::App& app, Action& action) {
   verb->add_option("FAMILY", options->family, "model_type of the family")->required();
   verb->add_option("-o,--output", options->folder, "folder to write")->required();
   verb->add_option("--preset", options->preset,
-                   "tiny, small (160M), medium (0.6B), large (1.7B), hybrid")
-      ->capture_default_str();
+                   "tiny (unless quantised), tiny-quantized, small (160M), medium (0.6B), large "
+                   "(1.7B), hybrid");
   verb->add_option("--config", options->config_file, "config.json to use instead of a preset");
   verb->add_option("--set", options->settings, "KEY=VALUE put into the config; VALUE is JSON")
       ->allow_extra_args(false);
+  verb->add_option("--quantize", options->format,
+                   "how matrices are stored: " + format_names() + "; else as the config declares");
   verb->add_option("--seed", options->seed, "seed of the weights")
       ->check(whole_number())
       ->capture_default_str();

@@ -14,6 +14,7 @@ inline constexpr int kSkipCommit = 125;
 using Action = std::function<int()>;
 
 void add_synth(CLI::App& app, Action& action);
+void add_convert(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_graph(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);

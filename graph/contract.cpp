@@ -14,7 +14,10 @@ constexpr ContractException kHalfCache[] = {{"attention", "key", DType::kF16},
                                             {"attention", "value", DType::kF16}};
 
 constexpr ContractException kShortOperands[] = {{"linear", "input", DType::kBF16},
-                                                {"experts", "input", DType::kBF16}};
+                                                {"linear", "weight", DType::kBF16},
+                                                {"experts", "input", DType::kBF16},
+                                                {"experts", "weight", DType::kBF16},
+                                                {"embedding", "weight", DType::kBF16}};
 
 constexpr ContractException kShortState[] = {{"gated_delta_rule", "state", DType::kBF16}};
 

@@ -56,7 +56,8 @@ def nibbles(packed):
     return np.stack([packed & 15, packed >> 4], -1).reshape(packed.shape[0], -1)
 
 
-def case(name, origin, declaration, tensors, exact, library=None, key="quantization_config", metadata=None):
+def case(name, origin, declaration, tensors, exact, library=None, key="quantization_config", metadata=None,
+         every=1):
     rows = {}
     for tensor, value in tensors.items():
         value = value.contiguous()
@@ -64,7 +65,7 @@ def case(name, origin, declaration, tensors, exact, library=None, key="quantizat
             torch.uint8).numpy().tobytes()
         rows[tensor] = {"dtype": NAMES[value.dtype], "shape": list(value.shape), "hex": raw.hex()}
     result = {"name": name, "origin": origin, "key": key, "declaration": declaration, "tensors": rows,
-              "shape": list(exact.shape), "exact": exact.reshape(-1).tolist()}
+              "shape": list(exact.shape), "every": every, "exact": exact.reshape(-1)[::every].tolist()}
     if metadata:
         result["metadata"] = metadata
     if library is not None:
@@ -107,8 +108,8 @@ def compressed_tensors():
         tensors = {f"m.{k}": v for k, v in packed.items() if v is not None}
         return case(name, origin, group(scheme, format), tensors, exact(packed), plain.to(dtype))
 
-    w = weight(6, 64)
-    for strategy, shape in (("tensor", [1]), ("channel", [6, 1])):
+    w = weight(16, 64)
+    for strategy, shape in (("tensor", [1]), ("channel", [16, 1])):
         amax = w.abs().amax(1, keepdim=True) if strategy == "channel" else w.abs().max().reshape(1)
         for kind, most in (("float", 448.0), ("int", 127.5)):
             scale = (amax / most).to(torch.bfloat16).reshape(shape)
@@ -119,7 +120,7 @@ def compressed_tensors():
 
     for bits, symmetric in ((4, True), (4, False), (8, True), (3, True), (2, False), (5, False)):
         size, levels = 32, 2**bits
-        grouped = w.reshape(6, 2, size)
+        grouped = w.reshape(16, 2, size)
         if symmetric:
             scale, zero = (grouped.abs().amax(2) / ((levels - 1) / 2)).to(torch.bfloat16), None
         else:
@@ -134,16 +135,16 @@ def compressed_tensors():
 
         def exact(packed, bits=bits, scale=scale, zero=zero):
             q = np.stack([stream(row, 64, bits) for row in packed["weight_packed"].numpy()]) - 2**(bits - 1)
-            z = np.zeros((6, 2))
+            z = np.zeros((16, 2))
             if zero is not None:
                 words = packed["weight_zero_point"].numpy()
-                z = np.stack([stream(words[:, g], 6, bits) for g in range(2)], 1) - 2**(bits - 1)
-            return (q - spread(z, (6, 64), (1, 32))) * spread(double(scale), (6, 64), (1, 32))
+                z = np.stack([stream(words[:, g], 16, bits) for g in range(2)], 1) - 2**(bits - 1)
+            return (q - spread(z, (16, 64), (1, 32))) * spread(double(scale), (16, 64), (1, 32))
 
         yield run(f"packed int{bits}, {'symmetric' if symmetric else 'zeros'}", "pack-quantized", scheme, state, exact)
 
     divisor = (448 * 6 / w.abs().max()).to(torch.float32).reshape(1)
-    scale = (w.reshape(6, 4, 16).abs().amax(2) * divisor / 6).clamp(min=2**-9).to(torch.float8_e4m3fn)
+    scale = (w.reshape(16, 4, 16).abs().amax(2) * divisor / 6).clamp(min=2**-9).to(torch.float8_e4m3fn)
     scheme = args(num_bits=4, type="float", strategy="tensor_group", group_size=16)
     compressor = BaseCompressor.get_value_from_registry("nvfp4-pack-quantized")
     packed = compressor.compress({"weight": w.bfloat16(), "weight_scale": scale.float(), "weight_global_scale": divisor}, scheme)
@@ -152,7 +153,7 @@ def compressed_tensors():
     yield case("nvfp4, a divisor", origin, group(scheme, "nvfp4-pack-quantized"),
                {f"m.{k}": v for k, v in packed.items() if v is not None}, exact, plain.bfloat16())
 
-    power = (torch.floor(torch.log2(w.reshape(6, 2, 32).abs().amax(2).clamp(min=2**-20))) - 2)
+    power = (torch.floor(torch.log2(w.reshape(16, 2, 32).abs().amax(2).clamp(min=2**-20))) - 2)
     scheme = args(num_bits=4, type="float", strategy="group", group_size=32, scale_dtype="torch.uint8")
     compressor = BaseCompressor.get_value_from_registry("mxfp4-pack-quantized")
     packed = compressor.compress({"weight": w.bfloat16(), "weight_scale": (2.0**power).bfloat16()}, scheme)
@@ -177,7 +178,7 @@ def modelopt():
                              ({"quantization": {"quant_algo": "NVFP4", "group_size": 16, "exclude_modules": ["lm_head"]}},
                               "hf_quant_config.json")):
         yield case(f"nvfp4, a multiplier, {key}", "ModelOpt 0.47.0, NVFP4QTensor", declaration, tensors, exact, key=key)
-    w = weight(6, 64)
+    w = weight(16, 64)
     scale = (w.abs().max() / 448).reshape([])
     data = (w / scale).to(torch.float8_e4m3fn)
     yield case("fp8, one scale", "ModelOpt 0.47.0, to_quantized_weight",
@@ -206,7 +207,6 @@ def gptq():
         linear.qweight, linear.scales, linear.g_idx = qweight, scales, index.long()
         used = [sum(int(v) << (i * bits) for i, v in enumerate(line)).to_bytes(rows * bits // 8, "little") for line in zero]
         linear.qzeros = torch.from_numpy(np.stack([np.frombuffer(line, "<i4") for line in used]).copy())
-        linear.wf_unsqueeze_zero = getattr(linear, "wf_unsqueeze_zero", None)
         plain = linear.dequantize_weight().T.contiguous()
         declaration = {"quant_method": "gptq", "bits": bits, "group_size": size, "sym": False, "desc_act": order,
                        "checkpoint_format": "gptq" if version == 1 else "gptq_v2"}
@@ -229,7 +229,6 @@ def awq():
     scales = (torch.rand(2, rows, generator=generator) * 0.1).half()
     plain = utils.dequantize_gemm(qweight, qzeros, scales, 4, size).T.contiguous()
     order = [0, 2, 4, 6, 1, 3, 5, 7]
-    unpack = lambda words: np.stack([(words[:, c] >> (4 * i) & 15, 8 * c + order[i]) for c in range(words.shape[1]) for i in range(8)], 0) if False else None
 
     def columns_of(words):
         result = np.zeros((words.shape[0], words.shape[1] * 8))
@@ -248,7 +247,7 @@ def awq():
 def bitsandbytes():
     import bitsandbytes.functional as F
     for kind, nested in (("nf4", False), ("fp4", False), ("nf4", True)):
-        w = weight(12, 64 if not nested else 1024)
+        w = weight(12, 64) if not nested else weight(4, 64 * 70)  # past a nested block of 256
         q, state = F.quantize_4bit(w, blocksize=64, quant_type=kind, compress_statistics=nested)
         packed = state.as_dict(packed=True)
         flat = np.stack([q.numpy().reshape(-1) >> 4, q.numpy().reshape(-1) & 15], -1).reshape(-1)
@@ -262,8 +261,8 @@ def bitsandbytes():
         library = None if nested else plain.float()  # nested: float32 rounds twice
         yield case(f"bitsandbytes {kind}{', nested' if nested else ''}", "bitsandbytes 0.50.2, dequantize_4bit",
                    {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": kind,
-                    "bnb_4bit_use_double_quant": nested}, tensors, exact, library)
-    w = weight(6, 64)
+                    "bnb_4bit_use_double_quant": nested}, tensors, exact, library, every=41 if nested else 1)
+    w = weight(16, 64)
     q, scale, _ = F.int8_vectorwise_quant(w.half())
     yield case("bitsandbytes int8", "bitsandbytes 0.50.2, int8_vectorwise_quant",
                {"quant_method": "bitsandbytes", "load_in_8bit": True, "llm_int8_threshold": 6.0},

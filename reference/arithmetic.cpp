@@ -63,4 +63,11 @@ void Emulated::round(int step, std::span<double> values, size_t element) const {
   }
 }
 
+void Emulated::weight(int step, std::span<double> values, base::DType stored) const {
+  const std::optional<base::DType> dtype = dtypes_[static_cast<size_t>(step)];
+  const bool held = !dtype || dtype == stored || dtype == base::DType::kF64 ||
+                    (dtype == base::DType::kF32 && stored != base::DType::kF64);
+  if (!held) base::round_to(*dtype, values);
+}
+
 }  // namespace plumb::reference

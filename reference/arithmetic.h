@@ -28,6 +28,7 @@ struct Exact {
 
   const Exact& stream(uint64_t) const { return *this; }
   bool rounds(int) const { return false; }
+  void weight(int, std::span<double>, base::DType) const {}
   void round(int, std::span<double>, size_t) const {}
   double round(int, double value, size_t) const { return value; }
   double sum(int, double value, double, size_t, size_t) const { return value; }
@@ -72,6 +73,10 @@ class Emulated {
     if (dtype) round(step, std::span(&value, 1), element);
     return value;
   }
+
+  // Rounds elements of a weight as an engine does on loading it: to nearest in every emulation, and
+  // not at all where what is `stored` has every value in the type of sub-step `step`.
+  void weight(int step, std::span<double> values, base::DType stored) const;
 
   // The standard deviation of the noise of a sum S of n products p accumulated one after the other,
   // given S and sum p^2: c u sqrt(n S^2 / 3 + (n sum p^2 - S^2) / 6), the worst usual order.

@@ -11,6 +11,7 @@ void compute(const A& a, const graph::Embedding&, const Context& context, Inputs
     for (size_t t = 0; t < sequence.rows(); ++t) {
       const std::span<double> to = row(y, first + t);
       table.widen(static_cast<size_t>(sequence.tokens[t]), 1, to);
+      a.weight(Step::kWeight, to, table.dtype());
       a.round(Step::kOutput, to, (first + t) * to.size());
     }
   });

@@ -93,7 +93,8 @@ Matrix run_expert(const A& a, const Experts& op, const Context& context, size_t 
   const size_t rows = x.shape(0);
   const auto inner = static_cast<size_t>(op.intermediate_size);
   const size_t outer = x.shape(1);
-  const ProjectionSteps steps{Experts::kInput, Experts::kSum, Experts::kProjected};
+  const ProjectionSteps steps{Experts::kInput, Experts::kSum, Experts::kProjected,
+                              Experts::kWeight};
   // The rows of an expert are no replicas of one another: each has its own size of noise.
   const Context apart{context.op, context.sequences, context.weights, context.threads};
   Matrix gate = make_matrix(rows, inner);

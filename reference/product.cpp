@@ -101,6 +101,7 @@ void project(const A& a, const ProjectionSteps& steps, const Context& context, c
     static thread_local std::vector<double> w;
     w.resize(columns * inner);
     rows.weight.widen(rows.first + begin, columns, w);
+    a.weight(steps.weight, w, rows.weight.dtype());
     if (rows.normalized) normalize_rows(a, steps, w, inner, begin);
     size_t at = 0;
     for (const size_t count : segments) {

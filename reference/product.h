@@ -23,6 +23,7 @@ struct ProjectionSteps {
   int input;
   int sum;
   int output;
+  int weight;
   int length = 0;  // of normalized rows
   int row = 0;     // of normalized rows
 };

@@ -39,12 +39,12 @@ struct Route {
 // experts. Inputs: x, ids, weights.
 struct Experts {
   static constexpr std::string_view kName = "experts";
-  enum : int { kInput, kSum, kProjected, kActivated, kProduct, kWeighted, kOutput };
+  enum : int { kInput, kSum, kProjected, kActivated, kProduct, kWeighted, kOutput, kWeight };
   static constexpr Step kSteps[] = {
       {"input", StepKind::kOperand},     {"sum", StepKind::kSum},
       {"projected", StepKind::kStorage}, {"activated", StepKind::kStorage},
       {"product", StepKind::kStorage},   {"weighted", StepKind::kStorage},
-      {"output", StepKind::kStorage}};
+      {"output", StepKind::kStorage},    {"weight", StepKind::kStorage}};
 
   int experts = 0;
   int intermediate_size = 0;

@@ -8,8 +8,8 @@ namespace plumb::graph {
 // y[t] = table[token[t]]
 struct Embedding {
   static constexpr std::string_view kName = "embedding";
-  enum : int { kOutput };
-  static constexpr Step kSteps[] = {{"output", StepKind::kStorage}};
+  enum : int { kOutput, kWeight };
+  static constexpr Step kSteps[] = {{"output", StepKind::kStorage}, {"weight", StepKind::kStorage}};
 
   template <class Self, class Visit>
   static void attributes(Self&, Visit&&) {}
@@ -19,12 +19,17 @@ struct Embedding {
 // y = x W^T (+ b)
 struct Linear {
   static constexpr std::string_view kName = "linear";
-  enum : int { kInput, kSum, kOutput, kLength, kRow };  // the last two: of normalized rows
-  static constexpr Step kSteps[] = {{"input", StepKind::kOperand},
-                                    {"sum", StepKind::kSum},
-                                    {"output", StepKind::kStorage},
-                                    {"length", StepKind::kStorage},
-                                    {"row", StepKind::kStorage}};
+  enum : int {
+    kInput,
+    kSum,
+    kOutput,
+    kLength,
+    kRow,
+    kWeight
+  };  // kLength, kRow: of normalized rows
+  static constexpr Step kSteps[] = {{"input", StepKind::kOperand},  {"sum", StepKind::kSum},
+                                    {"output", StepKind::kStorage}, {"length", StepKind::kStorage},
+                                    {"row", StepKind::kStorage},    {"weight", StepKind::kStorage}};
   StepKind step_kind(int step) const {
     return step == kOutput && in_float32 ? StepKind::kCompute : kSteps[step].kind;
   }

@@ -32,7 +32,12 @@ NameTable names(const Spec&) {
       .name("experts.up_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w3")
       .name("experts.down_proj", "model.layers.{i}.block_sparse_moe.experts.{e}.w2")
       .or_pack("model.layers.{i}.mlp.gate", {"router"});
-  return name_stacks(names);
+  name_stacks(names);
+  for (const std::string projection : {"gate_proj", "up_proj", "down_proj"}) {  // mlx-lm's
+    names.or_pack("model.layers.{i}.block_sparse_moe.switch_mlp." + projection,
+                  {"experts." + projection});
+  }
+  return names;
 }
 
 }  // namespace

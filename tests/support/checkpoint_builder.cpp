@@ -17,7 +17,8 @@ BuiltTensor bf16_tensor(const std::string& name, const std::vector<int64_t>& sha
   return tensor;
 }
 
-std::string build_safetensors(const std::vector<BuiltTensor>& tensors) {
+std::string build_safetensors(const std::vector<BuiltTensor>& tensors,
+                              const std::map<std::string, std::string>& metadata) {
   std::vector<base::SafetensorsEntry> entries;
   std::string data;
   for (const BuiltTensor& tensor : tensors) {
@@ -28,7 +29,7 @@ std::string build_safetensors(const std::vector<BuiltTensor>& tensors) {
                        .end = data.size() + tensor.bytes.size()});
     data += tensor.bytes;
   }
-  return base::safetensors_header(entries, {{"format", "pt"}}) + data;
+  return base::safetensors_header(entries, metadata) + data;
 }
 
 std::vector<BuiltTensor> take_apart(const std::filesystem::path& file) {

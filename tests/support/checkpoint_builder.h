@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,9 @@ struct BuiltTensor {
 BuiltTensor bf16_tensor(const std::string& name, const std::vector<int64_t>& shape,
                         double first = 1.0);
 
-std::string build_safetensors(const std::vector<BuiltTensor>& tensors);
+std::string build_safetensors(const std::vector<BuiltTensor>& tensors,
+                              const std::map<std::string, std::string>& metadata = {
+                                  {"format", "pt"}});
 
 // The tensors of a file that safetensors_bytes or a synthesis wrote.
 std::vector<BuiltTensor> take_apart(const std::filesystem::path& file);

@@ -101,6 +101,10 @@ class Groups {
  public:
   Groups(ConfigReader& config, const std::string& format) {
     ConfigReader groups = config.object("config_groups");
+    if (groups.json().size() > kMostRules) {
+      config.refuse("config_groups", "holds " + std::to_string(groups.json().size()) + " groups",
+                    "at most " + std::to_string(kMostRules) + " are read");
+    }
     for (const auto& [name, json] : groups.json().items()) {
       ConfigReader group = groups.object(name);
       groups_.push_back(read_group(group, format));

@@ -74,13 +74,13 @@ Targets::Targets(const ConfigReader& config, std::string_view key,
     } else if (text.find("Linear") != std::string::npos && text.find('.') == std::string::npos) {
       every_linear_ = true;
     } else {
-      names_.push_back(text);
+      names_.insert(text);
     }
   }
 }
 
 Closeness Targets::closeness(const std::string& module) const {
-  if (std::find(names_.begin(), names_.end(), module) != names_.end()) return Closeness::kName;
+  if (names_.contains(module)) return Closeness::kName;
   const auto matches = [&](const Pattern& pattern) { return pattern.matches(module); };
   if (std::any_of(patterns_.begin(), patterns_.end(), matches)) return Closeness::kExpression;
   return every_linear_ ? Closeness::kClass : Closeness::kNot;

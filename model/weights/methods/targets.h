@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,13 +26,16 @@ class Pattern {
 // How closely a target means a module: by its name before by an expression before by its class.
 enum class Closeness : uint8_t { kNot, kClass, kExpression, kName };
 
+// More groups or expressions than that are no model's, and would be tried on every tensor.
+inline constexpr size_t kMostRules = 512;
+
 class Targets {
  public:
   Targets(const ConfigReader& config, std::string_view key, const std::vector<std::string>& texts);
   Closeness closeness(const std::string& module) const;
 
  private:
-  std::vector<std::string> names_;
+  std::set<std::string> names_;
   std::vector<Pattern> patterns_;
   bool every_linear_ = false;
 };
