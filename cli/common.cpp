@@ -60,7 +60,7 @@ std::string format_names() {
   for (const fixtures::Recipe& recipe : fixtures::recipes()) {
     names += (names.empty() ? "" : ", ") + std::string(recipe.name);
   }
-  return names;
+  return names + ", gguf:TYPE (gguf:Q4_K_M, gguf:Q8_0, gguf:F32, ...)";
 }
 
 CLI::Validator whole_number() {

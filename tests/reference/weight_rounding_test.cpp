@@ -1,5 +1,5 @@
-// What a contract does to the weights of a product: it rounds those that its type does not hold, once
-// and to nearest, as an engine does on loading.
+// What a contract does to the weights of a product: it rounds those that its type does not hold,
+// once and to nearest, as an engine does on loading.
 #include <gtest/gtest.h>
 
 #include "graph/contract.h"

@@ -9,7 +9,32 @@ namespace plumb::model {
 namespace {
 
 // How the rounding was tuned, and what engines do to activations.
-constexpr std::string_view kTuning[] = {"autoround_version", "iters", "lr", "minmax_lr", "nsamples", "seqlen", "low_gpu_mem_usage", "enable_quanted_input", "enable_minmax_tuning", "batch_size", "scale_dtype", "dataset", "amp", "gradient_accumulate_steps", "block_name_to_quantize", "to_quant_block_names", "act_bits", "act_data_type", "act_dynamic", "act_group_size", "act_sym", "super_bits", "super_group_size", "enable_norm_bias_tuning", "enable_torch_compile", "not_use_best_mse"};
+constexpr std::string_view kTuning[] = {"autoround_version",
+                                        "iters",
+                                        "lr",
+                                        "minmax_lr",
+                                        "nsamples",
+                                        "seqlen",
+                                        "low_gpu_mem_usage",
+                                        "enable_quanted_input",
+                                        "enable_minmax_tuning",
+                                        "batch_size",
+                                        "scale_dtype",
+                                        "dataset",
+                                        "amp",
+                                        "gradient_accumulate_steps",
+                                        "block_name_to_quantize",
+                                        "to_quant_block_names",
+                                        "act_bits",
+                                        "act_data_type",
+                                        "act_dynamic",
+                                        "act_group_size",
+                                        "act_sym",
+                                        "super_bits",
+                                        "super_group_size",
+                                        "enable_norm_bias_tuning",
+                                        "enable_torch_compile",
+                                        "not_use_best_mse"};
 
 // Modules with numbers of their own; those of 16 bits and more are plain, which their tensors show.
 std::map<std::string, Gptq::Options> read_own(ConfigReader& config, const Gptq::Options& usual) {

@@ -1,5 +1,5 @@
-// What GPTQ, AWQ and auto-round share: <m>.qweight, .qzeros, .scales, .g_idx, and the keys that say how
-// they are packed.
+// What GPTQ, AWQ and auto-round share: <m>.qweight, .qzeros, .scales, .g_idx, and the keys that say
+// how they are packed.
 #pragma once
 
 #include <string>
