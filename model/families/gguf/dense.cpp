@@ -17,6 +17,7 @@ Json llama(GgufKeys& keys) {
   }
   Json config = common_config(keys, {.model_type = experts > 0 ? "mixtral" : "llama"});
   if (experts == 0) return config;
+  if (keys.has("expert_feed_forward_length")) config["intermediate_size"] = expert_width(keys);
   config["num_local_experts"] = experts;
   config["num_experts_per_tok"] = keys.integer("expert_used_count");
   config["sliding_window"] = nullptr;

@@ -119,7 +119,7 @@ Json divided(GgufKeys& keys, int64_t rotary_dim, double factor) {
   const bool one = keys.has_tensor("rope_freqs.weight");
   const char* brief = one ? "rope_freqs.weight" : "rope_factors_short.weight";
   const char* longer = one ? brief : "rope_factors_long.weight";
-  Json scaling = {{"rope_type", "longrope"}, {"factor", 1.0}};
+  Json scaling = {{"rope_type", "longrope"}};
   scaling["attention_factor"] = keys.number("rope.scaling.attn_factor", 1.0);
   scaling["original_max_position_embeddings"] =
       keys.integer("rope.scaling.original_context_length", keys.integer("context_length"));
@@ -164,7 +164,9 @@ Json rope_scaling(GgufKeys& keys, int64_t rotary_dim) {
   const double old = keys.number("rope.scale_linear", 0.0);
   double factor = keys.number("rope.scaling.factor", old);
   for (const char* key : {"rope.scaling.original_context_length", "rope.scaling.attn_factor",
-                          "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow"}) {
+                          "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow",
+                          "rope.scaling.yarn_ext_factor", "rope.scaling.yarn_attn_factor",
+                          "rope.scaling.yarn_log_multiplier"}) {
     keys.touch(key);
   }
   if (factor == 0.0 || type == "none") factor = 1.0;

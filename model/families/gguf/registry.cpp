@@ -59,8 +59,7 @@ NameTable gguf_names(bool ffn_norm_renamed) {
         .name("experts." + part + "_proj", b + "ffn_" + part + "_exps")
         .name("shared." + part + "_proj", b + "ffn_" + part + "_shexp");
   }
-  return names.or_pack(b + "attn_qkv", {"q_proj", "k_proj", "v_proj"})
-      .or_pack(b + "attn_kv_a_mqa", {"kv_a_proj", "k_rope_proj"})
+  return names.or_pack(b + "attn_kv_a_mqa", {"kv_a_proj", "k_rope_proj"})
       .or_pack(b + "ffn_gate_up_exps", {"experts.gate_proj", "experts.up_proj"})
       .ignore("rope_freqs.weight", "read with the config: it divides the rope's frequencies")
       .ignore("rope_factors_*.weight", "read with the config: they divide the rope's frequencies");
@@ -172,7 +171,8 @@ std::map<std::string, RawTensor> raw_gguf_tensors(const GgufSource& source) {
 NameTable gguf_name_table(const GgufArchitecture& architecture, const Spec& spec) {
   NameTable names = gguf_names(architecture.ffn_norm_renamed);
   if (architecture.names != nullptr) architecture.names(names, spec);
-  return names;
+  // A converter may be asked to join them.
+  return names.or_pack("blk.{i}.attn_qkv", {"q_proj", "k_proj", "v_proj"});
 }
 
 std::map<std::string, StoredTensor> gguf_tensors(const std::shared_ptr<const GgufSource>& source,
