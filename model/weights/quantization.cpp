@@ -65,25 +65,34 @@ std::optional<Declaration> declared_in(const base::Json& config, const std::stri
   return std::nullopt;
 }
 
+std::optional<Declaration> checked(std::optional<Declaration> declaration) {
+  if (declaration && !declaration->json.is_object()) {
+    throw base::InputError(declaration->where, declaration->key, "is no JSON object",
+                           "write {\"quant_method\": ...}");
+  }
+  return declaration;
+}
+
 }  // namespace
+
+std::optional<Declaration> declaration_of(const base::Json& config, const std::string& where) {
+  auto declaration = declared_in(config, where);
+  if (!declaration && config.is_object() && config.contains("text_config")) {
+    declaration = declared_in(config.at("text_config"), where);
+  }
+  return checked(std::move(declaration));
+}
 
 std::optional<Declaration> find_declaration(const base::Json& config,
                                             const std::filesystem::path& file) {
-  auto declaration = declared_in(config, file.string());
-  if (!declaration && config.is_object() && config.contains("text_config")) {
-    declaration = declared_in(config.at("text_config"), file.string());
-  }
+  auto declaration = declaration_of(config, file.string());
   for (const Sidecar& sidecar : kSidecars) {
     const std::filesystem::path beside = file.parent_path() / sidecar.file;
     if (declaration || !std::filesystem::exists(beside)) continue;
     declaration =
         Declaration{.json = base::read_json_file(beside), .where = beside.string(), .key = {}};
   }
-  if (declaration && !declaration->json.is_object()) {
-    throw base::InputError(declaration->where, declaration->key, "is no JSON object",
-                           "write {\"quant_method\": ...}");
-  }
-  return declaration;
+  return checked(std::move(declaration));
 }
 
 void resolve(const Declaration& declaration, Allowance& allowance, Resolution& tensors) {

@@ -22,6 +22,9 @@ struct Declaration {
   std::string key;    // at which it stands in it; empty: the whole file
 };
 
+// In the config alone, its text_config's included; `where` is for messages.
+std::optional<Declaration> declaration_of(const base::Json& config, const std::string& where);
+
 // In the config, or in hf_quant_config.json, quantize_config.json or quant_config.json beside it.
 // None: the weights are plain. Throws InputError where it is no object.
 std::optional<Declaration> find_declaration(const base::Json& config,
