@@ -15,7 +15,7 @@ namespace plumb::cli {
 using base::InputError;
 
 void CommonOptions::add_checkpoint(CLI::App& verb) {
-  verb.add_option("CHECKPOINT", checkpoint, "checkpoint folder")->required();
+  verb.add_option("CHECKPOINT", checkpoint, "checkpoint folder, or a .gguf file")->required();
   verb.add_option("--allow-key", allowed_keys,
                   "let this config key pass although the model type does not read it")
       ->allow_extra_args(false);  // one a time, or it would swallow the checkpoint
@@ -60,7 +60,7 @@ std::string format_names() {
   for (const fixtures::Recipe& recipe : fixtures::recipes()) {
     names += (names.empty() ? "" : ", ") + std::string(recipe.name);
   }
-  return names;
+  return names + ", gguf:TYPE (gguf:Q4_K_M, gguf:Q8_0, gguf:F32, ...)";
 }
 
 CLI::Validator whole_number() {

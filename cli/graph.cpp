@@ -3,6 +3,7 @@
 #include "cli/verbs.h"
 #include "graph/builder.h"
 #include "graph/printer.h"
+#include "model/gguf/gguf_model.h"
 
 namespace plumb::cli {
 namespace {
@@ -13,12 +14,16 @@ struct Options {
   std::string output = "-";
 };
 
+// The config alone makes the graph: no weights are needed to look at one.
+model::Spec read_spec(const CommonOptions& options) {
+  const std::filesystem::path path = options.checkpoint;
+  if (model::is_gguf(path)) return model::read_gguf(path, options.allowed()).spec;
+  const std::filesystem::path file = model::find_config_file(path);
+  return model::read_config_file(file, base::read_json_file(file), options.allowed()).spec;
+}
+
 int run(const Options& options) {
-  // The config alone makes the graph: no weights are needed to look at one.
-  const std::filesystem::path file = model::find_config_file(options.common.checkpoint);
-  const model::ModelConfig config =
-      model::read_config_file(file, base::read_json_file(file), options.common.allowed());
-  const graph::Graph graph = graph::build(config.spec);
+  const graph::Graph graph = graph::build(read_spec(options.common));
   std::string text;
   if (options.format == "dot") {
     text = graph::to_dot(graph);

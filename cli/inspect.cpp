@@ -5,6 +5,7 @@
 #include "cli/common.h"
 #include "cli/verbs.h"
 #include "graph/printer.h"
+#include "model/gguf/gguf_model.h"
 
 namespace plumb::cli {
 namespace {
@@ -13,6 +14,14 @@ struct Options {
   CommonOptions common;
   std::string json;
 };
+
+// What a GGUF cannot say, or says in vain.
+std::vector<std::string> notes_of(const LoadedModel& model) {
+  const std::filesystem::path& path = model.checkpoint.folder();
+  if (!model::is_gguf(path)) return {};
+  const std::vector<std::string>& allowed = model.config.allowed_keys;
+  return model::read_gguf(path, {allowed.begin(), allowed.end()}).notes;
+}
 
 std::string brief_text(const LoadedModel& model) {
   const graph::Graph& graph = model.graph;
@@ -26,6 +35,7 @@ std::string brief_text(const LoadedModel& model) {
   for (const std::string& key : model.config.allowed_keys) {
     text += fmt::format("allowed without being read: {}\n", key);
   }
+  for (const std::string& note : notes_of(model)) text += fmt::format("note: {}\n", note);
   return text;
 }
 
@@ -113,6 +123,7 @@ std::string json_text(const LoadedModel& model) {
                             {"vocab_size", model.graph.vocab_size},
                             {"tie_word_embeddings", model.config.spec.tie_word_embeddings},
                             {"allowed_keys", model.config.allowed_keys},
+                            {"notes", notes_of(model)},
                             {"checkpoint_sha256", model.checkpoint.sha256()}};
   json["graph"] = base::OrderedJson::parse(graph::to_json(model.graph));
   json["tensors"] = tensors;

@@ -6,8 +6,10 @@
 #include <cstdio>
 
 #include "base/errors.h"
+#include "base/files.h"
 #include "cli/common.h"
 #include "cli/verbs.h"
+#include "fixtures/gguf/write.h"
 #include "fixtures/presets.h"
 
 namespace plumb::cli {
@@ -77,15 +79,28 @@ void show_progress(uint64_t done, uint64_t total) {
   std::fflush(stderr);
 }
 
+// By way of a plain checkpoint, in a folder that goes.
+void write_gguf(const Options& options, const fixtures::SynthOptions& synth,
+                const std::string& format, const base::Threads& threads) {
+  const base::TemporaryFolder scratch;
+  fixtures::synthesize(synth, scratch.path() / "plain", threads);
+  const LoadedModel model(scratch.path() / "plain");
+  fixtures::write_gguf(model.config.spec, model.weights, format, options.folder);
+}
+
 int run(const Options& options) {
   const base::Threads threads(options.common.threads);
   fixtures::SynthOptions synth{.config = make_config(options),
                                .seed = options.seed,
                                .max_shard_size = options.max_shard_size,
                                .tied_tokens = options.tied_tokens};
+  if (::isatty(STDERR_FILENO) != 0) synth.progress = show_progress;
+  if (const auto format = fixtures::gguf_format(options.format)) {
+    write_gguf(options, synth, *format, threads);
+    return 0;
+  }
   synth.recipe = options.format.empty() ? fixtures::recipe_of(synth.config)
                                         : &fixtures::find_recipe(options.format);
-  if (::isatty(STDERR_FILENO) != 0) synth.progress = show_progress;
   fixtures::synthesize(synth, options.folder, threads);
   return 0;
 }
@@ -98,7 +113,7 @@ void add_synth(CLI::App& app, Action& action) {
       "Example: plumb synth qwen3 --preset tiny --seed 7 --set num_hidden_layers=3 -o /tmp/qwen3");
   auto options = std::make_shared<Options>();
   verb->add_option("FAMILY", options->family, "model_type of the family")->required();
-  verb->add_option("-o,--output", options->folder, "folder to write")->required();
+  verb->add_option("-o,--output", options->folder, "folder to write, or .gguf file")->required();
   verb->add_option("--preset", options->preset,
                    "tiny (unless quantised), tiny-quantized, small (160M), medium (0.6B), large "
                    "(1.7B), hybrid");

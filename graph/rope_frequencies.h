@@ -19,7 +19,9 @@ double llama3_frequency(double frequency, const model::RopeScaling& s);
 // True when `length` matters: a token then changes what the positions before it are worth.
 inline bool depends_on_length(const model::RopeSpec& rope) {
   using Kind = model::RopeScaling::Kind;
-  return rope.scaling.kind == Kind::kDynamic || rope.scaling.kind == Kind::kLongRope;
+  const model::RopeScaling& scaling = rope.scaling;
+  return scaling.kind == Kind::kDynamic ||
+         (scaling.kind == Kind::kLongRope && scaling.short_factor != scaling.long_factor);
 }
 
 }  // namespace plumb::graph

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "base/sha256.h"
+#include "model/gguf/gguf_model.h"
 #include "model/weights/quantization.h"
 
 namespace plumb::model {
@@ -63,8 +64,12 @@ std::filesystem::path find_config_file(const std::filesystem::path& folder) {
 Checkpoint::Checkpoint(const std::filesystem::path& folder,
                        const std::set<std::string>& allowed_keys)
     : folder_(folder),
-      config_file_(find_config_file(folder)),
-      config_(base::read_json_file(config_file_)) {
+      config_file_(is_gguf(folder) ? folder : find_config_file(folder)),
+      config_(is_gguf(folder) ? Json() : base::read_json_file(config_file_)) {
+  if (is_gguf(folder)) {
+    tensors_ = gguf_tensors(std::make_shared<const GgufSource>(folder), raw_);
+    return;
+  }
   const std::filesystem::path index = folder / kIndex;
   const bool whole = std::filesystem::exists(folder / kWhole);
   if (std::filesystem::exists(index)) {
@@ -171,17 +176,24 @@ void Checkpoint::add_shards(const Json& index, const std::string& where) {
 
 const std::string& Checkpoint::sha256() const {
   if (!sha256_.empty()) return sha256_;
-  std::vector<std::string> names = {config_file_.filename().string()};
-  for (const auto& item : std::filesystem::directory_iterator(folder_)) {
-    const std::string name = item.path().filename().string();
-    if (item.is_regular_file() && ends_with_any(name)) names.push_back(name);
+  std::vector<std::filesystem::path> files = {config_file_};
+  if (is_gguf(folder_)) {
+    files = gguf_parts(folder_);
+  } else {
+    for (const auto& item : std::filesystem::directory_iterator(folder_)) {
+      if (item.is_regular_file() && ends_with_any(item.path().filename().string())) {
+        files.push_back(item.path());
+      }
+    }
   }
-  std::sort(names.begin(), names.end());
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) {
+    return a.filename().string() < b.filename().string();
+  });
   base::Sha256 hash;
-  for (const std::string& name : names) {
-    hash.update(name);
+  for (const std::filesystem::path& file : files) {
+    hash.update(file.filename().string());
     hash.update(std::string_view("\0", 1));
-    hash.update(file_sha256(folder_ / name));
+    hash.update(file_sha256(file));
     hash.update("\n");
   }
   sha256_ = hash.hex_digest();

@@ -5,6 +5,7 @@
 
 #include "base/errors.h"
 #include "model/config_reader.h"
+#include "model/gguf/gguf_model.h"
 #include "model/weights/quantization.h"
 
 namespace plumb::model {
@@ -88,6 +89,14 @@ ModelConfig read_config_file(const std::filesystem::path& file, const base::Json
 }
 
 ModelConfig read_config(const Checkpoint& checkpoint, const std::set<std::string>& allowed_keys) {
+  if (is_gguf(checkpoint.folder())) {
+    GgufMeaning meaning = read_gguf(checkpoint.folder(), allowed_keys);
+    ModelConfig model;
+    model.spec = std::move(meaning.spec);
+    model.names = std::move(meaning.names);
+    model.allowed_keys = std::move(meaning.allowed_keys);
+    return model;
+  }
   ModelConfig model = read_config_file(checkpoint.config_file(), checkpoint.config(), allowed_keys);
   const std::vector<std::string>& used = checkpoint.used_allowed_keys();
   model.allowed_keys.insert(model.allowed_keys.end(), used.begin(), used.end());

@@ -5,12 +5,18 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "model/gguf/source.h"
 #include "model/weights/shapes.h"
 
 namespace plumb::model {
 namespace {
 
 using base::InputError;
+
+std::vector<int64_t> without_ones(std::vector<int64_t> shape) {
+  std::erase(shape, 1);
+  return shape;
+}
 
 void decode(const StoredForm& form, int64_t first, int64_t stride, std::span<double> out) {
   form.decode(first, stride, out);
@@ -118,7 +124,11 @@ void Weights::bind(const Checkpoint& checkpoint, const FileTensor& wanted) {
   const auto found = checkpoint.tensors().find(wanted.name);
   if (found == checkpoint.tensors().end()) refuse_missing(checkpoint, wanted.name, wanted.shape);
   const std::shared_ptr<const StoredForm> form = found->second.open();
-  if (form->shape() != wanted.shape) {
+  // ggml keeps no leading extents of 1.
+  const bool fits = is_gguf(checkpoint.folder())
+                        ? without_ones(form->shape()) == without_ones(wanted.shape)
+                        : form->shape() == wanted.shape;
+  if (!fits) {
     const RawTensor& main = found->second.main();
     throw InputError(main.file, main.name, "has shape " + show(form->shape()),
                      "the config asks for " + show(wanted.shape));
