@@ -20,6 +20,9 @@ inline constexpr const char* kParamsJson = "params.json";  // as Meta does: it n
 // Throws InputError when the folder holds neither file, or both.
 std::filesystem::path find_config_file(const std::filesystem::path& folder);
 
+// Does the folder hold any file of weights, complete or not?
+bool holds_weights(const std::filesystem::path& folder);
+
 // One tensor of the files: where its bytes are.
 struct StoredTensor {
   const base::SafetensorsFile* file = nullptr;

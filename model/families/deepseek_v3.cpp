@@ -1,4 +1,4 @@
-// DeepSeek-V3: latent attention, and from first_k_dense_replace on grouped experts.
+// DeepSeek-V3 and Kimi K2: latent attention, and from first_k_dense_replace on grouped experts.
 // Source: transformers 5.23, models/deepseek_v3.
 #include "model/families/deepseek_parts.h"
 #include "model/families/family.h"
@@ -55,6 +55,15 @@ constexpr InertKey kInert[] = {
 };
 
 }  // namespace
+
+// Moonshot's Kimi K2: published under a model_type of its own, with DeepSeek-V3's code and class.
+constinit const Family kKimiK2{
+    .model_type = "kimi_k2",
+    .architecture = "DeepseekV3ForCausalLM",
+    .read = read,
+    .names = deepseek_names,
+    .inert = kInert,
+};
 
 constinit const Family kDeepseekV3{
     .model_type = "deepseek_v3",

@@ -182,6 +182,7 @@ constinit const Family kRlformers{
     .names = names,
     .inert = kInert,
     .config_file = kParamsJson,
+    .foreign = Foreign::kNeutral,
 };
 
 }  // namespace plumb::model
