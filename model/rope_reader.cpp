@@ -198,7 +198,8 @@ int read_rotary_dim(const ConfigReader& config, ConfigReader& dict, const RopeDe
 void refuse_nested(const ConfigReader& dict) {
   for (const auto& [key, value] : dict.json().items()) {
     if (value.is_object()) {
-      dict.refuse(key, "is nested", "this model type does not read rope parameters under that name");
+      dict.refuse(key, "is nested",
+                  "this model type does not read rope parameters under that name");
     }
   }
 }

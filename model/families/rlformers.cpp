@@ -76,8 +76,8 @@ void read_branches(ConfigReader& config, const NormSpec& norm, const NormSpec& w
 }
 
 Spec read(ConfigReader& config) {
-  for (const char* key : {"max_position_embeddings", "tie_word_embeddings"}) {
-    if (config.present(key)) config.refuse(key, "is a key that params.json does not have");
+  if (config.present("tie_word_embeddings")) {
+    config.refuse("tie_word_embeddings", "is a key that params.json does not have");
   }
   ClassDefaults defaults{.vocab_size = 512, .intermediate_size = 0, .num_hidden_layers = 1};
   defaults.rms_norm_eps = 1e-5;
@@ -87,7 +87,7 @@ Spec read(ConfigReader& config) {
   defaults.heads_key = "n_heads";
   defaults.kv_heads_key = "n_kv_heads";
   Dimensions d = read_dimensions(config, defaults);
-  d.max_position_embeddings = 0;
+  if (!config.has("max_position_embeddings")) d.max_position_embeddings = 0;
   NormSpec weightless = d.norm;
   weightless.weight = false;
   d.attention.rope = read_meta_rope(config, d.attention.head_dim);
@@ -128,7 +128,8 @@ NameTable names(const Spec&) {
   return names;
 }
 
-// ModelArgs that the transformer does not read, or that change it in ways not supported here.
+// ModelArgs that the transformer does not read, that say how it is run, or that change it in ways
+// not supported here.
 constexpr InertKey kInert[] = {
     {"act_fn", "\"silu\""},
     {"apply_embedding", "true"},
@@ -139,9 +140,12 @@ constexpr InertKey kInert[] = {
     {"attn_logit_softcapping", "null"},
     {"bos_count"},
     {"bos_idx"},
+    {"device"},
+    {"enable_dynamic_shape"},
     {"embedding_scale_factor", "1|1.0"},
     {"eos_count"},
     {"eos_idx"},
+    {"generate_full_logits"},
     {"final_logit_softcapping", "null"},
     {"input_prune_map", "null"},
     {"kv_io_bit_width"},
@@ -149,6 +153,9 @@ constexpr InertKey kInert[] = {
     {"local_rope_theta", "null"},
     {"logits_scaling", "null"},
     {"lora_args", "null"},
+    {"max_batch_size"},
+    {"max_context_len"},
+    {"max_seq_len"},
     {"mlp_type", "null"},
     {"model_architecture"},
     {"moe", "false"},
@@ -170,7 +177,9 @@ constexpr InertKey kInert[] = {
     {"sliding_window", "null"},
     {"target_modules", "null"},
     {"use_ffn_norm", "true"},
+    {"use_kv_cache"},
     {"use_q_gate", "false"},
+    {"use_sdpa_with_kv_cache_op"},
 };
 
 }  // namespace

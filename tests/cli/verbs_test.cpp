@@ -59,8 +59,9 @@ TEST(Verbs, KeysThatNoModelReadsAreNoted) {
   scene.patch_config(R"({"unheard_of": 1})");
   EXPECT_TRUE(contains(expect_done({"inspect", "ckpt"}, scene).out,
                        "without effect in the config: unheard_of\n"));
-  EXPECT_TRUE(contains(expect_done({"check", "ckpt", "--candidate", "cpu-f32", "--json", "-"}, scene).out,
-                       "config keys without effect: unheard_of"));
+  EXPECT_TRUE(
+      contains(expect_done({"check", "ckpt", "--candidate", "cpu-f32", "--json", "-"}, scene).out,
+               "config keys without effect: unheard_of"));
 }
 
 TEST(Verbs, SynthTakesAllowKeyToo) {

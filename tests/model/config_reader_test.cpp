@@ -130,9 +130,8 @@ TEST(ConfigReader, PassesForeignKeysAsFarAsItIsTold) {
   };
   using Names = std::vector<std::string>;
   using Set = std::set<std::string>;
-  EXPECT_EQ(outcome(Foreign::kAny),
-            std::pair(Names{"clip_qkv", "use_parallel_residual"},
-                      Set({"alibi", "resid_dropout", "unheard_of"})));
+  EXPECT_EQ(outcome(Foreign::kAny), std::pair(Names{"clip_qkv", "use_parallel_residual"},
+                                              Set({"alibi", "resid_dropout", "unheard_of"})));
   EXPECT_EQ(outcome(Foreign::kNeutral),
             std::pair(Names{"clip_qkv", "unheard_of", "use_parallel_residual"},
                       Set({"alibi", "resid_dropout"})));

@@ -77,7 +77,8 @@ constexpr Row kWithoutEffect[] = {
     {"llama", R"({"rope_scaling": {"rope_type": "linear", "factor": 1.0, "finetuned": true}})"},
     {"gemma3", R"({"mm_tokens_per_image": 256, "vision_config": {"hidden_size": 8},
                    "boi_token_index": 5, "transformers_version": "4.50.0.dev0"})"},
-    {"mistral3", R"({"image_token_index": 10, "spatial_merge_size": 2, "vision_feature_layer": -1})"},
+    {"mistral3",
+     R"({"image_token_index": 10, "spatial_merge_size": 2, "vision_feature_layer": -1})"},
     {"deepseek_v3", R"({"auto_map": {"AutoConfig": "x"}, "moe_layer_freq": 1, "ep_size": 1})"},
 };
 
@@ -100,10 +101,9 @@ TEST(PublishedKeys, PassWhereTheyHaveNoEffect) {
 }
 
 TEST(PublishedKeys, AreNotedWhereNothingReadsThem) {
-  const ModelConfig model =
-      read_config(patched("llama", R"({"unsloth_version": "1", "alibi": false,
+  const ModelConfig model = read_config(patched("llama", R"({"unsloth_version": "1", "alibi": false,
           "rope_scaling": {"rope_type": "default", "finetuned": true}})"),
-                  "config.json");
+                                        "config.json");
   EXPECT_EQ(model.unread_keys,
             (std::vector<std::string>{"alibi", "rope_scaling.finetuned", "unsloth_version"}));
 }
