@@ -29,7 +29,8 @@ SHARED = ("modeling_*.py", "masking_utils.py", "activations.py", "cache_utils.py
           "fusion_mapping.py", "pytorch_utils.py", "integrations/**/*.py", "quantizers/*.py")
 OF_MODELS = ("modeling_*.py", "configuration_*.py")
 HOLDER = re.compile(r"(config|cfg)$")
-DICT = re.compile(r"(config|cfg|rope_parameters|rope_scaling|kwargs|params|_dict)$")
+DICT = re.compile(r"(config|cfg|rope_parameters|rope_scaling)$")
+DICT_OF_CONFIGS = re.compile(DICT.pattern + r"|(kwargs|params|_dict)$")
 WIDTH = 96
 
 
@@ -50,6 +51,7 @@ class Keys(ast.NodeVisitor):
     def __init__(self, file):
         self.read, self.defaults, self.true_if_absent = set(), collections.defaultdict(set), set()
         self.of_configs = "configuration" in file.name or file.name == "modeling_rope_utils.py"
+        self.dict = DICT_OF_CONFIGS if self.of_configs else DICT
         self.classes = 0
         self.visit(ast.parse(file.read_text()))
 
@@ -87,7 +89,7 @@ class Keys(ast.NodeVisitor):
                     self.true_if_absent.add(text_of(named))
         if isinstance(node.func, ast.Attribute):
             looks_up = node.func.attr in ("get", "pop", "setdefault") and node.args
-            if looks_up and text_of(node.args[0]) and DICT.search(last_name(node.func.value)):
+            if looks_up and text_of(node.args[0]) and self.dict.search(last_name(node.func.value)):
                 self.read.add(text_of(node.args[0]))
             for part in [node.func.value, *node.args, *(word.value for word in node.keywords)]:
                 self.visit(part)  # the method itself is no key
@@ -95,12 +97,12 @@ class Keys(ast.NodeVisitor):
             self.generic_visit(node)
 
     def visit_Subscript(self, node):
-        if isinstance(node.ctx, ast.Load) and DICT.search(last_name(node.value)):
+        if isinstance(node.ctx, ast.Load) and self.dict.search(last_name(node.value)):
             self.read.add(text_of(node.slice))
         self.generic_visit(node)
 
     def visit_Compare(self, node):
-        if isinstance(node.ops[0], (ast.In, ast.NotIn)) and DICT.search(last_name(node.comparators[0])):
+        if isinstance(node.ops[0], (ast.In, ast.NotIn)) and self.dict.search(last_name(node.comparators[0])):
             self.read.add(text_of(node.left))
         self.generic_visit(node)
 
