@@ -85,6 +85,7 @@ ModelConfig read_as(const Family& family, const base::Json& config, const std::s
   model.allowed_keys = std::move(allowance.used);
   model.unread_keys.assign(allowance.unread.begin(), allowance.unread.end());
   model.names = family.names(model.spec);
+  if (family.rename != nullptr) family.rename(config, model.spec, model.names);
   return model;
 }
 
@@ -93,7 +94,10 @@ ModelConfig read_as(const Family& family, const base::Json& config, const std::s
 ModelConfig read_config(const base::Json& config, const std::string& where,
                         const std::set<std::string>& allowed_keys) {
   ConfigReader reader(config, where);
-  return read_as(find_family_of(reader, where), config, where, allowed_keys);
+  const Family& family = find_family_of(reader, where);
+  base::Json stated = config;
+  if (family.config_file != kConfigJson) stated.erase("model_type");  // its file names none
+  return read_as(family, stated, where, allowed_keys);
 }
 
 ModelConfig read_config_file(const std::filesystem::path& file, const base::Json& config,

@@ -92,8 +92,9 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) 
   }
   d.num_hidden_layers =
       read_size(config, defaults.layers_key, defaults.num_hidden_layers, kLayerLimit);
-  d.max_position_embeddings = config.integer("max_position_embeddings",
-                                             defaults.max_position_embeddings, 1, int64_t{1} << 40);
+  d.max_position_embeddings = config.integer(
+      "max_position_embeddings", defaults.max_position_embeddings, 1, int64_t{1} << 40,
+      defaults.max_position_null ? Null::kMeansAbsent : Null::kRefused);
   d.tie_word_embeddings = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
   d.norm.eps = config.positive(defaults.eps_key, defaults.rms_norm_eps);
   read_head_counts(config, defaults, d.attention);

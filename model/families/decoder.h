@@ -44,6 +44,7 @@ struct ClassDefaults {
   int head_dim = 0;             // 0: hidden_size / num_attention_heads
   bool head_dim_null = false;   // null means hidden_size / num_attention_heads
   int64_t max_position_embeddings = 2048;
+  bool max_position_null = false;  // null means that default
   double rms_norm_eps = 1e-6;
   bool tie_word_embeddings = false;
   bool heads_divide_hidden_size = false;  // checked where head_dim is derived

@@ -31,10 +31,7 @@ Spec read(ConfigReader& config) {
                                                     .num_groups = 8,
                                                     .top_groups = 4});
   Spec spec = make_decoder(d, pre_norm_layer(d.norm, attention, moe));
-  const int64_t dense = config.integer("first_k_dense_replace", 3, 0, int64_t{1} << 30);
-  std::vector<bool> sparse;
-  for (int i = 0; i < d.num_hidden_layers; ++i) sparse.push_back(i >= dense);
-  set_dense_layers(spec, sparse,
+  set_dense_layers(spec, read_dense_start(config, d.num_hidden_layers, 3),
                    {.intermediate_size = d.intermediate_size, .activation = moe.activation});
   spec.num_nextn_predict_layers = static_cast<int>(
       read_renamed(config, "num_nextn_predict_layers", "num_mtp_layers", 1, 0, 64));

@@ -25,6 +25,8 @@ struct Family {
   // kNeutral where the model's code is not in transformers, whose sources then tell of no key that
   // it is without effect.
   Foreign foreign = Foreign::kAny;
+  // What a checkpoint's names owe to its config beyond the Spec; may be null.
+  void (*rename)(const base::Json& config, const Spec& spec, NameTable& names) = nullptr;
 };
 
 std::span<const Family* const> families();
@@ -71,6 +73,13 @@ extern const Family kInternLm2;
 extern const Family kInternLm3;
 extern const Family kBaichuanM1;
 extern const Family kRlformers;
+extern const Family kCwm;
+extern const Family kArcee;
+extern const Family kHelium;
+extern const Family kGlm;
+extern const Family kCohere;
+extern const Family kGlm4Moe;
+extern const Family kDots1;
 extern const Family kQwen2Moe;
 extern const Family kQwen3Moe;
 extern const Family kOlmoe;
