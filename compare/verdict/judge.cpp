@@ -222,6 +222,7 @@ class Judge::Session {
     if (subject_.state_matrix) judge_matrix();
     judge_small();
     findings_.finish(oracle_);
+    if (subject_.verdict_only) return;
     const std::vector<Scene> scenes = make_scenes(judged_);
     if (result_.first_divergence) {
       explain(truth_, judged_, scenes, subject_.unknown_causes, explanation_, result_);
