@@ -73,6 +73,7 @@ constexpr InertKey kGenericInert[] = {
     {"n_ctx"},
     {"n_positions"},
     {"name"},
+    {"name_or_path"},
     {"no_repeat_ngram_size"},
     {"num_assistant_tokens"},
     {"num_assistant_tokens_schedule"},

@@ -239,8 +239,8 @@ constinit const Family kRlformers{
     .names = names,
     .inert = kInert,
     .config_file = kParamsJson,
-    .rename = rename,
     .foreign = Foreign::kNeutral,
+    .rename = rename,
 };
 
 }  // namespace plumb::model

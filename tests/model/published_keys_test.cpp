@@ -69,7 +69,7 @@ constexpr Row kWithoutEffect[] = {
                  "mlp_bias": false, "attention_bias": false})"},
     {"cohere2", R"({"layer_switch": 4, "position_embedding_type": "rope_gptj",
                     "rotary_pct": 1.0, "use_embedding_sharing": true, "use_gated_activation": true,
-                    "use_parallel_block": true, "use_parallel_embedding": false})"},
+                    "use_parallel_block": true, "use_parallel_embedding": true})"},
     {"starcoder2", R"({"layer_norm_epsilon": 1e-05, "attention_softmax_in_fp32": true,
                        "scale_attention_softmax_in_fp32": true, "scale_attn_weights": true})"},
     {"llama", R"({"logits_scaling": 1.0, "embedding_multiplier": 1, "residual_multiplier": 1.0})"},
