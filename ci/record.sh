@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Records the oracle traces with their families' own code, in an environment of its own under build/.
 #   ci/record.sh [CASE...]           record into oracles/traces/
-#   ci/record.sh --check [CASE...]   record again and compare with what is committed
+#   ci/record.sh --check [CASE...]   record again and compare with what is committed, and with
+#                                    transformers' sources the table of config keys
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,4 +18,5 @@ if ! cat oracles/requirements*.txt | cmp -s - "$venv/requirements.txt"; then
   $pip install --no-deps -r oracles/requirements-no-deps.txt
   cat oracles/requirements*.txt > "$venv/requirements.txt"
 fi
+[[ ${1:-} != --check ]] || "$venv/bin/python" ci/transformers_keys.py --check
 "$venv/bin/python" oracles/record.py --plumb build/release/plumb "$@"

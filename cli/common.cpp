@@ -16,6 +16,10 @@ using base::InputError;
 
 void CommonOptions::add_checkpoint(CLI::App& verb) {
   verb.add_option("CHECKPOINT", checkpoint, "checkpoint folder, or a .gguf file")->required();
+  add_allow_key(verb);
+}
+
+void CommonOptions::add_allow_key(CLI::App& verb) {
   verb.add_option("--allow-key", allowed_keys,
                   "let this config key pass although the model type does not read it")
       ->allow_extra_args(false);  // one a time, or it would swallow the checkpoint

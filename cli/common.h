@@ -22,6 +22,7 @@ struct CommonOptions {
   int threads = 0;
 
   void add_checkpoint(CLI::App& verb);
+  void add_allow_key(CLI::App& verb);  // part of add_checkpoint
   void add_threads(CLI::App& verb);
   std::set<std::string> allowed() const { return {allowed_keys.begin(), allowed_keys.end()}; }
 };

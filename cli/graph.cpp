@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
 #include "base/errors.h"
 #include "cli/common.h"
 #include "cli/verbs.h"
@@ -33,6 +37,10 @@ int run(const Options& options) {
     text = graph::to_text(graph);
   }
   write_text(options.output, text);
+  if (!model::holds_weights(options.common.checkpoint)) {
+    fmt::print(stderr, "{}: weights are missing; the graph is what its config describes\n",
+               options.common.checkpoint);
+  }
   return 0;
 }
 

@@ -23,19 +23,19 @@ std::vector<std::string> notes_of(const LoadedModel& model) {
   return model::read_gguf(path, {allowed.begin(), allowed.end()}).notes;
 }
 
-std::string brief_text(const LoadedModel& model) {
-  const graph::Graph& graph = model.graph;
+std::string brief_text(const model::ModelConfig& config, const graph::Graph& graph) {
   int64_t parameters = 0;
   for (const auto& weight : graph.weights) parameters += weight.elements();
-  std::string text =
-      fmt::format("{}: {} layers, hidden_size {}, vocab_size {}, {} parameters, {} ops, {}\n",
-                  model.config.spec.model_type, graph.num_layers, graph.hidden_size,
-                  graph.vocab_size, parameters, graph.ops.size(),
-                  model.config.spec.tie_word_embeddings ? "tied head" : "untied head");
-  for (const std::string& key : model.config.allowed_keys) {
+  std::string text = fmt::format(
+      "{}: {} layers, hidden_size {}, vocab_size {}, {} parameters, {} ops, {}\n",
+      config.spec.model_type, graph.num_layers, graph.hidden_size, graph.vocab_size, parameters,
+      graph.ops.size(), config.spec.tie_word_embeddings ? "tied head" : "untied head");
+  for (const std::string& key : config.allowed_keys) {
     text += fmt::format("allowed without being read: {}\n", key);
   }
-  for (const std::string& note : notes_of(model)) text += fmt::format("note: {}\n", note);
+  for (const std::string& key : config.unread_keys) {
+    text += fmt::format("without effect in the config: {}\n", key);
+  }
   return text;
 }
 
@@ -111,31 +111,90 @@ std::vector<base::OrderedJson> rows_of(const LoadedModel& model, const model::We
   return rows;
 }
 
+// Of a model without weights the tensors that they should be.
+std::vector<model::FileTensor> missing_tensors(const model::ModelConfig& config,
+                                               const graph::Graph& graph) {
+  return model::lay_out(graph.weights, config.names, [](const std::string&) { return false; });
+}
+
+std::string missing_text(const std::string& folder, const model::ModelConfig& config,
+                         const graph::Graph& graph) {
+  std::string text =
+      fmt::format("weights are missing: {} holds no *.safetensors\ntensors:\n", folder);
+  for (const model::FileTensor& tensor : missing_tensors(config, graph)) {
+    text += fmt::format("  {} [{}] missing\n", tensor.name, fmt::join(tensor.shape, ","));
+  }
+  return text;
+}
+
+base::OrderedJson brief_json(const model::ModelConfig& config, const graph::Graph& graph) {
+  return {{"schema", "plumbline.inspect/1"},
+          {"model_type", config.spec.model_type},
+          {"layers", graph.num_layers},
+          {"hidden_size", graph.hidden_size},
+          {"vocab_size", graph.vocab_size},
+          {"tie_word_embeddings", config.spec.tie_word_embeddings},
+          {"allowed_keys", config.allowed_keys},
+          {"unread_keys", config.unread_keys}};
+}
+
+std::string missing_json(const model::ModelConfig& config, const graph::Graph& graph) {
+  base::OrderedJson json = brief_json(config, graph);
+  json["checkpoint_sha256"] = nullptr;
+  json["weights_missing"] = true;
+  json["graph"] = base::OrderedJson::parse(graph::to_json(graph));
+  json["tensors"] = base::OrderedJson::array();
+  for (const model::FileTensor& tensor : missing_tensors(config, graph)) {
+    json["tensors"].push_back(
+        {{"tensor", tensor.name}, {"shape", tensor.shape}, {"status", "missing"}});
+  }
+  return json.dump(2) + "\n";
+}
+
+std::string notes_text(const LoadedModel& model) {
+  std::string text;
+  for (const std::string& note : notes_of(model)) text += fmt::format("note: {}\n", note);
+  return text;
+}
+
 std::string json_text(const LoadedModel& model) {
   base::OrderedJson tensors = base::OrderedJson::array();
   for (const auto& use : model.weights.uses()) {
     for (const base::OrderedJson& row : rows_of(model, use)) tensors.push_back(row);
   }
-  base::OrderedJson json = {{"schema", "plumbline.inspect/1"},
-                            {"model_type", model.config.spec.model_type},
-                            {"layers", model.graph.num_layers},
-                            {"hidden_size", model.graph.hidden_size},
-                            {"vocab_size", model.graph.vocab_size},
-                            {"tie_word_embeddings", model.config.spec.tie_word_embeddings},
-                            {"allowed_keys", model.config.allowed_keys},
-                            {"notes", notes_of(model)},
-                            {"checkpoint_sha256", model.checkpoint.sha256()}};
+  base::OrderedJson json = brief_json(model.config, model.graph);
+  json["notes"] = notes_of(model);
+  json["checkpoint_sha256"] = model.checkpoint.sha256();
   json["graph"] = base::OrderedJson::parse(graph::to_json(model.graph));
   json["tensors"] = tensors;
   return json.dump(2) + "\n";
 }
 
+int describe_config(const Options& options) {
+  const std::string& folder = options.common.checkpoint;
+  const std::filesystem::path file = model::find_config_file(folder);
+  const model::ModelConfig config =
+      model::read_config_file(file, base::read_json_file(file), options.common.allowed());
+  const graph::Graph graph = graph::build(config.spec);
+  if (!options.json.empty()) write_text(options.json, missing_json(config, graph));
+  if (options.json != "-") {
+    write_text(
+        "-", brief_text(config, graph) + layers_text(graph) + missing_text(folder, config, graph));
+  }
+  return 0;
+}
+
 int run(const Options& options) {
+  if (!model::is_gguf(options.common.checkpoint)) {
+    model::find_config_file(options.common.checkpoint);
+  }
+  if (!model::holds_weights(options.common.checkpoint)) return describe_config(options);
   const LoadedModel model(options.common);
   model.weights.check_finite(base::Threads(options.common.threads));
   if (!options.json.empty()) write_text(options.json, json_text(model));
   if (options.json != "-") {
-    write_text("-", brief_text(model) + layers_text(model.graph) + tensors_text(model));
+    write_text("-", brief_text(model.config, model.graph) + notes_text(model) +
+                        layers_text(model.graph) + tensors_text(model));
   }
   return 0;
 }

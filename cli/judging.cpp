@@ -63,6 +63,10 @@ std::vector<std::string> notes_on(const LoadedModel& model, const trace::TraceFi
   for (const std::string& key : model.config.allowed_keys) {
     notes.push_back("config key let pass by --allow-key: " + key);
   }
+  if (!model.config.unread_keys.empty()) {
+    notes.push_back(
+        fmt::format("config keys without effect: {}", fmt::join(model.config.unread_keys, ", ")));
+  }
   if (recorded == nullptr) return notes;
   for (const std::string& ignored : recorded->ignored()) {
     const auto meant = trace::meant_tap(ignored.substr(ignored.rfind('/') + 1));

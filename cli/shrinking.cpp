@@ -20,9 +20,9 @@ constexpr uint64_t kSeed = 1;
 bool fails(const fixtures::SmallCase& one, const JudgeOptions& options,
            const base::Threads& threads) {
   const base::TemporaryFolder folder;
-  fixtures::synthesize({.config = one.config, .seed = kSeed}, folder.path() / "checkpoint",
-                       threads);
-  const LoadedModel model(folder.path() / "checkpoint");
+  fixtures::synthesize({.config = one.config, .allowed_keys = one.allowed_keys, .seed = kSeed},
+                       folder.path() / "checkpoint", threads);
+  const LoadedModel model(folder.path() / "checkpoint", one.allowed_keys);
   const reference::Reference reference(model.graph, model.weights, threads);
   const auto candidate =
       candidates::make_engine(options.candidate, model.graph, model.weights, threads);
@@ -60,7 +60,8 @@ std::string shrink_failure(const CommonOptions& common, const JudgeOptions& judg
   }
   const LoadedModel model(common);
   const base::Threads threads(common.threads);
-  fixtures::SmallCase start{config_of(common, model), prompts_of(model, judge.oracle)[0].tokens};
+  fixtures::SmallCase start{config_of(common, model), prompts_of(model, judge.oracle)[0].tokens,
+                            common.allowed()};
   const auto still_fails = [&](const fixtures::SmallCase& one) {
     return fails(one, judge, threads);
   };

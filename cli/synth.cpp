@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/errors.h"
@@ -88,12 +89,28 @@ void write_gguf(const Options& options, const fixtures::SynthOptions& synth,
   fixtures::write_gguf(model.config.spec, model.weights, format, options.folder);
 }
 
+// A key that was set by hand is meant to have an effect.
+void check_settings(const Options& options, const fixtures::SynthOptions& synth) {
+  const model::ModelConfig model =
+      model::read_config(synth.config, synth.where, synth.allowed_keys);
+  for (const std::string& setting : options.settings) {
+    const std::string key = setting.substr(0, setting.find('='));
+    if (std::count(model.unread_keys.begin(), model.unread_keys.end(), key) == 0) continue;
+    throw base::InputError("--set", key, "is a key that this model type does not read",
+                           "take it out, or pass --allow-key " + key + " if it is meant");
+  }
+}
+
 int run(const Options& options) {
   const base::Threads threads(options.common.threads);
+  const std::string& file = options.config_file;
   fixtures::SynthOptions synth{.config = make_config(options),
+                               .where = file.empty() ? "--set" : file,
+                               .allowed_keys = options.common.allowed(),
                                .seed = options.seed,
                                .max_shard_size = options.max_shard_size,
                                .tied_tokens = options.tied_tokens};
+  check_settings(options, synth);
   if (::isatty(STDERR_FILENO) != 0) synth.progress = show_progress;
   if (const auto format = fixtures::gguf_format(options.format)) {
     write_gguf(options, synth, *format, threads);
@@ -132,6 +149,7 @@ void add_synth(CLI::App& app, Action& action) {
                    "so many tokens get the head's rows of the first ones: exact ties")
       ->check(CLI::Range(0, 1 << 24))
       ->capture_default_str();
+  options->common.add_allow_key(*verb);
   options->common.add_threads(*verb);
   verb->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -61,6 +61,14 @@ std::filesystem::path find_config_file(const std::filesystem::path& folder) {
   return folder / kParamsJson;
 }
 
+bool holds_weights(const std::filesystem::path& folder) {
+  if (is_gguf(folder)) return true;
+  const std::filesystem::directory_iterator files(folder);
+  return std::any_of(begin(files), end(files), [](const auto& file) {
+    return ends_with_any(file.path().filename().string());
+  });
+}
+
 Checkpoint::Checkpoint(const std::filesystem::path& folder,
                        const std::set<std::string>& allowed_keys)
     : folder_(folder),

@@ -22,6 +22,9 @@ inline constexpr const char* kParamsJson = "params.json";  // as Meta does: it n
 // Throws InputError when the folder holds neither file, or both.
 std::filesystem::path find_config_file(const std::filesystem::path& folder);
 
+// Does the folder hold any file of weights, complete or not? A .gguf file does.
+bool holds_weights(const std::filesystem::path& folder);
+
 // Maps `model.safetensors`, or the shards that `model.safetensors.index.json` names; beside a
 // params.json without an index, every *.safetensors. Throws InputError when a file is missing or
 // damaged, a shard lies outside the folder, a tensor stands twice, the index and the shards

@@ -3,11 +3,21 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/errors.h"
+#include "model/transformers_keys.h"
 
 namespace plumb::model {
 
 using base::Json;
+
+std::string Problem::key() const {
+  std::string text;
+  for (const std::string& part : path) text += (text.empty() ? "" : ".") + part;
+  return text;
+}
+
+ConfigRefusal::ConfigRefusal(const std::string& where, Problem problem)
+    : InputError(where, problem.key(), problem.problem, problem.mend),
+      problem_(std::move(problem)) {}
 
 ConfigReader::ConfigReader(const Json& object, std::string where, Allowance* allowance)
     : object_(object), where_(std::move(where)), allowance_(allowance) {
@@ -123,47 +133,75 @@ ConfigReader ConfigReader::object(std::string_view key) {
 
 ConfigReader ConfigReader::object(std::string_view key, const Json& other) const {
   ConfigReader reader(other, where_, allowance_);
-  reader.prefix_ = prefix_ + std::string(key) + ".";
+  reader.path_ = path_;
+  reader.path_.emplace_back(key);
   return reader;
+}
+
+Problem ConfigReader::problem_of(std::string_view key, std::string problem,
+                                 std::string mend) const {
+  Problem result{path_, std::move(problem), std::move(mend)};
+  result.path.emplace_back(key);
+  return result;
 }
 
 void ConfigReader::refuse(std::string_view key, const std::string& problem,
                           const std::string& mend) const {
-  throw base::InputError(where_, prefix_ + std::string(key), problem, mend);
+  throw ConfigRefusal(where_, problem_of(key, problem, mend));
 }
 
-bool ConfigReader::is_inert(const InertKey& inert, const std::string& key,
-                            const Json& value) const {
-  if (inert.key != key) return false;
-  if (inert.harmless.empty()) return true;
+ConfigReader::Use ConfigReader::inert_use(const InertKey& inert, const std::string& key,
+                                          const Json& value) const {
+  if (inert.key != key) return Use::kNone;
+  if (inert.harmless.empty()) return Use::kHarmless;
   const std::string text = value.dump();
-  std::string usual;
   for (std::string_view rest = inert.harmless; !rest.empty();) {
     const std::string_view harmless = rest.substr(0, rest.find('|'));
-    if (harmless == text) return true;
-    usual += (usual.empty() ? "" : " or ") + std::string(harmless);
+    if (harmless == text) return Use::kHarmless;
     rest.remove_prefix(std::min(rest.size(), harmless.size() + 1));
   }
-  refuse(key, "is " + text + ", which changes the model and is not supported",
-         "only " + usual + " is");
+  return Use::kHarmful;
+}
+
+std::optional<Problem> ConfigReader::judge_unread(const std::string& key, const Json& value,
+                                                  std::span<const InertKey> generic,
+                                                  std::span<const InertKey> inert) const {
+  const Problem unread = problem_of(key, "is a key that this model type does not read", {});
+  const std::string path = unread.key();
+  if (allowance_ != nullptr && allowance_->keys.contains(path)) {
+    allowance_->used.push_back(path);
+    return std::nullopt;
+  }
+  for (const auto& rows : {inert, generic}) {
+    for (const InertKey& row : rows) {
+      const Use use = inert_use(row, key, value);
+      if (use == Use::kHarmless) return std::nullopt;
+      if (use == Use::kNone) continue;
+      std::string usual(row.harmless);
+      for (size_t at = 0; (at = usual.find('|', at)) != usual.npos;) usual.replace(at, 1, " or ");
+      return problem_of(key,
+                        "is " + value.dump() + ", which changes the model and is not supported",
+                        "only " + usual + " is");
+    }
+  }
+  const Foreign foreign = allowance_ == nullptr ? Foreign::kNone : allowance_->foreign;
+  const bool neutral = is_idle_key(key) || is_neutral(key, value);
+  if ((foreign != Foreign::kNone && neutral) || (foreign == Foreign::kAny && !is_model_key(key))) {
+    allowance_->unread.insert(path);
+    return std::nullopt;
+  }
+  return problem_of(key, unread.problem,
+                    "take it out, or pass --allow-key " + path + " if it has no effect");
 }
 
 void ConfigReader::finish(std::span<const InertKey> generic,
                           std::span<const InertKey> inert) const {
   for (const auto& [key, value] : object_.items()) {
     if (read_.contains(key)) continue;
-    const std::string path = prefix_ + key;
-    if (allowance_ != nullptr && allowance_->keys.contains(path)) {
-      allowance_->used.push_back(path);
-      continue;
-    }
-    const auto matches = [&](const InertKey& row) { return is_inert(row, key, value); };
-    if (std::any_of(inert.begin(), inert.end(), matches) ||
-        std::any_of(generic.begin(), generic.end(), matches)) {
-      continue;
-    }
-    refuse(key, "is a key that this model type does not read",
-           "take it out, or pass --allow-key " + path + " if it has no effect");
+    const std::optional<Problem> problem = judge_unread(key, value, generic, inert);
+    if (!problem) continue;
+    if (allowance_ == nullptr) throw ConfigRefusal(where_, *problem);
+    allowance_->problems.push_back(*problem);
   }
 }
 

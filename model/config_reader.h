@@ -1,14 +1,16 @@
 // The strict reader of a config: every key is either read, or known to have no effect on the
-// maths, or refused by name.
+// maths, or refused by name. All keys that are refused unread are told at once.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/errors.h"
 #include "base/json.h"
 
 namespace plumb::model {
@@ -27,10 +29,37 @@ inline constexpr std::string_view kLinearAttention = "linear_attention";
 
 enum class Null { kRefused, kMeansAbsent };
 
-// Keys that may stand in a config although nothing reads them, by their path: "rope_scaling.foo".
+// What is wrong with one key, and what to do about it.
+struct Problem {
+  std::vector<std::string> path;  // {"rope_scaling", "factor"}
+  std::string problem;
+  std::string mend;
+
+  std::string key() const;  // "rope_scaling.factor"
+};
+
+// A value that cannot be meant, or that does not go with others.
+class ConfigRefusal : public base::InputError {
+ public:
+  ConfigRefusal(const std::string& where, Problem problem);
+  const Problem& problem() const { return problem_; }
+
+ private:
+  Problem problem_;
+};
+
+// Which keys pass that nothing reads: none; those under a neutral value, or of training alone; or
+// also those that no model code in transformers reads, for they cannot change what it computes.
+enum class Foreign : uint8_t { kNone, kNeutral, kAny };
+
+// What may stand in a config although nothing reads it, and what of it was met. Keys go by their
+// path: "rope_scaling.foo".
 struct Allowance {
   std::set<std::string> keys;
-  std::vector<std::string> used;  // those that were needed
+  Foreign foreign = Foreign::kAny;
+  std::vector<std::string> used;  // of `keys`, those that were needed
+  std::set<std::string> unread;   // keys that passed as foreign
+  std::vector<Problem> problems;  // keys that must not pass
 };
 
 class ConfigReader {
@@ -63,8 +92,8 @@ class ConfigReader {
   [[noreturn]] void refuse(std::string_view key, const std::string& problem,
                            const std::string& mend = {}) const;
 
-  // Throws InputError naming the first key that was not read, is not inert (under a harmless
-  // value) and not allowed.
+  // Judges every key that was not read: one that is neither inert (under a harmless value) nor
+  // allowed nor foreign goes to the allowance's problems; without an allowance it is thrown.
   void finish(std::span<const InertKey> generic, std::span<const InertKey> inert) const;
 
   const base::Json& json() const { return object_; }
@@ -72,12 +101,18 @@ class ConfigReader {
  private:
   // The value to read, or null when `fallback` applies.
   const base::Json* find(std::string_view key, Null null);
-  bool is_inert(const InertKey& inert, const std::string& key, const base::Json& value) const;
+  enum class Use : uint8_t { kNone, kHarmless, kHarmful };
+  Use inert_use(const InertKey& inert, const std::string& key, const base::Json& value) const;
+  // The problem of a key that nothing read; none where it may stand.
+  std::optional<Problem> judge_unread(const std::string& key, const base::Json& value,
+                                      std::span<const InertKey> generic,
+                                      std::span<const InertKey> inert) const;
+  Problem problem_of(std::string_view key, std::string problem, std::string mend) const;
 
   const base::Json& object_;
   std::string where_;
   Allowance* allowance_;
-  std::string prefix_;  // the path of `object_` in the file: "" or "rope_parameters."
+  std::vector<std::string> path_;  // of `object_` in the file: {} or {"rope_parameters"}
   std::set<std::string, std::less<>> read_;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/errors.h"
+#include "model/config_problems.h"
 #include "model/config_reader.h"
 #include "model/gguf/gguf_model.h"
 #include "model/weights/quantization.h"
@@ -55,14 +56,38 @@ const Family& find_family_of(ConfigReader& reader, const std::string& where) {
   return find_family(reader.text("model_type", ""), where);
 }
 
-ModelConfig read_as(const Family& family, ConfigReader& reader, Allowance& allowance) {
-  ModelConfig model;
-  model.spec = family.read(reader);
-  model.spec.model_type = family.model_type;
+// A config as a family reads it; keys that must not pass stand in the allowance.
+Spec read_spec(const Family& family, const base::Json& config, const std::string& where,
+               Allowance& allowance) {
+  allowance.foreign = family.foreign;
+  ConfigReader reader(config, where, &allowance);
+  for (const char* key : {"model_type", "quantization_config"}) {
+    if (family.config_file == kConfigJson) reader.touch(key);
+  }
+  Spec spec = family.read(reader);
+  spec.model_type = family.model_type;
   const bool generic = family.config_file == kConfigJson;
   reader.finish(generic ? generic_inert_keys() : std::span<const InertKey>(), family.inert);
+  return spec;
+}
+
+ModelConfig read_as(const Family& family, const base::Json& config, const std::string& where,
+                    const std::set<std::string>& allowed_keys) {
+  const auto read = [&](const base::Json& json, Allowance& allowance) {
+    return read_spec(family, json, where, allowance);
+  };
+  Allowance allowance{.keys = allowed_keys};
+  ModelConfig model;
+  try {
+    model.spec = read(config, allowance);
+  } catch (const ConfigRefusal& first) {
+    refuse_all(where, all_problems(config, first, allowed_keys, read));
+  }
+  if (!allowance.problems.empty()) refuse_all(where, allowance.problems);
   model.allowed_keys = std::move(allowance.used);
+  model.unread_keys.assign(allowance.unread.begin(), allowance.unread.end());
   model.names = family.names(model.spec);
+  if (family.rename != nullptr) family.rename(config, model.spec, model.names);
   return model;
 }
 
@@ -70,22 +95,25 @@ ModelConfig read_as(const Family& family, ConfigReader& reader, Allowance& allow
 
 ModelConfig read_config(const base::Json& config, const std::string& where,
                         const std::set<std::string>& allowed_keys) {
-  Allowance allowance{.keys = allowed_keys};
-  ConfigReader reader(config, where, &allowance);
-  return read_as(find_family_of(reader, where), reader, allowance);
+  ConfigReader reader(config, where);
+  const Family& family = find_family_of(reader, where);
+  base::Json stated = config;
+  if (family.config_file != kConfigJson) stated.erase("model_type");  // its file names none
+  return read_as(family, stated, where, allowed_keys);
 }
 
 ModelConfig read_config_file(const std::filesystem::path& file, const base::Json& config,
                              const std::set<std::string>& allowed_keys) {
-  Allowance allowance{.keys = allowed_keys};
-  ConfigReader reader(config, file.string(), &allowance);
-  if (file.filename() == kParamsJson) return read_as(meta_family(), reader, allowance);
+  if (file.filename() == kParamsJson) {
+    return read_as(meta_family(), config, file.string(), allowed_keys);
+  }
+  ConfigReader reader(config, file.string());
   const Family& family = find_family_of(reader, file.string());
   if (family.config_file != kConfigJson) {
     reader.refuse("model_type", "is '" + std::string(family.model_type) + "'",
                   "such a model is stated by a " + std::string(family.config_file));
   }
-  return read_as(family, reader, allowance);
+  return read_as(family, config, file.string(), allowed_keys);
 }
 
 ModelConfig read_config(const Checkpoint& checkpoint, const std::set<std::string>& allowed_keys) {

@@ -19,9 +19,13 @@ struct ModelConfig {
   NameTable names;
   // Keys that only --allow-key let pass; reports say so.
   std::vector<std::string> allowed_keys;
+  // Keys that were passed over as without effect: no model code in transformers reads them, or they
+  // belong to other model types and switch nothing on.
+  std::vector<std::string> unread_keys;
 };
 
-// Reads a config that names its model_type and stands at `where`. Throws InputError naming the key.
+// Reads a config that names its model_type and stands at `where`. Throws InputError naming every
+// key that is refused, as far as each can be told without the others.
 ModelConfig read_config(const base::Json& config, const std::string& where,
                         const std::set<std::string>& allowed_keys = {});
 

@@ -194,6 +194,16 @@ int read_rotary_dim(const ConfigReader& config, ConfigReader& dict, const RopeDe
                 "they must be even, at least 2 and at most the head");
 }
 
+// Parameters by layer type where the model has one rope, or of a layer type that it does not have.
+void refuse_nested(const ConfigReader& dict) {
+  for (const auto& [key, value] : dict.json().items()) {
+    if (value.is_object()) {
+      dict.refuse(key, "is nested",
+                  "this model type does not read rope parameters under that name");
+    }
+  }
+}
+
 RopeSpec read_dict(const ConfigReader& config, ConfigReader dict, const RopeDefaults& defaults,
                    int head_dim, const Context& context) {
   RopeSpec rope{.pairs = defaults.pairs, .rounding = defaults.rounding};
@@ -201,6 +211,7 @@ RopeSpec read_dict(const ConfigReader& config, ConfigReader dict, const RopeDefa
   rope.rotary_dim = read_rotary_dim(config, dict, defaults, head_dim);
   read_scaling(dict, context, defaults, rope);
   for (const std::string_view key : defaults.own_keys) dict.touch(key);
+  refuse_nested(dict);
   dict.finish({}, kOtherTypes);
   return rope;
 }
@@ -252,6 +263,9 @@ RopeSpec read_layer_rope(ConfigReader& config, std::string_view layer_type, bool
     // transformers looks for it beside the types, not inside them.
     if (entry.is_object()) entry.erase("truncate");
     if (nested.has("truncate")) entry["truncate"] = nested.flag("truncate", true);
+    base::Json others = nested.json();
+    for (const std::string_view type : {kFullAttention, kSlidingAttention}) others.erase(type);
+    refuse_nested(config.object(key, others));
     nested.finish({}, {});
   }
   if (scaled && config.has("rope_scaling")) {

@@ -10,6 +10,7 @@ import json
 import pathlib
 
 import torch
+from executorch.examples.models.llama import attention as mixers
 from executorch.examples.models.llama.llama_transformer import construct_transformer
 from executorch.examples.models.llama.model_args import ModelArgs
 from executorch.examples.models.llama.norm import ScalelessRMSNorm
@@ -21,15 +22,22 @@ from taps import Recorder as ModuleRecorder
 
 LONGEST = 512  # positions of the rope tables
 
+mixers._get_gated_delta_rule_op = lambda: None  # the fused kernel knows float32 alone
+
 
 class Recorder(ModuleRecorder):
     def _hook_inside(self, layer, prefix):
+        if not hasattr(layer.attention, "wq"):
+            self._after(layer.attention_norm, prefix + "mixer_in")
+            self._after(layer.ffn_norm, prefix + "ffn_in")
+            return
         attention, feed_forward = layer.attention, layer.feed_forward
-        changed = attention.use_attn_o_norm or attention.use_attn_o_gate
+        changed = attention.use_attn_o_norm or attention.use_attn_o_gate or attention.use_q_gate
         heads = (-1, attention.head_dim)
         self._after(layer.attention_norm, prefix + "mixer_in")
         for module, tap in (("wq", "q"), ("wk", "k"), ("wv", "v")):
-            self._after(getattr(attention, module), prefix + tap, heads)
+            if not (module == "wq" and attention.use_q_gate):
+                self._after(getattr(attention, module), prefix + tap, heads)
         if attention.use_qk_norm and attention.qk_norm_before_rope:
             self._after(attention.k_norm_fn, prefix + "k_norm", heads)
         if attention.use_attn_o_norm:
@@ -60,7 +68,10 @@ class Oracle(oracle.Oracle):
         self.embedding_norm = ScalelessRMSNorm(self.args.dim, self.args.norm_eps)
         tensors = {name: tensor.to(dtype) for file in folder.glob("*.safetensors")
                    for name, tensor in load_file(file).items()}
-        self.model.load_state_dict(tensors, strict=True)
+        left = self.model.load_state_dict(tensors, strict=False)
+        missing = [name for name in left.missing_keys if not name.endswith("_state")]
+        if missing or left.unexpected_keys:
+            raise RuntimeError(f"{folder}: missing {missing}, unexpected {left.unexpected_keys}")
 
     @torch.no_grad()
     def logits(self, tokens, taps=None, fine=False):

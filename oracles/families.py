@@ -6,10 +6,17 @@ import huggingface
 import renamed
 
 ELSEWHERE = {"baichuan_m1": "baichuan_m1", "rlformers": "executorch_llama"}
+# What of a params.json only ExecuTorch's static decoder reads.
+STATIC = ("act_fn", "attention_multiplier", "embedding_scale_factor", "residual_multiplier",
+          "logits_scaling", "attn_logit_softcapping", "final_logit_softcapping", "no_rope_layer_interval",
+          "post_attention_norm", "post_ffn_norm", "use_ffn_norm", "output_bias", "norm_type",
+          "model_architecture")
 
 
-def oracle_of(family):
+def oracle_of(family, config):
     """The subclass of oracle.Oracle. Imports late: ExecuTorch is needed for its own family alone."""
+    if family == "rlformers" and any(key in config for key in STATIC):
+        return importlib.import_module("executorch_static").Oracle
     if family in ELSEWHERE:
         return importlib.import_module(ELSEWHERE[family]).Oracle
     return renamed.ORACLES.get(family, huggingface.Oracle)

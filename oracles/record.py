@@ -58,7 +58,7 @@ def make_prompts(case):
 
 def record(plumb, name, target):
     case = json.loads((CASES / f"{name}.json").read_text())
-    Oracle = families.oracle_of(case["family"])
+    Oracle = families.oracle_of(case["family"], case["config"])
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = synthesize(plumb, case, pathlib.Path(folder))
         with h5py.File(target, "w", libver="earliest") as file:

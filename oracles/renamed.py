@@ -1,7 +1,7 @@
 """Oracles of families that are one of transformers' models under other names.
 
 Each function rewrites a checkpoint's config and tensors as that model has them; transformers runs the
-result. Read against the model code published with MiMo-7B, EXAONE-3.5, InternLM2.5 and InternLM3-8B.
+result. Read against the model code published with MiMo-7B, EXAONE-3.5, InternLM2.5, InternLM3-8B and Kimi-K2.
 """
 
 import json
@@ -89,14 +89,27 @@ def internlm3(config, tensors):
     return llama | {"model_type": "llama", "attention_bias": True, "mlp_bias": bias}, filled
 
 
-def mistral3(config, tensors):
-    """The text part alone; the wrapper's tie_word_embeddings holds."""
+def text_part(config, tensors):
+    """Of a multimodal wrapper the text part alone; the wrapper's tie_word_embeddings holds."""
     text = config["text_config"] | {"tie_word_embeddings": config.get("tie_word_embeddings", True)}
     table = [(r"(language_model\.model|model\.language_model)\.", "model."),
              (r"(language_model\.)?lm_head\.", "lm_head.")]
     kept = {name: tensor for name, tensor in tensors.items()
             if "vision_tower." not in name and "multi_modal_projector." not in name}
     return text, renamed(kept, table)
+
+
+def mistral3(config, tensors):
+    return text_part(config, tensors)
+
+
+def gemma3(config, tensors):
+    return text_part(config, tensors)
+
+
+def kimi_k2(config, tensors):
+    """DeepSeek-V3 under another name."""
+    return config | {"model_type": "deepseek_v3"}, tensors
 
 
 class Renamed(huggingface.Oracle):
@@ -124,4 +137,5 @@ def oracle_of(function):
         "PRODUCER": f"{huggingface.Oracle.PRODUCER}, {function.__name__} rewritten"})
 
 
-ORACLES = {function.__name__: oracle_of(function) for function in (mimo, exaone, internlm2, internlm3, mistral3)}
+ORACLES = {function.__name__: oracle_of(function) for function in (
+    mimo, exaone, internlm2, internlm3, mistral3, gemma3, kimi_k2)}

@@ -95,6 +95,7 @@ constinit const Family kBaichuanM1{
     .read = read,
     .names = names,
     .inert = {},
+    .foreign = Foreign::kNeutral,
 };
 
 }  // namespace plumb::model

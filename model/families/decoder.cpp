@@ -69,6 +69,14 @@ int64_t read_renamed(ConfigReader& config, std::string_view key, std::string_vie
   return renamed;
 }
 
+void check_alias(ConfigReader& config, std::string_view key, std::string_view of, double value) {
+  if (config.has(key) && config.number(key, value) != value) {
+    config.refuse(key, "differs from " + std::string(of),
+                  "the two are names of one number, of which this model type reads the latter");
+  }
+  config.touch(key);
+}
+
 int checked_width(const ConfigReader& config, std::string_view key, int64_t count, int64_t size) {
   if (count * size > kWidthLimit) {
     config.refuse(key, "makes a layer wider than 2^20", "no model is so wide");
@@ -86,8 +94,9 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) 
   }
   d.num_hidden_layers =
       read_size(config, defaults.layers_key, defaults.num_hidden_layers, kLayerLimit);
-  d.max_position_embeddings = config.integer("max_position_embeddings",
-                                             defaults.max_position_embeddings, 1, int64_t{1} << 40);
+  d.max_position_embeddings = config.integer(
+      "max_position_embeddings", defaults.max_position_embeddings, 1, int64_t{1} << 40,
+      defaults.max_position_null ? Null::kMeansAbsent : Null::kRefused);
   d.tie_word_embeddings = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
   d.norm.eps = config.positive(defaults.eps_key, defaults.rms_norm_eps);
   read_head_counts(config, defaults, d.attention);
@@ -126,6 +135,10 @@ std::vector<std::string> read_types(ConfigReader& config, std::string_view key,
     return types;
   }
   types = config.texts(key);
+  for (std::string& type : types) {  // older names, as transformers' remap_legacy_layer_types has
+    if (type == "attention") type = kFullAttention;
+    if (type == "mamba") type = kLinearAttention;
+  }
   if (types.size() != static_cast<size_t>(num_hidden_layers)) {
     config.refuse(key,
                   "has " + std::to_string(types.size()) + " entries for " +
@@ -194,6 +207,9 @@ void slide_layers(Spec& spec, const std::vector<std::string>& layer_types, int w
 
 Spec read_text_config(ConfigReader& config, const Family& text) {
   ConfigReader nested = config.object("text_config");
+  for (const auto& [key, value] : nested.json().items()) {  // some wrappers repeat the text part
+    if (key != "model_type" && config.json().value(key, base::Json()) == value) config.touch(key);
+  }
   const std::string type = nested.text("model_type", text.model_type);
   if (type != text.model_type) {
     nested.refuse("model_type", "is '" + type + "'",

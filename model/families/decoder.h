@@ -27,6 +27,9 @@ int read_size(ConfigReader& config, std::string_view key, int fallback, int64_t 
 int64_t read_renamed(ConfigReader& config, std::string_view key, std::string_view other,
                      int64_t fallback, int64_t least, int64_t most);
 
+// A key of other model types that names the number `of`, whose value is `value`: it may repeat it.
+void check_alias(ConfigReader& config, std::string_view key, std::string_view of, double value);
+
 // count * size, refusing `key` where that is beyond the width of any model.
 int checked_width(const ConfigReader& config, std::string_view key, int64_t count, int64_t size);
 
@@ -41,6 +44,7 @@ struct ClassDefaults {
   int head_dim = 0;             // 0: hidden_size / num_attention_heads
   bool head_dim_null = false;   // null means hidden_size / num_attention_heads
   int64_t max_position_embeddings = 2048;
+  bool max_position_null = false;  // null means that default
   double rms_norm_eps = 1e-6;
   bool tie_word_embeddings = false;
   bool heads_divide_hidden_size = false;  // checked where head_dim is derived

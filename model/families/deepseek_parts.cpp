@@ -70,10 +70,7 @@ NameTable deepseek_names(const Spec& spec) {
       .name("kv_a_norm", attention + "kv_a_layernorm")
       .pack(attention + "kv_a_proj_with_mqa", {"kv_a_proj", "k_rope_proj"})
       .pack(attention + "kv_b_proj", {"k_b_proj", "v_b_proj"}, heads);
-  for (int i = 0; i < spec.num_nextn_predict_layers; ++i) {
-    const auto layer = spec.layers.size() + static_cast<size_t>(i);
-    names.ignore("model.layers." + std::to_string(layer) + ".*", "predicts a further token");
-  }
+  ignore_further_layers(spec, names);
   return names;
 }
 

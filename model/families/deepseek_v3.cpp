@@ -1,4 +1,4 @@
-// DeepSeek-V3: latent attention, and from first_k_dense_replace on grouped experts.
+// DeepSeek-V3 and Kimi K2: latent attention, and from first_k_dense_replace on grouped experts.
 // Source: transformers 5.23, models/deepseek_v3.
 #include "model/families/deepseek_parts.h"
 #include "model/families/family.h"
@@ -31,10 +31,7 @@ Spec read(ConfigReader& config) {
                                                     .num_groups = 8,
                                                     .top_groups = 4});
   Spec spec = make_decoder(d, pre_norm_layer(d.norm, attention, moe));
-  const int64_t dense = config.integer("first_k_dense_replace", 3, 0, int64_t{1} << 30);
-  std::vector<bool> sparse;
-  for (int i = 0; i < d.num_hidden_layers; ++i) sparse.push_back(i >= dense);
-  set_dense_layers(spec, sparse,
+  set_dense_layers(spec, read_dense_start(config, d.num_hidden_layers, 3),
                    {.intermediate_size = d.intermediate_size, .activation = moe.activation});
   spec.num_nextn_predict_layers = static_cast<int>(
       read_renamed(config, "num_nextn_predict_layers", "num_mtp_layers", 1, 0, 64));
@@ -55,6 +52,15 @@ constexpr InertKey kInert[] = {
 };
 
 }  // namespace
+
+// Moonshot's Kimi K2: published under a model_type of its own, with DeepSeek-V3's code and class.
+constinit const Family kKimiK2{
+    .model_type = "kimi_k2",
+    .architecture = "DeepseekV3ForCausalLM",
+    .read = read,
+    .names = deepseek_names,
+    .inert = kInert,
+};
 
 constinit const Family kDeepseekV3{
     .model_type = "deepseek_v3",

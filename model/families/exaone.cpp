@@ -51,6 +51,7 @@ constinit const Family kExaone{
     .read = read,
     .names = names,
     .inert = kInert,
+    .foreign = Foreign::kNeutral,
 };
 
 }  // namespace plumb::model

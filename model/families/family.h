@@ -22,6 +22,11 @@ struct Family {
   std::span<const InertKey> inert;  // keys of this family without effect, beside the generic ones
   // kParamsJson for the family of meta checkpoints, to which no generic key applies.
   std::string_view config_file = kConfigJson;
+  // kNeutral where the model's code is not in transformers, whose sources then tell of no key that
+  // it is without effect.
+  Foreign foreign = Foreign::kAny;
+  // What a checkpoint's names owe to its config beyond the Spec; may be null.
+  void (*rename)(const base::Json& config, const Spec& spec, NameTable& names) = nullptr;
 };
 
 std::span<const Family* const> families();
@@ -41,6 +46,7 @@ extern const Family kQwen3;
 extern const Family kGemma;
 extern const Family kGemma2;
 extern const Family kGemma3Text;
+extern const Family kGemma3;
 extern const Family kMixtral;
 extern const Family kSmolLm3;
 extern const Family kOlmo2;
@@ -67,15 +73,25 @@ extern const Family kInternLm2;
 extern const Family kInternLm3;
 extern const Family kBaichuanM1;
 extern const Family kRlformers;
+extern const Family kCwm;
+extern const Family kArcee;
+extern const Family kHelium;
+extern const Family kGlm;
+extern const Family kCohere;
+extern const Family kGlm4Moe;
+extern const Family kDots1;
 extern const Family kQwen2Moe;
 extern const Family kQwen3Moe;
 extern const Family kOlmoe;
 extern const Family kDeepseekV3;
+extern const Family kKimiK2;
 extern const Family kGlm4MoeLite;
 extern const Family kSolarOpen;
 extern const Family kGptOss;
 extern const Family kQwen3Next;
 extern const Family kQwen35Text;
 extern const Family kQwen35;
+extern const Family kQwen35MoeText;
+extern const Family kQwen35Moe;
 
 }  // namespace plumb::model

@@ -5,6 +5,9 @@
 namespace plumb::model {
 namespace {
 
+constexpr std::string_view kText = "model.";
+constexpr std::string_view kWrapped = "model.language_model.";
+
 template <class Mixer>
 const Mixer* find_mixer(const Spec& spec) {
   for (const LayerSpec& layer : spec.layers) {
@@ -90,6 +93,25 @@ NameTable& name_hybrid_mixers(NameTable& names, const Spec& spec) {
 
 const GatedDeltaNetSpec* find_delta_net(const Spec& spec) {
   return find_mixer<GatedDeltaNetSpec>(spec);
+}
+
+Spec read_wrapped(ConfigReader& config, const Family& text) {
+  Spec spec = read_text_config(config, text);
+  spec.tie_word_embeddings = config.flag("tie_word_embeddings", spec.tie_word_embeddings);
+  return spec;
+}
+
+NameTable& name_text_part(NameTable& names) {
+  return names.or_prefix(kText, kWrapped)
+      .ignore("mtp.*", "predicts further tokens")
+      .ignore("model.visual.*", "sees images");
+}
+
+NameTable& name_wrapped_part(NameTable& names) {
+  return names.replace_prefix(kText, kWrapped)
+      .or_prefix(kWrapped, kText)
+      .ignore("mtp.*", "predicts further tokens")
+      .ignore("model.visual.*", "sees images");
 }
 
 }  // namespace plumb::model

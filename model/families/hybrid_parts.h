@@ -20,6 +20,30 @@ NameTable& name_hybrid_mixers(NameTable& names, const Spec& spec);
 // The delta net of `spec`, null where all layers are attention.
 const GatedDeltaNetSpec* find_delta_net(const Spec& spec);
 
+// Qwen3.5's multimodal wrapper of `text`. Its tie_word_embeddings goes before the text part's, as
+// in the multimodal class.
+Spec read_wrapped(ConfigReader& config, const Family& text);
+
+// Adds what the files of Qwen3.5's text part may be called alone, and inside the wrapper, and what
+// else they hold.
+NameTable& name_text_part(NameTable& names);
+NameTable& name_wrapped_part(NameTable& names);
+
+// Keys of Qwen3.5's text part and of its wrapper without effect on text.
+inline constexpr InertKey kQwen35TextInert[] = {
+    {"attn_output_gate", "true"},
+    {"mamba_ssm_dtype"},
+    {"mlp_only_layers"},
+    {"mtp_num_hidden_layers"},
+    {"mtp_use_dedicated_embeddings"},
+    {"output_gate_type", "\"swish\"|\"silu\""},
+};
+
+inline constexpr InertKey kQwen35Inert[] = {
+    {"image_token_id"}, {"language_model_only"}, {"video_token_id"},
+    {"vision_config"},  {"vision_end_token_id"}, {"vision_start_token_id"},
+};
+
 inline constexpr std::string_view kDeltaNetInputs = "model.layers.{i}.linear_attn.in_proj_";
 
 }  // namespace plumb::model

@@ -49,6 +49,7 @@ constinit const Family kInternLm2{
     .read = read,
     .names = names,
     .inert = {},
+    .foreign = Foreign::kNeutral,
 };
 
 }  // namespace plumb::model

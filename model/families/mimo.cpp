@@ -34,6 +34,7 @@ constinit const Family kMimo{
     .read = read,
     .names = names,
     .inert = kInert,
+    .foreign = Foreign::kNeutral,
 };
 
 }  // namespace plumb::model

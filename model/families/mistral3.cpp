@@ -6,11 +6,12 @@
 namespace plumb::model {
 namespace {
 
-// A text part without a stated type has the wrapper class's own defaults, unlike either family's.
+// A text part without a stated type is a Mistral.
 const Family& text_family(ConfigReader& config) {
   const ConfigReader text = config.object("text_config");
   for (const Family* family : {&kMistral, &kMinistral3}) {
-    if (text.json().value("model_type", base::Json()) == family->model_type) return *family;
+    if (text.json().value("model_type", base::Json("mistral")) == family->model_type)
+      return *family;
   }
   text.refuse("model_type", "is none that this wrapper holds", "supported: mistral, ministral3");
 }
@@ -25,8 +26,10 @@ NameTable names(const Spec&) {
   return transformers_names()
       .name("lm_head", "language_model.lm_head")
       .replace_prefix("model.", "language_model.model.")
-      .ignore("vision_tower.*", "sees images")
-      .ignore("multi_modal_projector.*", "sees images");
+      .or_prefix("language_model.model.", "model.language_model.")
+      .or_prefix("language_model.lm_head", "lm_head")
+      .ignore("*vision_tower.*", "sees images")
+      .ignore("*multi_modal_projector.*", "sees images");
 }
 
 constexpr InertKey kInert[] = {

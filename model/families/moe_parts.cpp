@@ -92,6 +92,20 @@ std::vector<bool> read_sparse_layers(ConfigReader& config, int num_hidden_layers
   return sparse;
 }
 
+std::vector<bool> read_dense_start(ConfigReader& config, int num_hidden_layers, int64_t fallback) {
+  const int64_t dense = config.integer("first_k_dense_replace", fallback, 0, int64_t{1} << 30);
+  std::vector<bool> sparse;
+  for (int i = 0; i < num_hidden_layers; ++i) sparse.push_back(i >= dense);
+  return sparse;
+}
+
+void ignore_further_layers(const Spec& spec, NameTable& names) {
+  for (int i = 0; i < spec.num_nextn_predict_layers; ++i) {
+    const auto layer = spec.layers.size() + static_cast<size_t>(i);
+    names.ignore("model.layers." + std::to_string(layer) + ".*", "predicts a further token");
+  }
+}
+
 void set_dense_layers(Spec& spec, const std::vector<bool>& sparse, const MlpSpec& dense) {
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     if (!sparse[i]) spec.layers[i].ffn = dense;

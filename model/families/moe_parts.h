@@ -36,6 +36,12 @@ MoeSpec read_sigmoid_mixture(ConfigReader& config, const MixtureDefaults& defaul
 // there are no experts.
 std::vector<bool> read_sparse_layers(ConfigReader& config, int num_hidden_layers, int num_experts);
 
+// DeepSeek's rule: the first first_k_dense_replace layers are dense.
+std::vector<bool> read_dense_start(ConfigReader& config, int num_hidden_layers, int64_t fallback);
+
+// The layers after the last, which predict further tokens.
+void ignore_further_layers(const Spec& spec, NameTable& names);
+
 // Gives the layers that are not sparse the dense feed-forward.
 void set_dense_layers(Spec& spec, const std::vector<bool>& sparse, const MlpSpec& dense);
 

@@ -6,9 +6,6 @@
 namespace plumb::model {
 namespace {
 
-constexpr std::string_view kText = "model.";
-constexpr std::string_view kWrapped = "model.language_model.";
-
 Spec read_text(ConfigReader& config) {
   const Dimensions d = read_dimensions(config, {.vocab_size = 248320,
                                                 .hidden_size = 4096,
@@ -32,40 +29,18 @@ NameTable names(const Spec& spec) {
 }
 
 NameTable text_names(const Spec& spec) {
-  return names(spec)
-      .or_prefix(kText, kWrapped)
-      .ignore("mtp.*", "predicts further tokens")
-      .ignore("model.visual.*", "sees images");
+  NameTable table = names(spec);
+  return name_text_part(table);
 }
 
-// The wrapper's tie_word_embeddings goes before the text part's, as in the multimodal class.
 Spec read_wrapper(ConfigReader& config) {
-  Spec spec = read_text_config(config, kQwen35Text);
-  spec.tie_word_embeddings = config.flag("tie_word_embeddings", spec.tie_word_embeddings);
-  return spec;
+  return read_wrapped(config, kQwen35Text);
 }
 
 NameTable wrapper_names(const Spec& spec) {
-  return names(spec)
-      .replace_prefix(kText, kWrapped)
-      .or_prefix(kWrapped, kText)
-      .ignore("mtp.*", "predicts further tokens")
-      .ignore("model.visual.*", "sees images");
+  NameTable table = names(spec);
+  return name_wrapped_part(table);
 }
-
-constexpr InertKey kTextInert[] = {
-    {"attn_output_gate", "true"},
-    {"mamba_ssm_dtype"},
-    {"mlp_only_layers"},
-    {"mtp_num_hidden_layers"},
-    {"mtp_use_dedicated_embeddings"},
-    {"output_gate_type", "\"swish\"|\"silu\""},
-};
-
-constexpr InertKey kWrapperInert[] = {
-    {"image_token_id"}, {"language_model_only"}, {"video_token_id"},
-    {"vision_config"},  {"vision_end_token_id"}, {"vision_start_token_id"},
-};
 
 }  // namespace
 
@@ -74,7 +49,7 @@ constinit const Family kQwen35Text{
     .architecture = "Qwen3_5ForCausalLM",
     .read = read_text,
     .names = text_names,
-    .inert = kTextInert,
+    .inert = kQwen35TextInert,
 };
 
 constinit const Family kQwen35{
@@ -82,7 +57,7 @@ constinit const Family kQwen35{
     .architecture = "Qwen3_5ForConditionalGeneration",
     .read = read_wrapper,
     .names = wrapper_names,
-    .inert = kWrapperInert,
+    .inert = kQwen35Inert,
 };
 
 }  // namespace plumb::model

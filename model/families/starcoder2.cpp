@@ -17,6 +17,7 @@ Spec read(ConfigReader& config) {
                                           .rms_norm_eps = 1e-5,
                                           .tie_word_embeddings = true,
                                           .eps_key = "norm_epsilon"});
+  check_alias(config, "layer_norm_epsilon", "norm_epsilon", d.norm.eps);
   d.norm.kind = NormSpec::Kind::kLayer;
   d.norm.bias = true;
   d.norm.rounding = NormRounding::kAfterWeight;

@@ -39,25 +39,69 @@ TEST(Verbs, InspectTellsEveryTensor) {
   EXPECT_EQ(json.at("graph").at("layers"), 2);
 }
 
+TEST(Verbs, InspectDescribesAConfigWithoutWeights) {
+  const Scene scene;
+  const Outcome whole = expect_done({"inspect", "ckpt"}, scene);
+  std::filesystem::remove(scene / "ckpt/model.safetensors");
+  const Outcome outcome = expect_done({"inspect", "ckpt"}, scene);
+  EXPECT_EQ(outcome.out.substr(0, outcome.out.find("weights are missing: ckpt")),
+            whole.out.substr(0, whole.out.find("tensors:")));
+  EXPECT_TRUE(contains(outcome.out, "model.layers.1.mlp.up_proj.weight [88,48] missing\n"));
+  const base::Json json =
+      base::parse_json(expect_done({"inspect", "ckpt", "--json", "-"}, scene).out, "stdout");
+  EXPECT_TRUE(json.at("weights_missing").get<bool>());
+  EXPECT_EQ(json.at("tensors").size(), 21U);
+  EXPECT_EQ(run_plumb({"check", "ckpt", "--candidate", "cpu-f32"}, scene.path()).exit_code, 2);
+}
+
+TEST(Verbs, KeysThatNoModelReadsAreNoted) {
+  Scene scene;
+  scene.patch_config(R"({"unheard_of": 1})");
+  EXPECT_TRUE(contains(expect_done({"inspect", "ckpt"}, scene).out,
+                       "without effect in the config: unheard_of\n"));
+  EXPECT_TRUE(
+      contains(expect_done({"check", "ckpt", "--candidate", "cpu-f32", "--json", "-"}, scene).out,
+               "config keys without effect: unheard_of"));
+}
+
+TEST(Verbs, SynthTakesAllowKeyToo) {
+  const Scene scene;
+  write_text(scene / "odd.json", R"({"hidden_size": 48, "num_hidden_layers": 1, "vocab_size": 32,
+      "num_attention_heads": 4, "intermediate_size": 32, "clip_qkv": 2.0})");
+  const std::vector<std::string> synth = {"synth", "llama", "--config", "odd.json", "-o", "odd"};
+  const Outcome refused = run_plumb(synth, scene.path());
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_TRUE(refused.err.starts_with("odd.json: clip_qkv: ")) << refused.err;
+  std::vector<std::string> allowing = synth;
+  allowing.insert(allowing.end(), {"--allow-key", "clip_qkv"});
+  expect_done(allowing, scene);
+  expect_done({"check", "odd", "--candidate", "cpu-f32", "--allow-key", "clip_qkv"}, scene);
+}
+
 TEST(Verbs, AllowKeyLetsAKeyPassAndSaysSo) {
   Scene scene;
-  scene.patch_config(R"({"unheard_of": 1, "rope_scaling": {"rope_type": "default", "odd": 1}})");
+  scene.patch_config(R"({"clip_qkv": 1, "rope_scaling": {"rope_type": "default", "alibi": true}})");
   const Outcome outcome = expect_done(
-      {"inspect", "--allow-key", "unheard_of", "--allow-key", "rope_scaling.odd", "ckpt"}, scene);
-  EXPECT_TRUE(contains(outcome.out, "allowed without being read: unheard_of\n"));
-  EXPECT_TRUE(contains(outcome.out, "allowed without being read: rope_scaling.odd\n"));
+      {"inspect", "--allow-key", "clip_qkv", "--allow-key", "rope_scaling.alibi", "ckpt"}, scene);
+  EXPECT_TRUE(contains(outcome.out, "allowed without being read: clip_qkv\n"));
+  EXPECT_TRUE(contains(outcome.out, "allowed without being read: rope_scaling.alibi\n"));
   const Outcome json = expect_done(
-      {"inspect", "ckpt", "--json", "-", "--allow-key=unheard_of", "--allow-key=rope_scaling.odd"},
+      {"inspect", "ckpt", "--json", "-", "--allow-key=clip_qkv", "--allow-key=rope_scaling.alibi"},
       scene);
   EXPECT_EQ(base::parse_json(json.out, "stdout").at("allowed_keys").size(), 2U);
-  EXPECT_EQ(run_plumb({"inspect", "ckpt", "--allow-key", "unheard_of"}, scene.path()).exit_code, 2);
+  EXPECT_EQ(run_plumb({"inspect", "ckpt", "--allow-key", "clip_qkv"}, scene.path()).exit_code, 2);
 }
 
 TEST(Verbs, GraphNeedsNoWeights) {
   const Scene scene;
+  const std::string whole = expect_done({"graph", "ckpt"}, scene).out;
   std::filesystem::remove(scene / "ckpt/model.safetensors");
-  EXPECT_TRUE(contains(expect_done({"graph", "ckpt"}, scene).out, "@logits"));
-  EXPECT_TRUE(expect_done({"graph", "ckpt", "--format", "dot"}, scene).out.starts_with("digraph"));
+  const Outcome outcome = run_plumb({"graph", "ckpt"}, scene.path());
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.out, whole);
+  EXPECT_EQ(outcome.err, "ckpt: weights are missing; the graph is what its config describes\n");
+  EXPECT_TRUE(
+      run_plumb({"graph", "ckpt", "--format", "dot"}, scene.path()).out.starts_with("digraph"));
   expect_done({"graph", "ckpt", "--format", "json", "-o", "graph.json"}, scene);
   EXPECT_EQ(base::read_json_file(scene / "graph.json").at("layers"), 2);
 }

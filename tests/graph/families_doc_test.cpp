@@ -34,6 +34,8 @@ const Seed kSeeds[] = {
     {"neighbours",
      {"deepseek_v3", "gpt_oss", "granite", "cohere2", "phi3", "stablelm", "starcoder2", "olmoe",
       "nemotron"}},
+    {"wrappers and renamings", {"gemma3", "qwen3_5_moe_text", "qwen3_5_moe", "kimi_k2"}},
+    {"decoders that are flags", {"cwm", "arcee", "helium", "glm", "cohere", "glm4_moe", "dots1"}},
 };
 
 void add(Features& features, bool on, const std::string& name) {

@@ -109,14 +109,33 @@ TEST(ConfigReader, RefusesAnInertKeyWithAnotherValue) {
 
 TEST(ConfigReader, LetsAllowedKeysPassByTheirPath) {
   const Json json = Json::parse(R"({"a": 1, "dict": {"b": 2, "c": 3}})");
-  Allowance allowance{.keys = {"a", "dict.b", "c", "never"}};
+  Allowance allowance{.keys = {"a", "dict.b", "c", "never"}, .foreign = Foreign::kNone};
   ConfigReader config(json, "f", &allowance);
-  ConfigReader inner = config.object("dict");
-  EXPECT_TRUE(refusal([&] { inner.finish({}, {}); }).starts_with("f: dict.c: "));
-  inner.touch("c");
-  inner.finish({}, {});
+  config.object("dict").finish({}, {});
   config.finish({}, {});
-  EXPECT_EQ(allowance.used, (std::vector<std::string>{"dict.b", "dict.b", "a"}));
+  EXPECT_EQ(allowance.used, (std::vector<std::string>{"dict.b", "a"}));
+  ASSERT_EQ(allowance.problems.size(), 1U);
+  EXPECT_EQ(allowance.problems[0].key(), "dict.c");
+}
+
+TEST(ConfigReader, PassesForeignKeysAsFarAsItIsTold) {
+  const Json json = Json::parse(R"({"unheard_of": 1, "alibi": false, "use_parallel_residual": true,
+                                    "clip_qkv": 3.0, "resid_dropout": 0.5})");
+  const auto outcome = [&](Foreign foreign) {
+    Allowance allowance{.foreign = foreign};
+    ConfigReader(json, "f", &allowance).finish({}, {});
+    std::vector<std::string> problems;
+    for (const Problem& one : allowance.problems) problems.push_back(one.key());
+    return std::pair(problems, allowance.unread);
+  };
+  using Names = std::vector<std::string>;
+  using Set = std::set<std::string>;
+  EXPECT_EQ(outcome(Foreign::kAny), std::pair(Names{"clip_qkv", "use_parallel_residual"},
+                                              Set({"alibi", "resid_dropout", "unheard_of"})));
+  EXPECT_EQ(outcome(Foreign::kNeutral),
+            std::pair(Names{"clip_qkv", "unheard_of", "use_parallel_residual"},
+                      Set({"alibi", "resid_dropout"})));
+  EXPECT_EQ(outcome(Foreign::kNone).first.size(), 5U);
 }
 
 }  // namespace

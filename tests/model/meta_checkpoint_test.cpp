@@ -1,6 +1,9 @@
 // Meta checkpoints: a params.json beside *.safetensors, read as ExecuTorch's ModelArgs.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <map>
+
 #include "fixtures/presets.h"
 #include "graph/builder.h"
 #include "graph/printer.h"
@@ -110,12 +113,97 @@ TEST(MetaCheckpoint, AKeyWhosePartnerIsOffHasNoEffect) {
        {R"({"scale_query_by": 2.0})", R"({"qk_norm_before_rope": true})",
         R"({"qk_norm_affine": false})", R"({"partial_rotary_factor": 0.5})",
         R"({"rope_scale_factor": 32, "high_freq_factor": 2})", R"({"rope_freq_base": 10000})",
+        R"({"max_seq_len": 128, "max_context_len": 9, "max_batch_size": 2, "use_kv_cache": true})",
+        R"({"max_position_embeddings": 128, "generate_full_logits": true, "device": "cpu"})",
         R"({"moe": false, "num_kv_shared_layers": 0, "act_fn": "silu", "bos_idx": 7})"}) {
     EXPECT_EQ(forward(idle), plain) << idle;
   }
   EXPECT_EQ(forward(R"({"use_hf_rope": true, "use_scaled_rope": true})"),
             forward(R"({"use_hf_rope": true})"));
   EXPECT_NE(forward(R"({"use_scaled_rope": true})"), plain);
+}
+
+const AttentionSpec& attention_of(const Spec& spec, size_t layer) {
+  return std::get<AttentionSpec>(spec.layers.at(layer).mixer);
+}
+
+Spec read_changed(const char* changes) {
+  Json params = Json::parse(kPlain);
+  params.merge_patch(Json::parse(changes));
+  return read_params(params);
+}
+
+// The keys of Granite, Gemma 2, SmolLM3, GLM and Qwen3.5 in ExecuTorch's examples.
+TEST(MetaCheckpoint, ReadsWhatTheStaticDecoderAloneHas) {
+  const Spec granite = read_changed(R"({"attention_multiplier": 0.015625, "logits_scaling": 8.0,
+      "embedding_scale_factor": 12.0, "residual_multiplier": 0.22, "use_hf_rope": false})");
+  EXPECT_EQ(attention_of(granite, 0).scale, 0.015625);
+  EXPECT_EQ(granite.logit_multiplier, 0.125);
+  EXPECT_EQ(granite.embedding_multiplier, 12.0);
+  EXPECT_EQ(granite.layers[1].residual_multiplier, 0.22);
+  EXPECT_EQ(attention_of(granite, 0).rope->pairs, RopePairs::kHalves);
+
+  const Spec gemma = read_changed(R"({"act_fn": "gelu_approx", "norm_type": "gemma3",
+      "post_attention_norm": true, "post_ffn_norm": true, "local_rope_theta": 5e3,
+      "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0, "sliding_window": 4,
+      "layer_types": ["local", "global", "local"], "use_hf_rope": true})");
+  EXPECT_EQ(std::get<MlpSpec>(gemma.layers[0].ffn).activation, Activation::kGeluTanh);
+  EXPECT_TRUE(gemma.final_norm.unit_offset && gemma.layers[0].ffn_post_norm->unit_offset);
+  EXPECT_EQ(attention_of(gemma, 0).sliding_window, 4);
+  EXPECT_EQ(attention_of(gemma, 0).rope->theta, 5e3);
+  EXPECT_EQ(attention_of(gemma, 1).sliding_window, 0);
+  EXPECT_EQ(attention_of(gemma, 1).rope->theta, 1e4);
+  EXPECT_EQ(attention_of(gemma, 1).soft_cap, 50.0);
+  EXPECT_EQ(gemma.final_soft_cap, 30.0);
+
+  const Spec smollm = read_changed(R"({"no_rope_layer_interval": 2, "use_hf_rope": false})");
+  EXPECT_TRUE(attention_of(smollm, 0).rope.has_value());
+  EXPECT_FALSE(attention_of(smollm, 1).rope.has_value());
+
+  const Spec glm = read_changed(R"({"model_architecture": "GlmForCausalLM", "use_hf_rope": true})");
+  EXPECT_EQ(attention_of(glm, 0).rope->pairs, RopePairs::kInterleaved);
+
+  const Spec qwen = read_changed(R"({"use_q_gate": true, "rms_norm_add_unit_offset": true,
+      "use_hf_rope": true, "linear_key_head_dim": 6, "linear_num_value_heads": 8,
+      "layer_types": ["linear_attention", "full_attention"]})");
+  EXPECT_EQ(std::get<GatedDeltaNetSpec>(qwen.layers[0].mixer).key_dim, 6);
+  EXPECT_EQ(std::get<GatedDeltaNetSpec>(qwen.layers[0].mixer).num_value_heads, 8);
+  EXPECT_TRUE(attention_of(qwen, 1).output_gate);
+  EXPECT_TRUE(qwen.layers[0].ffn_norm->unit_offset);
+}
+
+TEST(MetaCheckpoint, ReadsLongRope) {
+  const Spec spec = read_changed(R"({"use_hf_rope": true, "rope_scaling_short_factor":
+      [1, 1, 1, 1, 1], "rope_scaling_long_factor": [1, 2, 3, 4, 5],
+      "original_max_position_embeddings": 16, "max_position_embeddings": 256})");
+  const RopeSpec& rope = *attention_of(spec, 0).rope;
+  EXPECT_EQ(rope.scaling.kind, RopeScaling::Kind::kLongRope);
+  EXPECT_EQ(rope.scaling.long_factor.back(), 5.0);
+  EXPECT_DOUBLE_EQ(rope.attention_factor, std::sqrt(2.0));
+}
+
+TEST(MetaCheckpoint, PacksWhatItsDecodersPack) {
+  const auto tensors = [](const char* changes) {
+    Json params = Json::parse(kPlain);
+    params.merge_patch(Json::parse(changes));
+    const ModelConfig model = read_config_file("params.json", params);
+    std::map<std::string, std::vector<int64_t>> shapes;
+    for (const FileTensor& tensor : lay_out(graph::build(model.spec).weights, model.names,
+                                            [](const std::string&) { return false; })) {
+      shapes[tensor.name] = tensor.shape;
+    }
+    return shapes;
+  };
+  using Shape = std::vector<int64_t>;
+  const auto gated = tensors(R"({"use_q_gate": true})");
+  EXPECT_EQ(gated.at("layers.0.attention.wq.weight"), (Shape{80, 40}));
+  EXPECT_FALSE(gated.contains("layers.0.attention.og.weight"));
+  const auto glm = tensors(R"({"model_architecture": "GlmForCausalLM"})");
+  EXPECT_EQ(glm.at("layers.0.feed_forward.gate_up_proj.weight"), (Shape{144, 40}));
+  EXPECT_EQ(glm.at("layers.1.feed_forward.down_proj.weight"), (Shape{40, 72}));
+  const auto net = tensors(R"({"layer_types": ["linear_attention", "full_attention"]})");
+  EXPECT_EQ(net.at("layers.0.attention.in_proj_qkv.weight"), (Shape{120, 40}));
+  EXPECT_EQ(net.at("layers.0.attention.conv1d.weight"), (Shape{120, 1, 4}));
 }
 
 TEST(MetaCheckpoint, RefusesKeysWithoutAMeaningHere) {
@@ -128,22 +216,36 @@ TEST(MetaCheckpoint, RefusesKeysWithoutAMeaningHere) {
       {R"({"model_type": "llama"})", "model_type"},
       {R"({"torch_dtype": "bfloat16"})", "torch_dtype"},
       {R"({"tie_word_embeddings": true})", "tie_word_embeddings"},
-      {R"({"max_position_embeddings": 128})", "max_position_embeddings"},
       {R"({"hidden_size": 40})", "hidden_size"},
-      {R"({"quantization_config": null})", "quantization_config"},
-      // Of the runtime.
-      {R"({"max_seq_len": 128})", "max_seq_len"},
-      {R"({"use_kv_cache": true})", "use_kv_cache"},
       // Of ModelArgs, changing the forward in ways that are not supported, or read by nothing.
-      {R"({"act_fn": "gelu"})", "act_fn"},
+      {R"({"act_fn": "tanh"})", "act_fn"},
+      {R"({"norm_type": "groupnorm"})", "norm_type"},
+      {R"({"model_architecture": "CodeGenModel"})", "model_architecture"},
+      {R"({"output_bias": true})", "output_bias"},
       {R"({"moe": true})", "moe"},
       {R"({"layer_types": ["skip_attention", "attention"]})", "layer_types"},
       {R"({"num_kv_shared_layers": 1})", "num_kv_shared_layers"},
-      {R"({"rms_norm_add_unit_offset": true})", "rms_norm_add_unit_offset"},
-      {R"({"use_q_gate": true})", "use_q_gate"},
+      {R"({"layer_types": ["conv", "full_attention"]})", "layer_types"},
+      {R"({"layer_types": ["full_attention"]})", "layer_types"},
+      {R"({"layer_types": ["full_attention", "sliding_attention"]})", "layer_types"},
+      {R"({"use_q_gate": true, "use_attn_o_gate": true})", "use_q_gate"},
+      {R"({"local_rope_theta": 1e4})", "local_rope_theta"},
+      {R"({"rope_scaling_long_factor": [1, 1, 1, 1, 1]})", "rope_scaling_long_factor"},
+      {R"({"use_hf_rope": true, "rope_scaling_long_factor": [1, 1, 1, 1, 1]})",
+       "original_max_position_embeddings"},
+      {R"({"use_hf_rope": true, "rope_scaling_long_factor": [1, 1, 1, 1, 1],
+           "original_max_position_embeddings": 16})",
+       "max_position_embeddings"},
+      {R"({"use_hf_rope": true, "rope_scaling_short_factor": [1, 1, 1],
+           "original_max_position_embeddings": 16, "max_position_embeddings": 64})",
+       "rope_scaling_short_factor"},
+      {R"({"rope_scaling_attention_factor": 1.1})", "rope_scaling_attention_factor"},
+      {R"({"use_residual_gate": true, "residual_multiplier": 0.5})", "use_residual_gate"},
+      {R"({"output_soft_cap_temp": 5, "final_logit_softcapping": 30})", "output_soft_cap_temp"},
       {R"({"sliding_window": 4})", "sliding_window"},
-      {R"({"final_logit_softcapping": 30.0})", "final_logit_softcapping"},
-      {R"({"embedding_scale_factor": 2.0})", "embedding_scale_factor"},
+      {R"({"final_logit_softcapping": 0})", "final_logit_softcapping"},
+      {R"({"embedding_scale_factor": 0})", "embedding_scale_factor"},
+      {R"({"no_rope_layer_interval": 0})", "no_rope_layer_interval"},
       {R"({"quantization_args": {}})", "quantization_args"},
       // Values that cannot be meant.
       {R"({"output_soft_cap_temp": 0})", "output_soft_cap_temp"},
