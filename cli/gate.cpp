@@ -7,8 +7,10 @@
 #include "base/files.h"
 #include "cli/common.h"
 #include "cli/judging.h"
+#include "cli/repeat.h"
 #include "cli/verbs.h"
 #include "fixtures/catalogue.h"
+#include "reports/table.h"
 
 namespace plumb::cli {
 namespace {
@@ -16,6 +18,7 @@ namespace {
 struct Options {
   CommonOptions common;
   std::vector<std::string> names;
+  std::vector<std::string> candidates;
   std::string filter = "*";
   std::string shard = "1/1";
   OutputOptions output;
@@ -73,12 +76,16 @@ std::vector<const fixtures::Case*> choose_cases(const Options& options,
   return chosen;
 }
 
-std::vector<Work> share_out(const std::vector<const fixtures::Case*>& cases, const Shard& shard) {
+std::vector<Work> share_out(const std::vector<const fixtures::Case*>& cases,
+                            const std::vector<std::string>& candidates, const Shard& shard) {
   std::vector<Work> work;
   size_t unit = 0;
   for (const fixtures::Case* item : cases) {
     Work mine{.item = item};
     for (const std::string_view candidate : kCandidates) {
+      const bool wanted = candidates.empty() || std::find(candidates.begin(), candidates.end(),
+                                                          candidate) != candidates.end();
+      if (!wanted) continue;
       if (unit++ % shard.count == shard.index) mine.candidates.push_back(candidate);
     }
     if (!mine.candidates.empty()) work.push_back(std::move(mine));
@@ -103,10 +110,23 @@ std::vector<result::Result> judge_case(const Work& work, const Options& options)
   return results;
 }
 
+std::string repeat_line(const Options& options, const result::Result& result) {
+  const Options defaults;
+  std::string line =
+      "plumb gate " + quoted(result.case_name) + " --candidate " + quoted(result.candidate.name);
+  if (options.state_matrix) line += " --state";
+  if (options.greedy_steps != defaults.greedy_steps) {
+    line += fmt::format(" --greedy {}", options.greedy_steps);
+  }
+  if (options.catalogue != defaults.catalogue) line += " --catalogue " + quoted(options.catalogue);
+  return line;
+}
+
 int run(const Options& options) {
   const auto baseline = options.output.read_baseline();
   const std::vector<fixtures::Case> all = fixtures::read_catalogue(options.catalogue);
-  const std::vector<Work> work = share_out(choose_cases(options, all), parse_shard(options.shard));
+  const std::vector<Work> work =
+      share_out(choose_cases(options, all), options.candidates, parse_shard(options.shard));
   const base::Threads threads(options.common.threads);
   std::vector<std::vector<result::Result>> by_case(work.size());
   threads.for_each(work.size(), [&](size_t i) { by_case[i] = judge_case(work[i], options); });
@@ -115,7 +135,9 @@ int run(const Options& options) {
     results.insert(results.end(), std::make_move_iterator(some.begin()),
                    std::make_move_iterator(some.end()));
   }
-  return options.output.finish(results, baseline, result::to_json(results).dump(2));
+  const auto repeat = [&](const result::Result& result) { return repeat_line(options, result); };
+  return options.output.finish(results, baseline, result::to_json(results).dump(2),
+                               reports::table_text(results, repeat));
 }
 
 }  // namespace
@@ -126,6 +148,9 @@ void add_gate(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   verb->add_option("CASE", options->names, "cases to run; all without any");
   verb->add_option("--filter", options->filter, "glob over case names")->capture_default_str();
+  verb->add_option("--candidate", options->candidates, "cpu-f32 or cpu-bf16; both without any")
+      ->check(CLI::IsMember({std::string(kCandidates[0]), std::string(kCandidates[1])}))
+      ->allow_extra_args(false);  // one a time, or it would swallow the cases
   verb->add_option("--shard", options->shard, "i/n: every n-th case and candidate, from the i-th")
       ->capture_default_str();
   verb->add_option("--catalogue", options->catalogue,

@@ -41,6 +41,7 @@ using power::can_afford_power;
 using power::Coverage;
 using power::measure_coverage;
 using result::Diagnosis;
+using result::Gate;
 using result::kUnknown;
 using result::Verdict;
 using trace::Prompt;
@@ -63,8 +64,8 @@ void note_missing_prompts(const trace::TraceFile& oracle, const std::vector<Prom
     });
     if (!judged) {
       findings.doubt(
-          "recording", "",
-          fmt::format("prompt {} of the oracle is missing from the candidate", wanted.name));
+          {Gate::kRecording, "",
+           fmt::format("prompt {} of the oracle is missing from the candidate", wanted.name)});
     }
   }
 }
@@ -165,14 +166,13 @@ void explain(Truth& truth, const std::deque<Judged>& judged, const std::vector<S
 }
 
 // Fills in what a pass is worth: a structural mistake that could not have been seen blocks it.
-void weigh(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
-  if (result.verdict == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
+void weigh(Truth& truth, const std::vector<Scene>& scenes, Findings& findings, Result& result) {
+  if (findings.verdict() == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
   const Coverage coverage = measure_coverage(truth, scenes);
   result.power = coverage.power;
-  if (coverage.unseen.empty() || result.verdict != Verdict::kPassed) return;
-  result.verdict = Verdict::kInconclusive;
-  result.reasons.push_back(
-      {"power", "",
+  if (coverage.unseen.empty() || findings.verdict() != Verdict::kPassed) return;
+  findings.doubt(
+      {Gate::kPower, "",
        fmt::format("these prompts and weights cannot show: {}", fmt::join(coverage.unseen, "; "))});
 }
 
@@ -212,7 +212,7 @@ class Judge::Session {
 
   void run() {
     if (subject_.prompts.empty())
-      findings_.doubt("recording", "", "the candidate recorded no prompt");
+      findings_.doubt({Gate::kRecording, "", "the candidate recorded no prompt"});
     for (const Prompt& prompt : subject_.prompts) {
       bool counted = false;
       for (const Prompt& run : runs_of(*subject_.candidate, prompt)) {
@@ -221,12 +221,13 @@ class Judge::Session {
     }
     if (subject_.state_matrix) judge_matrix();
     judge_small();
-    findings_.finish(oracle_);
+    findings_.settle(oracle_);
     const std::vector<Scene> scenes = make_scenes(judged_);
     if (result_.first_divergence) {
       explain(truth_, judged_, scenes, subject_.unknown_causes, explanation_, result_);
     }
-    if (!scenes.empty()) weigh(truth_, scenes, result_);
+    if (!scenes.empty()) weigh(truth_, scenes, findings_, result_);
+    result_.verdict = findings_.verdict();
   }
 
  private:
@@ -239,7 +240,8 @@ class Judge::Session {
     here.subject = {&here.prompt, &here.recorded, recording->greedy(), subject_.contract};
     note_ignored(here.recorded, result_.notes);
     if (!here.recorded.has(kLogits)) {
-      findings_.doubt("recording", "logits", fmt::format("{}: no logits were recorded", run.name));
+      findings_.doubt(
+          {Gate::kRecording, "logits", fmt::format("{}: no logits were recorded", run.name)});
     }
     if (oracle_ && run.run.empty()) {
       oracle_->judge(prompt, taps_to_judge(truth_.graph(), here.recorded));
@@ -257,14 +259,16 @@ class Judge::Session {
   void judge_small() {
     auto found = find_small();
     if (!found) return;
-    if (found->gate == "bits") {  // confirmed on more replicas, as all failures
+    if (found->gate == Gate::kBits) {  // confirmed on more replicas, as all failures
       for (Judged& here : judged_) {
         if (here.prompt.run.empty()) establish(truth_, here, kConfirmingReplicas);
       }
       found = find_small();
       if (!found) return;
     }
-    if (!found->certain) return findings_.doubt(found->gate, found->tap.name(), found->message);
+    if (!found->certain) {
+      return findings_.doubt({found->gate, found->tap.name(), found->message});
+    }
     const Recorded& recorded = *make_scenes(judged_).front().subject.recorded;
     result_.first_divergence = locate(
         truth_.graph(), found->tap, [&](const Tap& tap) { return recorded.has(tap); }, kUnknown);
@@ -292,7 +296,7 @@ class Judge::Session {
     result_.state.emplace(reference_matrix(), std::move(matrix.cells));
     if (!within(result_.state->reference_max_rel, kOracleLimit)) {
       findings_.fail(
-          {"state", "logits",
+          {Gate::kState, "logits",
            fmt::format("the reference in pieces differs from the prompt at once by {:.3g}",
                        result_.state->reference_max_rel)});
     }

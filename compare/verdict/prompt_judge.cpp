@@ -43,6 +43,7 @@ using measure::TokenJudgement;
 using measure::TokenVerdict;
 using measure::within;
 using reference::Matrix;
+using result::Gate;
 using result::kUnknown;
 using trace::Tap;
 using trace::TapId;
@@ -80,13 +81,13 @@ class PromptJudge {
     return known;
   }
 
-  void fail(const std::string& gate, const std::string& tap, const std::string& message) {
+  void fail(Gate gate, const std::string& tap, const std::string& message) {
     findings_.failures.push_back({gate, tap, s_.prompt->name + ": " + message});
   }
 
   void judge_counts() {
     for (const Recorded::Miscount& miscount : s_.recorded->miscounts()) {
-      fail("proof", miscount.tap.name(),
+      fail(Gate::kProof, miscount.tap.name(),
            fmt::format("takes {} experts at a position, {} are due", miscount.counted,
                        miscount.due));
       diverge(miscount.tap, kUnknown, "");
@@ -117,6 +118,11 @@ class PromptJudge {
       figures.metrics = measure(value, whole.truth);
       figures.global.add(whole.ratios.plain, whole.floor.rms, value.size());
       figures.local.add(part.ratios.plain, part.floor.rms, value.size());
+      figures.global_margin = margin_of(whole.ratios, limits_of_whole(tap, whole));
+      if (!s_.alone()) {
+        figures.local_margin =
+            margin_of(part.ratios, local_limits(s_.contract->storage, part.floor));
+      }
       judge_local(tap, value, part, logits_clean);
       judge_global(tap, value, whole, part);
     }
@@ -142,16 +148,16 @@ class PromptJudge {
   // Each choice on the candidate's own scores, then on those of the whole forward.
   void judge_choices(const Tap& tap, const Matrix& ids) {
     if (!local_failed_ && !s_.alone()) {
-      local_failed_ =
-          are_choices_wrong("local", tap, ids, evidence_.local_values(), evidence_.local_floors());
+      local_failed_ = are_choices_wrong(Gate::kLocal, tap, ids, evidence_.local_values(),
+                                        evidence_.local_floors());
     }
     if (!local_failed_ && !global_failed_) {
       global_failed_ =
-          are_choices_wrong("global", tap, ids, evidence_.values(), evidence_.floors());
+          are_choices_wrong(Gate::kGlobal, tap, ids, evidence_.values(), evidence_.floors());
     }
   }
 
-  bool are_choices_wrong(const char* gate, const Tap& tap, const Matrix& ids, const Values& values,
+  bool are_choices_wrong(Gate gate, const Tap& tap, const Matrix& ids, const Values& values,
                          const Floors& floors) {
     const Tap scores{TapId::kRouterLogits, tap.layer};
     for (size_t t = 0; t < ids.shape(0); ++t) {
@@ -172,10 +178,10 @@ class PromptJudge {
     if (local_failed_) return;
     const GateLimits gate = local_limits(s_.contract->storage, part.floor);
     if (!s_.recorded->finite(tap)) {
-      fail("proof", tap.name(), describe(value, part, gate));
+      fail(Gate::kProof, tap.name(), describe(value, part, gate));
     } else if (!s_.alone() && !within(part.ratios, gate)) {
       const bool misrecorded = logits_clean && part.ratios.plain > kFarOff && tap != kLogits;
-      fail(misrecorded ? "recording" : "local", tap.name(),
+      fail(misrecorded ? Gate::kRecording : Gate::kLocal, tap.name(),
            describe(value, part, gate) +
                (misrecorded ? "; the logits are clean, so the recording of this tap is wrong, not "
                               "the forward"
@@ -187,14 +193,18 @@ class PromptJudge {
     diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(value, part));
   }
 
+  GateLimits limits_of_whole(const Tap& tap, const Side& whole) const {
+    const auto limits = tap == kLogits ? logit_limits : global_limits;
+    return limits(s_.contract->storage, whole.floor);
+  }
+
   void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
     if (local_failed_ || global_failed_) return;
-    const auto limits = tap == kLogits ? logit_limits : global_limits;
-    const GateLimits gate = limits(s_.contract->storage, whole.floor);
+    const GateLimits gate = limits_of_whole(tap, whole);
     if (within(whole.ratios, gate)) return;
     global_failed_ = true;
     diverge(tap, part.ratios.plain, whereabouts(tap, value, whole), first_off(value, whole));
-    fail("global", tap.name(), describe(value, whole, gate));
+    fail(Gate::kGlobal, tap.name(), describe(value, whole, gate));
   }
 
   static std::string describe(const Matrix& value, const Side& side, const GateLimits& limits) {
@@ -256,7 +266,7 @@ class PromptJudge {
       if (finding.failure.empty() || state_failed_) continue;
       if (!findings_.failures.empty() && s_.prompt->run.empty()) continue;
       state_failed_ = true;
-      fail("state", finding.tap.name(), finding.failure);
+      fail(Gate::kState, finding.tap.name(), finding.failure);
       if (findings_.first_divergence) continue;
       findings_.first_divergence = {.tap = finding.tap.name(), .layer = finding.tap.layer};
       if (!s_.prompt->run.empty()) findings_.first_divergence->run = s_.prompt->name;
@@ -280,7 +290,7 @@ class PromptJudge {
   void judge_greedy() {
     const std::vector<int64_t> known = continuation();
     if (known.size() < s_.greedy->tokens.size()) {
-      fail("tokens", "logits",
+      fail(Gate::kTokens, "logits",
            fmt::format("greedy token {} lies outside the vocabulary",
                        s_.greedy->tokens[known.size()]));
     }
@@ -340,7 +350,7 @@ class PromptJudge {
       case TokenVerdict::kFlip:
         if (findings_.tokens.flips++ > 0) return;  // the first says enough
         fail(
-            "tokens", "logits",
+            Gate::kTokens, "logits",
             fmt::format("{}: token {} where the truth has {}, {:.3g} ahead; a tie is within {:.3g}",
                         place, chosen, judgement.best, judgement.regret, judgement.allowed));
         return;
