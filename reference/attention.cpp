@@ -5,6 +5,7 @@
 #include "reference/kernels.h"
 #include "reference/past.h"
 #include "reference/product.h"
+#include "reference/softmax.h"
 
 namespace plumb::reference {
 namespace {
@@ -71,7 +72,7 @@ class Query {
       for (double& v : p_) v -= most;
       a_.round(Attention::kShifted, p_, element_);
     }
-    normalize(sink != nullptr ? 0.0 : most);
+    reference::softmax(a_, std::span(p_), sink != nullptr ? 0.0 : most, element_);
     if (sink != nullptr) p_.pop_back();
     a_.round(Attention::kProbabilities, p_, element_);
   }
@@ -88,21 +89,6 @@ class Query {
   }
 
  private:
-  // exp(p - most) over its sum
-  void normalize(double most) {
-    double sum = 0.0;
-    for (double& v : p_) {
-      const double shifted = v - most;
-      // The argument's own rounding and the exponential's: sqrt((x - max)^2 + 2) roundings; exp(0)
-      // is exact.
-      const double roundings = shifted == 0.0 ? 0.0 : std::sqrt(shifted * shifted + 2.0);
-      v = a_.relative(std::exp(shifted), roundings, element_ + static_cast<size_t>(&v - p_.data()));
-      sum += v;
-    }
-    sum = a_.relative(sum, std::sqrt(static_cast<double>(p_.size()) / 3.0), ~element_);
-    for (double& v : p_) v /= sum;
-  }
-
   void cap() {
     for (double& v : p_) v /= op_.soft_cap;
     a_.round(Attention::kDivided, p_, element_);

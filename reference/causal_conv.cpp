@@ -60,13 +60,14 @@ void compute(const A& a, const graph::CausalConv& op, const Context& context, In
     context.threads.for_ranges(sequence.rows(), kRowGrain, [&](size_t begin, size_t end) {
       for (size_t t = start + begin; t < start + end; ++t) {
         const auto y = row(out[0], t);
-        convolve(first, past + sequence.rows(), past + t - start, t * channels, y);
-        a.round(Step::kConvolved, y, t * channels);
+        const size_t element = context.noise_row(t) * channels;
+        convolve(first, past + sequence.rows(), past + t - start, element, y);
+        a.round(Step::kConvolved, y, element);
         if (!op.silu) continue;
         for (size_t c = 0; c < channels; ++c) {
-          y[c] = activate(a, model::Activation::kSilu, y[c], t * channels + c);
+          y[c] = activate(a, model::Activation::kSilu, y[c], element + c);
         }
-        a.round(Step::kOutput, y, t * channels);
+        a.round(Step::kOutput, y, element);
       }
     });
   });

@@ -47,10 +47,15 @@ struct Context {
   const Matrix* choices = nullptr;  // of experts, where they are given
   const Deviation& deviation = kNone;
   std::optional<size_t> slot;  // of the graph, where the op has one
+  // Of each row, the first of its sequence that the op is given the same of (alike.h); empty: each
+  // is the only one. An engine makes the same of the same, errors and all: they share their noise.
+  std::span<const size_t> alike = {};
 
   inline static const Deviation kNone;
 
   const model::WeightView& weight(size_t index) const { return weights.at(op.weights[index]); }
+  // The row whose noise row t has.
+  size_t noise_row(size_t t) const { return alike.empty() ? t : alike[t]; }
   bool has_weight(size_t index) const { return index < op.weights.size(); }
   // The tensors that the op keeps of a sequence; null where nothing is carried on.
   std::vector<Matrix>* kept(const Sequence& sequence) const {

@@ -10,24 +10,26 @@
 
 namespace plumb::reference {
 
-// Calls body(row index, index of its first element) for every row of y.
+// Calls body(row index, index of the first element of its noise) for every row of y.
 template <class Body>
 void for_rows(const Context& context, const Matrix& y, Body&& body) {
   context.threads.for_ranges(y.shape(0), kRowGrain, [&](size_t begin, size_t end) {
-    for (size_t t = begin; t < end; ++t) body(t, t * y.shape(1));
+    for (size_t t = begin; t < end; ++t) body(t, context.noise_row(t) * y.shape(1));
   });
 }
 
 // The same of one sequence after the other: make(index) gives what its rows share, which an engine
 // derives from weights once, so that each replica has noise of its own there; body(row index, index
-// of its first element, shared) follows.
+// of the first element of its noise, shared) follows.
 template <class Make, class Body>
 void for_rows_sharing(const Context& context, const Matrix& y, Make&& make, Body&& body) {
   size_t index = 0;
   for_sequences(context, [&](const Sequence& sequence, size_t start) {
     const auto shared = make(index++);
     context.threads.for_ranges(sequence.rows(), kRowGrain, [&](size_t begin, size_t end) {
-      for (size_t t = start + begin; t < start + end; ++t) body(t, t * y.shape(1), shared);
+      for (size_t t = start + begin; t < start + end; ++t) {
+        body(t, context.noise_row(t) * y.shape(1), shared);
+      }
     });
   });
 }

@@ -1,3 +1,6 @@
+#include <unordered_map>
+#include <utility>
+
 #include "base/errors.h"
 #include "reference/activation.h"
 #include "reference/kernels.h"
@@ -48,29 +51,29 @@ std::vector<size_t> rows_by_sequence(const Context& context, const std::vector<A
   return counts;
 }
 
-// act(gate) * up, into `gate`
+// act(gate) * up, into `gate`: one row, with the noise of elements from `first` on
 template <class A>
-void combine(const A& a, const Experts& op, Matrix& gate, const Matrix& up) {
-  const std::span<double> y(gate.data(), gate.size());
+void combine(const A& a, const Experts& op, size_t first, std::span<double> y,
+             std::span<const double> up) {
   const auto clamp = [&](double v) { return v > op.glu_limit ? op.glu_limit : v; };
   const bool clamped = op.activation == model::Activation::kClampedGlu;
   for (size_t i = 0; i < y.size(); ++i) {
     if (clamped) {
       const double x = clamp(y[i]);
-      const double scaled = a.round(Experts::kActivated, a.compute(x * op.glu_alpha, i), i);
+      const size_t at = first + i;
+      const double scaled = a.round(Experts::kActivated, a.compute(x * op.glu_alpha, at), at);
       const double sigmoid =
-          a.round(Experts::kActivated, activate(a, model::Activation::kSigmoid, scaled, i), i);
+          a.round(Experts::kActivated, activate(a, model::Activation::kSigmoid, scaled, at), at);
       y[i] = x * sigmoid;
     } else {
-      y[i] = activate(a, op.activation, y[i], i);
+      y[i] = activate(a, op.activation, y[i], first + i);
     }
   }
-  a.round(Experts::kActivated, y, 0);
+  a.round(Experts::kActivated, y, first);
   for (size_t i = 0; i < y.size(); ++i) {
-    const double u = up.data()[i];
-    y[i] *= clamped ? a.round(Experts::kActivated, -clamp(-clamp(u)) + 1.0, i) : u;
+    y[i] *= clamped ? a.round(Experts::kActivated, -clamp(-clamp(up[i])) + 1.0, first + i) : up[i];
   }
-  a.round(Experts::kProduct, y, 0);
+  a.round(Experts::kProduct, y, first);
 }
 
 // The bias of expert e, where there is one, on products that were stored before: x @ W + b, no
@@ -82,31 +85,48 @@ void add_bias(const A& a, const Context& context, size_t weight, size_t e, Matri
   context.weight(weight).widen(e, 1, bias);
   for (size_t t = 0; t < y.shape(0); ++t) {
     for (size_t j = 0; j < bias.size(); ++j) y(t, j) += bias[j];
+    a.round(Experts::kProjected, row(y, t), context.noise_row(t) * bias.size());
   }
-  a.round(Experts::kProjected, {y.data(), y.size()}, 0);
+}
+
+// Of each row of the group, the first in it that has the same noise.
+std::vector<size_t> find_alike(const Context& context, const std::vector<Assignment>& group) {
+  std::vector<size_t> alike;
+  std::unordered_map<size_t, size_t> first;
+  for (size_t i = 0; i < group.size(); ++i) {
+    alike.push_back(first.try_emplace(context.noise_row(group[i].row), i).first->second);
+  }
+  return alike;
 }
 
 // down(act(gate x) * up x) of expert e
 template <class A>
-Matrix run_expert(const A& a, const Experts& op, const Context& context, size_t e, const Matrix& x,
+Matrix run_expert(const A& a, const Experts& op, const Context& context,
+                  std::span<const size_t> alike, size_t e, const Matrix& x,
                   const std::vector<size_t>& segments) {
   const size_t rows = x.shape(0);
   const auto inner = static_cast<size_t>(op.intermediate_size);
   const size_t outer = x.shape(1);
   const ProjectionSteps steps{Experts::kInput, Experts::kSum, Experts::kProjected};
   // The rows of an expert are no replicas of one another: each has its own size of noise.
-  const Context apart{context.op, context.sequences, context.weights, context.threads};
+  const Context apart{.op = context.op,
+                      .sequences = context.sequences,
+                      .weights = context.weights,
+                      .threads = context.threads,
+                      .alike = alike};
   Matrix gate = make_matrix(rows, inner);
   Matrix up = make_matrix(rows, inner);
   Matrix down = make_matrix(rows, outer);
   project(a.stream(3 * e), steps, apart, x, segments, {context.weight(0), e * inner}, {}, gate);
-  add_bias(a.stream(~(3 * e)), context, 3, e, gate);
+  add_bias(a.stream(~(3 * e)), apart, 3, e, gate);
   project(a.stream(3 * e + 1), steps, apart, x, segments, {context.weight(1), e * inner}, {}, up);
-  add_bias(a.stream(~(3 * e + 1)), context, 4, e, up);
-  combine(a.stream(3 * e), op, gate, up);
+  add_bias(a.stream(~(3 * e + 1)), apart, 4, e, up);
+  for (size_t i = 0; i < rows; ++i) {
+    combine(a.stream(3 * e), op, alike[i] * inner, row(gate, i), row(std::as_const(up), i));
+  }
   project(a.stream(3 * e + 2), steps, apart, gate, segments, {context.weight(2), e * outer}, {},
           down);
-  add_bias(a.stream(~(3 * e + 2)), context, 5, e, down);
+  add_bias(a.stream(~(3 * e + 2)), apart, 5, e, down);
   return down;
 }
 
@@ -119,12 +139,12 @@ void compute(const A& a, const Experts& op, const Context& context, Inputs in, O
   const auto groups = group_by_expert(static_cast<size_t>(op.experts), *in[1], *in[2]);
   for (size_t e = 0; e < groups.size(); ++e) {
     if (groups[e].empty()) continue;
-    Matrix answer = run_expert(a, op, context, e, gather(*in[0], groups[e]),
-                               rows_by_sequence(context, groups[e]));
+    Matrix answer = run_expert(a, op, context, find_alike(context, groups[e]), e,
+                               gather(*in[0], groups[e]), rows_by_sequence(context, groups[e]));
     for (size_t i = 0; i < groups[e].size(); ++i) {
       const auto branch = row(answer, i);
       const auto sum = row(y, groups[e][i].row);
-      const size_t element = groups[e][i].row * sum.size();
+      const size_t element = context.noise_row(groups[e][i].row) * sum.size();
       for (double& v : branch) v *= groups[e][i].weight;
       a.round(Experts::kWeighted, branch, element);
       for (size_t j = 0; j < sum.size(); ++j) sum[j] += branch[j];

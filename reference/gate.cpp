@@ -12,8 +12,9 @@ void compute(const A& a, const graph::Gate& op, const Context& context, Inputs i
     const auto x = row(*in[0], t);
     const auto gate = row(*in[1], t);
     const auto y = row(out[0], t);
+    const size_t first = context.noise_row(t) * gate_width;
     for (size_t i = 0; i < y.size(); ++i) {
-      y[i] = activate(a, op.activation, gate[i % gate_width], t * gate_width + i % gate_width);
+      y[i] = activate(a, op.activation, gate[i % gate_width], first + i % gate_width);
     }
     a.round(Step::kActivated, y, element);
     for (size_t i = 0; i < y.size(); ++i) y[i] *= x[i];

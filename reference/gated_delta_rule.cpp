@@ -12,14 +12,16 @@ using graph::GatedDeltaRule;
 template <class A>
 std::vector<double> unit(const A& a, const double* x, size_t n, double eps, double scale,
                          size_t element) {
+  // The noise of what is common to all channels, apart from that of single ones.
+  const size_t common = ~element;
   double squares = 0.0;
   double fourths = 0.0;
   for (size_t i = 0; i < n; ++i) {
     squares += x[i] * x[i];
     fourths += x[i] * x[i] * x[i] * x[i];
   }
-  squares = a.sum(GatedDeltaRule::kSum, squares, fourths, n, element);
-  const double inverse = a.function(1.0 / std::sqrt(squares + eps), element);
+  squares = a.sum(GatedDeltaRule::kSum, squares, fourths, n, common);
+  const double inverse = a.function(1.0 / std::sqrt(squares + eps), common);
   std::vector<double> y(x, x + n);
   for (double& v : y) v *= inverse;
   a.round(GatedDeltaRule::kUnit, y, element);

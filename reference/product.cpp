@@ -44,8 +44,9 @@ void normalize_rows(const A& a, const ProjectionSteps& steps, std::vector<double
 
 // Adds the noise of accumulation to the columns [begin, begin + columns) of y, sized on the rows of
 // the first replica.
-void add_accumulation_noise(const Emulated& a, int step, const Matrix& x_squares,
-                            std::vector<double>& w, size_t begin, size_t columns, Matrix& y) {
+void add_accumulation_noise(const Emulated& a, int step, const Context& context,
+                            const Matrix& x_squares, std::vector<double>& w, size_t begin,
+                            size_t columns, Matrix& y) {
   const size_t inner = x_squares.shape(1);
   const size_t sized = x_squares.shape(0);
   for (double& v : w) v *= v;
@@ -59,7 +60,7 @@ void add_accumulation_noise(const Emulated& a, int step, const Matrix& x_squares
   }
   for (size_t t = 0; t < y.shape(0); ++t) {
     a.add_noise(step, row(y, t).subspan(begin, columns), row(sizes, t % sized),
-                t * y.shape(1) + begin);
+                context.noise_row(t) * y.shape(1) + begin);
   }
 }
 
@@ -109,12 +110,12 @@ void project(const A& a, const ProjectionSteps& steps, const Context& context, c
       at += count;
     }
     if constexpr (A::kEmulates) {
-      add_accumulation_noise(a, steps.sum, x_squares, w, begin, columns, y);
+      add_accumulation_noise(a, steps.sum, context, x_squares, w, begin, columns, y);
     }
     for (size_t t = 0; t < y.shape(0); ++t) {
       const auto tile = row(y, t).subspan(begin, columns);
       for (size_t j = 0; j < bias.size() && j < columns; ++j) tile[j] += bias[begin + j];
-      a.round(steps.output, tile, t * width + begin);
+      a.round(steps.output, tile, context.noise_row(t) * width + begin);
     }
   });
 }

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "reference/activation.h"
 #include "reference/elementwise.h"
 #include "reference/kernels.h"
+#include "reference/softmax.h"
 
 namespace plumb::reference {
 namespace {
@@ -16,12 +16,8 @@ using graph::Route;
 using model::RouterSpec;
 
 template <class A>
-std::vector<double> softmax(const A& a, std::vector<double> x, size_t element) {
-  const double most = *std::max_element(x.begin(), x.end());
-  for (double& v : x) v = std::exp(v - most);
-  a.function(x, element);
-  const double sum = std::accumulate(x.begin(), x.end(), 0.0);
-  for (double& v : x) v /= sum;
+std::vector<double> probabilities(const A& a, std::vector<double> x, size_t element) {
+  softmax(a, std::span(x), *std::max_element(x.begin(), x.end()), element);
   a.round(Route::kScores, x, element);
   return x;
 }
@@ -65,7 +61,7 @@ template <class A>
 std::vector<double> score(const A& a, const RouterSpec& router, std::span<const double> logits,
                           size_t element) {
   std::vector<double> scores(logits.begin(), logits.end());
-  if (router.scores == RouterSpec::Scores::kSoftmax) return softmax(a, scores, element);
+  if (router.scores == RouterSpec::Scores::kSoftmax) return probabilities(a, scores, element);
   if (router.scores == RouterSpec::Scores::kSigmoid) {
     for (size_t e = 0; e < scores.size(); ++e) {
       scores[e] = activate(a, model::Activation::kSigmoid, scores[e], element + e);
@@ -109,7 +105,7 @@ void compute(const A& a, const Route& op, const Context& context, Inputs in, Out
   if (context.has_weight(0)) correction = context.weight(0).values();
   for_rows(context, out[0], [&](size_t t, size_t element) {
     const auto logits = row(*in[0], t);
-    const size_t first = t * logits.size();
+    const size_t first = context.noise_row(t) * logits.size();
     const std::vector<double> scores = score(a, router, logits, first);
     std::vector<size_t> chosen = given(context, t);
     if (chosen.empty()) chosen = choose(a, router, scores, correction, first);
@@ -118,9 +114,9 @@ void compute(const A& a, const Route& op, const Context& context, Inputs in, Out
       weights.push_back(scores[e] + (context.deviation.biased_weights ? correction.at(e) : 0.0));
     }
     if (router.scores == RouterSpec::Scores::kSoftmaxOfChosen) {
-      weights = softmax(a, weights, element);
+      weights = probabilities(a, weights, element);
     } else if (router.normalize) {
-      const double sum = std::accumulate(weights.begin(), weights.end(), router.normalize_eps);
+      const double sum = positive_sum(a, weights, element) + router.normalize_eps;
       for (double& w : weights) w = a.compute(w / sum, element);
     }
     for (size_t i = 0; i < chosen.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "reference/alike.h"
 #include "reference/kernels.h"
 
 namespace plumb::reference {
@@ -132,6 +133,11 @@ class Run {
     for (const ValueId id : op.outputs) {
       out.push_back(spares_.take(rows_, static_cast<size_t>(graph_.value(id).width())));
     }
+    std::vector<size_t> alike;
+    if (request_.emulation) {
+      const double roundoff = base::unit_roundoff(request_.emulation->contract->accumulate);
+      alike = find_alike(op.kind, request_.sequences, in, roundoff);
+    }
     const Context context{.op = op,
                           .sequences = request_.sequences,
                           .weights = weights_,
@@ -139,7 +145,8 @@ class Run {
                           .replicas = request_.replicas ? request_.sequences.size() : 1,
                           .choices = request_.choices ? request_.choices(op.layer) : nullptr,
                           .deviation = deviation,
-                          .slot = slots_[index]};
+                          .slot = slots_[index],
+                          .alike = alike};
     const auto dispatch = [&](const auto& a) {
       std::visit([&](const auto& kind) { compute(a, kind, context, in, out); }, op.kind);
     };

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
+#include <numeric>
+#include <span>
+
+#include "compare/evidence/stepper.h"
 
 namespace plumb::evidence {
 namespace {
@@ -15,27 +18,33 @@ constexpr double kUnsettled = 2.0;
 // Other choices must leave this share of the squared difference at most: the effect of an expert is
 // plain, and no excuse for anything else.
 constexpr double kMuch = 0.5;
-// The likeliest choices that are followed from layer to layer.
+// Choices that are followed from layer to layer: half of them the likeliest, half those that bring
+// the position nearest.
 constexpr size_t kBeam = 24;
+// Of those beyond, how many of the likeliest are looked at for the second half.
+constexpr size_t kMostLooked = 64;
 // Where no tie helps so many positions, it is not ties.
 constexpr int kMostFailures = 8;
 
-// The experts of one position, by layer, and how unlikely it is that noise chose them.
+// The experts of one position, and how unlikely it is that noise chose them.
 struct Path {
-  std::map<int, std::vector<double>> ids;
+  Experts experts;
   double surprise = 0.0;
 };
+
+std::vector<Experts> experts_of(std::span<const Path> paths) {
+  std::vector<Experts> all;
+  for (const Path& path : paths) all.push_back(path.experts);
+  return all;
+}
 
 class Settler {
  public:
   Settler(const TieSearch& search, Choices choices)
-      : s_(search),
-        choices_(std::move(choices)),
-        by_prefix_(!graph::depends_on_length(search.reference.graph())) {
-    update();
-  }
+      : s_(search), choices_(std::move(choices)), stepper_(search.reference, search.tokens) {}
 
   Choices run() {
+    update();
     int failures = 0;
     for (size_t t = 0; t < s_.value.shape(0) && failures < kMostFailures; ++t) {
       if (is_unsettled(t)) failures += !settle(t);
@@ -63,71 +72,80 @@ class Settler {
     return !(std::sqrt(mean) <= kUnsettled * s_.floors.at(s_.tap).rows[t]);
   }
 
-  // Position t under each path, the layers that it does not name choosing by themselves: rows of
-  // `tap`.
-  std::vector<std::vector<double>> follow(const std::vector<Path>& paths, size_t t,
-                                          const Tap& tap) const {
-    const size_t length = by_prefix_ ? t + 1 : s_.tokens.size();
-    std::vector<Choices> tried(paths.size(), choices_);
+  Experts chosen(size_t t) const {
+    Experts experts;
+    for (const auto& [layer, ids] : choices_) {
+      const auto row = reference::row(ids, t);
+      experts[layer] = {row.begin(), row.end()};
+    }
+    return experts;
+  }
+
+  void go_to(size_t t) {
+    std::vector<Experts> choices;
+    for (size_t i = stepper_.position(); i < t; ++i) choices.push_back(chosen(i));
+    stepper_.go(choices);
+  }
+
+  // What each path leaves between the candidate and the exact forward at position t.
+  std::vector<double> squares_of(std::span<const Path> paths, size_t t) const {
+    std::vector<double> all;
+    const std::vector<Experts> experts = experts_of(paths);
+    for (const auto& made : stepper_.look(s_.tap, experts)) all.push_back(squares(made, t));
+    return all;
+  }
+
+  // Each path with each choice of `layer` that ties allow.
+  std::vector<Path> extend(const std::vector<Path>& paths, int layer, size_t t) const {
+    const Tap scores{TapId::kRouterLogits, layer};
+    const double sigma = s_.floors.at(scores).rows[t];
+    const std::vector<Experts> experts = experts_of(paths);
+    const auto logits = stepper_.look(scores, experts);
+    std::vector<Path> longer;
     for (size_t i = 0; i < paths.size(); ++i) {
-      for (auto& [layer, ids] : tried[i]) {
-        const auto given = paths[i].ids.find(layer);
-        const auto at = reference::row(ids, t);
-        if (given == paths[i].ids.end()) {
-          at.front() = reference::kFreeChoice;
-        } else {
-          std::ranges::copy(given->second, at.begin());
-        }
+      for (auto& choice : s_.routing.ties(layer, logits[i], sigma)) {
+        const double deviations = choice.margin / sigma;
+        Path path = paths[i];
+        path.experts[layer] = std::move(choice.ids);
+        path.surprise += deviations * deviations;
+        longer.push_back(std::move(path));
       }
     }
-    const auto tokens = std::span(s_.tokens).first(length);
-    const Matrix made = replay_each(s_.reference, tokens, tap, tried);
-    std::vector<std::vector<double>> rows;
-    for (size_t i = 0; i < paths.size(); ++i) {
-      const auto at = reference::row(made, i * length + t);
-      rows.emplace_back(at.begin(), at.end());
-    }
-    return rows;
+    return longer;
+  }
+
+  // Where several layers tie, the likeliest choices are too many: what the candidate gave tells
+  // which of the others to follow.
+  std::vector<Path> trim(std::vector<Path> paths, size_t t) const {
+    std::ranges::stable_sort(paths, {}, &Path::surprise);
+    if (paths.size() <= kBeam) return paths;
+    constexpr size_t kHalf = kBeam / 2;
+    const auto others =
+        std::span(paths).subspan(kHalf, std::min(kMostLooked, paths.size() - kHalf));
+    const std::vector<double> left = squares_of(others, t);
+    std::vector<size_t> order(others.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::ranges::stable_sort(order, {}, [&](size_t i) { return left[i]; });
+    std::vector<Path> kept(paths.begin(), paths.begin() + kHalf);
+    for (size_t i = 0; i < kHalf; ++i) kept.push_back(others[order[i]]);
+    return kept;
   }
 
   // Every path that ties allow, layer by layer, since a choice decides what later layers see.
   std::vector<Path> find_paths(size_t t) const {
     std::vector<Path> paths(1);
-    for (const auto& [layer, ids] : choices_) {
-      const Tap scores{TapId::kRouterLogits, layer};
-      const double sigma = s_.floors.at(scores).rows[t];
-      const auto logits = follow(paths, t, scores);
-      std::vector<Path> longer;
-      for (size_t i = 0; i < paths.size(); ++i) {
-        for (auto& choice : s_.routing.ties(layer, logits[i], sigma)) {
-          const double deviations = choice.margin / sigma;
-          Path path = paths[i];
-          path.ids[layer] = std::move(choice.ids);
-          path.surprise += deviations * deviations;
-          longer.push_back(std::move(path));
-        }
-      }
-      std::ranges::stable_sort(longer, {}, &Path::surprise);
-      if (longer.size() > kBeam) longer.resize(kBeam);
-      paths = std::move(longer);
-    }
+    for (const auto& [layer, ids] : choices_) paths = trim(extend(paths, layer, t), t);
     return paths;
   }
 
   // Takes the path that brings position t nearest; false where there are several, and none helps.
   bool settle(size_t t) {
+    go_to(t);
     const std::vector<Path> paths = find_paths(t);
-    const auto made = follow(paths, t, s_.tap);
-    double least = kMuch * squares(reference::row(now_, t), t);
-    const Path* best = nullptr;
-    for (size_t i = 0; i < paths.size(); ++i) {
-      const double left = squares(made[i], t);
-      if (!(left < least)) continue;
-      least = left;
-      best = &paths[i];
-    }
-    if (best == nullptr) return paths.size() == 1;
-    for (const auto& [layer, ids] : best->ids) {
+    const std::vector<double> left = squares_of(paths, t);
+    const auto best = std::ranges::min_element(left);
+    if (!(*best < kMuch * squares(reference::row(now_, t), t))) return paths.size() == 1;
+    for (const auto& [layer, ids] : paths[static_cast<size_t>(best - left.begin())].experts) {
       std::ranges::copy(ids, reference::row(choices_.at(layer), t).begin());
     }
     update();
@@ -136,8 +154,8 @@ class Settler {
 
   const TieSearch& s_;
   Choices choices_;
-  bool by_prefix_;  // a position is the same without those after it
-  Matrix now_;      // the tap under the choices so far
+  Matrix now_;       // the tap under the choices so far
+  Stepper stepper_;  // stands at the position that is being settled
 };
 
 }  // namespace

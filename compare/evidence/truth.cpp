@@ -183,25 +183,6 @@ Values replay_in_pieces(const Reference& reference, std::span<const int64_t> tok
   return values;
 }
 
-Matrix replay_each(const Reference& reference, std::span<const int64_t> tokens, const Tap& tap,
-                   std::span<const Choices> choices) {
-  const size_t rows = tokens.size();
-  Choices stacked;
-  for (const auto& [layer, ids] : choices.front()) {
-    Matrix& all = stacked[layer];
-    all = reference::make_matrix(choices.size() * rows, ids.shape(1));
-    for (size_t k = 0; k < choices.size(); ++k) {
-      const Matrix& mine = choices[k].at(layer);
-      const size_t size = rows * mine.shape(1);
-      std::copy(mine.data(), mine.data() + size, all.data() + k * size);
-    }
-  }
-  Matrix made;
-  run(reference, make_request(tokens, choices.size(), {tap}, {nullptr, &stacked}), {},
-      [&](const Tap&, const Matrix& value) { made = value; });
-  return made;
-}
-
 Values emulate(const Reference& reference, std::span<const int64_t> tokens,
                const std::vector<Tap>& taps, const Noise& noise, const Given& given) {
   Values values;

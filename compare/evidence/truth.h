@@ -78,11 +78,6 @@ Values replay_in_pieces(const reference::Reference& reference, std::span<const i
                         const std::vector<trace::Tap>& taps, const Given& given,
                         const std::vector<size_t>& pieces, const reference::Between& between);
 
-// The exact values of one tap under each of several choices of experts (of these tokens and
-// perhaps more), one under another.
-Matrix replay_each(const reference::Reference& reference, std::span<const int64_t> tokens,
-                   const trace::Tap& tap, std::span<const Choices> choices);
-
 // The exact values with the noise of a precision: the replicas' values, one under another.
 Values emulate(const reference::Reference& reference, std::span<const int64_t> tokens,
                const std::vector<trace::Tap>& taps, const Noise& noise, const Given& given);

@@ -20,9 +20,6 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kExactTap = 0.02;
 constexpr double kSharedNoise = 0.8;
 
-// A position's own noise is taken for no less than this share of its floor.
-constexpr double kQuiet = 0.3;
-
 // A channel is off when it is off at many positions: one loud element, which the gates on positions
 // and elements see, counts no more than this in its channel.
 constexpr double kOneElement = 6.0;
@@ -102,29 +99,6 @@ double freedom(std::span<const double> mean_squares) {
                         : kInfinity;
 }
 
-// Fills in floor.loud from the whitened noise of each element.
-void find_loud(const Matrix& replicas, const Matrix& truth, Floor& floor) {
-  constexpr double kLoud = 2.0;
-  const size_t rows = truth.shape(0);
-  const size_t columns = truth.shape(1);
-  const size_t count = replicas.shape(0) / rows;
-  std::vector<double> squares(columns);
-  for (size_t t = 0; t < rows; ++t) {
-    std::fill(squares.begin(), squares.end(), 0.0);
-    const auto center = reference::row(truth, t);
-    for (size_t k = 0; k < count; ++k) {
-      const auto replica = reference::row(replicas, k * rows + t);
-      for (size_t j = 0; j < columns; ++j) {
-        squares[j] += (replica[j] - center[j]) * (replica[j] - center[j]);
-      }
-    }
-    for (size_t j = 0; j < columns; ++j) {
-      const double rms = std::sqrt(squares[j] / static_cast<double>(count));
-      if (rms > kLoud * floor.rows[t]) floor.loud[t * columns + j] = rms / floor.rows[t];
-    }
-  }
-}
-
 // z = |value - truth| / floor; gives the sum of squares of the differences themselves.
 double whiten(std::span<const double> value, std::span<const double> truth, double floor,
               std::span<double> z) {
@@ -135,11 +109,6 @@ double whiten(std::span<const double> value, std::span<const double> truth, doub
     z[j] = ratio(d, floor);
   }
   return squares;
-}
-
-double loudness(const Floor& floor, size_t element) {
-  const auto found = floor.loud.find(element);
-  return found == floor.loud.end() ? 0.0 : found->second;
 }
 
 }  // namespace
@@ -209,7 +178,7 @@ Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_rou
         kSharedNoise * kSharedNoise * all_noise * std::min(1.0, ratio(signal[t], all_signal));
     floor.rows.push_back(std::sqrt(std::max(noise[t], shared)));
   }
-  find_loud(replicas, truth, floor);
+  floor.loudness = measure_loudness(replicas, truth, floor.rows);
   Matrix squares = reference::make_matrix(count, columns);  // mean whitened ones of each replica
   squares.fill(0.0);
   for (size_t t = 0; t < replicas.shape(0); ++t) {
@@ -255,20 +224,17 @@ Ratios over_floor(const Matrix& value, const Matrix& truth, const Floor& floor) 
   for (size_t t = 0; t < rows; ++t) {
     plain += whiten(reference::row(value, t), reference::row(truth, t), floor.rows[t], z);
     double by_row = 0.0;
-    size_t largest = 0;
     for (size_t j = 0; j < columns; ++j) {
       by_row += z[j] * z[j];
       by_column[j] += std::min(z[j] * z[j], kOneElement * kOneElement);
-      if (z[j] > z[largest]) largest = j;
       // Most elements need not be looked up.
       if (z[j] <= ratios.element) continue;
-      keep(z[j] / std::max({1.0, floor.columns[j], loudness(floor, t * columns + j)}),
+      keep(z[j] / std::max({1.0, floor.columns[j], floor.loudness.of(t * columns + j)}),
            t * columns + j, ratios.element, ratios.worst_element);
     }
     if (columns > 1) {
-      const double others = (by_row - z[largest] * z[largest]) / static_cast<double>(columns - 1);
-      keep(z[largest] / std::sqrt(std::max(others, kQuiet * kQuiet)), t * columns + largest,
-           ratios.peak, ratios.worst_peak);
+      const Peak peak = find_peak(z, reference::row(truth, t), floor.rows[t], floor.loudness, t);
+      keep(peak.value, t * columns + peak.column, ratios.peak, ratios.worst_peak);
     }
     whitened += by_row;
     keep(std::sqrt(by_row / static_cast<double>(columns)), t, ratios.row, ratios.worst_row);

@@ -6,9 +6,9 @@
 
 #include <limits>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
+#include "compare/measure/loudness.h"
 #include "reference/matrix.h"
 
 namespace plumb::measure {
@@ -37,9 +37,7 @@ struct Floor {
   double rms = 0.0;             // RMS of the noise over all elements, for the report
   std::vector<double> rows;     // RMS of the noise of each position
   std::vector<double> columns;  // RMS over positions of the whitened noise of each channel; about 1
-  // Elements whose noise is more than twice their position's, by index, in its units: where a norm
-  // divides by little, a part of a row is louder than the row.
-  std::unordered_map<size_t, double> loud;
+  Loudness loudness;            // of single elements
   // How many independent normal deviates the mean square of the whitened noise has, and that of the
   // channel with the fewest: one rounding of a rope's frequency moves a channel at all positions.
   double freedom = std::numeric_limits<double>::infinity();
@@ -68,7 +66,8 @@ struct Ratios {
   double element =
       0.0;  // the worst whitened element, over its channel's or its own floor where that is above 1
   size_t worst_element = 0;
-  double peak = 0.0;  // the worst element over the RMS of the others at its position
+  // The worst element over the RMS of the others at its position, each in units of its own noise.
+  double peak = 0.0;
   size_t worst_peak = 0;
 };
 Ratios over_floor(const Matrix& value, const Matrix& truth, const Floor& floor);

@@ -222,15 +222,19 @@ class Judge::Session {
     if (subject_.state_matrix) judge_matrix();
     judge_small();
     findings_.settle(oracle_);
+    if (!subject_.verdict_only) explain_and_weigh();
+    result_.verdict = findings_.verdict();
+  }
+
+ private:
+  void explain_and_weigh() {
     const std::vector<Scene> scenes = make_scenes(judged_);
     if (result_.first_divergence) {
       explain(truth_, judged_, scenes, subject_.unknown_causes, explanation_, result_);
     }
     if (!scenes.empty()) weigh(truth_, scenes, findings_, result_);
-    result_.verdict = findings_.verdict();
   }
 
- private:
   void judge_run(const Prompt& prompt, const Prompt& run, bool counted) {
     const auto recording = subject_.candidate->record(run, subject_.taps, subject_.greedy_steps);
     judged_.push_back({.prompt = run,

@@ -23,11 +23,7 @@ using reference::Matrix;
 
 Floor last_rows(const Floor& floor, size_t count) {
   Floor part = floor;
-  const size_t dropped = (floor.rows.size() - count) * floor.columns.size();
-  part.loud.clear();
-  for (const auto& [element, loudness] : floor.loud) {
-    if (element >= dropped) part.loud[element - dropped] = loudness;
-  }
+  part.loudness = floor.loudness.last_rows(count, floor.columns.size());
   part.rows.assign(floor.rows.end() - static_cast<ptrdiff_t>(count), floor.rows.end());
   return part;
 }

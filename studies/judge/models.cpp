@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <map>
 
-#include "base/random.h"
 #include "fixtures/catalogue.h"
 #include "fixtures/config_sizes.h"
+#include "studies/judge/draw.h"
 
 namespace plumb::studies {
 namespace {
@@ -21,26 +21,6 @@ using tests::read_case;
 bool matches(const std::string& glob, const std::string& name) {
   return ::fnmatch(glob.c_str(), name.c_str(), 0) == 0;
 }
-
-// One stream of random numbers.
-class Draw {
- public:
-  Draw(uint64_t seed, std::string_view name) : key_(base::stream_key(seed, name)) {}
-
-  // In [first, last].
-  int64_t between(int64_t first, int64_t last) {
-    const auto count = static_cast<uint64_t>(last - first + 1);
-    return first + static_cast<int64_t>(base::random_bits(key_, counter_++) % count);
-  }
-  template <class T>
-  const T& among(const std::vector<T>& items) {
-    return items[static_cast<size_t>(between(0, static_cast<int64_t>(items.size()) - 1))];
-  }
-
- private:
-  uint64_t key_;
-  uint64_t counter_ = 0;
-};
 
 // Sizes that are moved by up to so many steps.
 struct Range {

@@ -37,6 +37,10 @@ void Bench::take_prompt_of(size_t tokens) {
   prompts_ = {prompt};
 }
 
+void Bench::repeat_one_token(size_t times) {
+  prompts_ = {{.name = "p0", .tokens = std::vector<int64_t>(times, 5)}};
+}
+
 Fault Bench::fault(const std::string& cause, const std::string& place) const {
   for (const Fault& fault : applicable_faults(graph())) {
     if (fault.cause() == cause && fault.place == place) return fault;

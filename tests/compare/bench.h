@@ -30,8 +30,9 @@ class Bench {
 
   // Judges on the shortest prompt alone from here on.
   void keep_shortest_prompt();
-  // Judges on one prompt of so many tokens from here on.
+  // Judges on one prompt of so many tokens from here on; on one that says one token so many times.
   void take_prompt_of(size_t tokens);
+  void repeat_one_token(size_t times);
 
   // The fault of this cause at this place ("layer 1", "every layer", "final_norm").
   Fault fault(const std::string& cause, const std::string& place) const;

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "tests/compare/bench.h"
+#include "tests/compare/damaged.h"
 
 namespace plumb::compare::testing {
 namespace {
@@ -14,33 +15,6 @@ using result::Verdict;
 using trace::Tap;
 using trace::TapId;
 using trace::Tensor;
-
-// A right engine whose tensors somebody touches.
-class Damaged : public trace::Source {
- public:
-  using Damage = std::function<void(const Tap&, Tensor&)>;
-  Damaged(const reference::Reference& reference, const char* taps, Damage damage)
-      : engine_(reference, {.contract = graph::find_contract("float32"), .taps = taps}),
-        damage_(std::move(damage)) {}
-
-  const trace::Producer& producer() const override { return engine_.producer(); }
-  std::vector<trace::Prompt> prompts() const override { return {}; }
-  std::unique_ptr<trace::Recording> record(const trace::Prompt& prompt,
-                                           const trace::TapFilter& filter, int steps) override {
-    const auto whole = engine_.record(prompt, filter, steps);
-    auto recording = std::make_unique<trace::MemoryRecording>();
-    for (const Tap& tap : whole->taps()) {
-      Tensor tensor = whole->read(tap);
-      damage_(tap, tensor);
-      recording->put(tap, std::move(tensor));
-    }
-    return recording;
-  }
-
- private:
-  tests::EmulatedEngine engine_;
-  Damage damage_;
-};
 
 struct Item {
   const char* name;
