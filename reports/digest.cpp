@@ -167,10 +167,10 @@ VerdictLook look(Verdict verdict) {
   return {};
 }
 
-std::string margin_text(const result::Margin& margin) {
+std::string margin_text(const result::Margin& margin, const NumberWords& words) {
   if (margin.statistic.empty()) return "";
-  return fmt::format("{} {} of {}", margin.statistic, number_text(margin.value),
-                     number_text(margin.limit));
+  return fmt::format("{} {} of {}", margin.statistic, number_text(margin.value, words),
+                     number_text(margin.limit, words));
 }
 
 result::Margin logits_margin(const Result& result) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reports/text.h"
 #include "result/result.h"
 
 namespace plumb::reports {
@@ -76,7 +77,7 @@ struct VerdictLook {
 VerdictLook look(Verdict verdict);
 
 // "position 4.1 of 6": what a tap was judged by, and its limit; empty where it was not judged.
-std::string margin_text(const result::Margin& margin);
+std::string margin_text(const result::Margin& margin, const NumberWords& words = {});
 
 // What the logits of a result were judged by.
 result::Margin logits_margin(const Result& result);

@@ -64,8 +64,8 @@ std::string place_text(const Result& result, size_t first) {
 
 // "position 2.1 of 6; tensor 0.9 of 1.35"
 std::string judged_by(const TapRow& row) {
-  const std::string own = margin_text(row.local);
-  const std::string with_all = margin_text(row.global);
+  const std::string own = margin_text(row.local, kAsciiWords);
+  const std::string with_all = margin_text(row.global, kAsciiWords);
   return own.empty() || with_all.empty() ? own + with_all : own + "; " + with_all;
 }
 
