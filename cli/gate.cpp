@@ -1,10 +1,11 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
-#include <array>
+#include <set>
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "candidates/candidate.h"
 #include "cli/common.h"
 #include "cli/judging.h"
 #include "cli/repeat.h"
@@ -26,8 +27,6 @@ struct Options {
   bool state_matrix = false;
   std::string catalogue = fixtures::default_catalogue().string();
 };
-
-constexpr std::array<std::string_view, 2> kCandidates = {"cpu-f32", "cpu-bf16"};
 
 struct Shard {
   size_t index;  // from 0
@@ -77,14 +76,14 @@ std::vector<const fixtures::Case*> choose_cases(const Options& options,
 }
 
 std::vector<Work> share_out(const std::vector<const fixtures::Case*>& cases,
-                            const std::vector<std::string>& candidates, const Shard& shard) {
+                            const std::vector<std::string>& asked, const Shard& shard) {
   std::vector<Work> work;
   size_t unit = 0;
   for (const fixtures::Case* item : cases) {
     Work mine{.item = item};
-    for (const std::string_view candidate : kCandidates) {
-      const bool wanted = candidates.empty() || std::find(candidates.begin(), candidates.end(),
-                                                          candidate) != candidates.end();
+    for (const std::string_view candidate : candidates::engine_names()) {
+      const bool wanted =
+          asked.empty() || std::find(asked.begin(), asked.end(), candidate) != asked.end();
       if (!wanted) continue;
       if (unit++ % shard.count == shard.index) mine.candidates.push_back(candidate);
     }
@@ -146,10 +145,12 @@ void add_gate(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("gate", "judge the in-tree candidates on the case catalogue");
   verb->footer("Example: plumb gate --filter 'gemma*' --report report");
   auto options = std::make_shared<Options>();
+  const auto names = candidates::engine_names();
   verb->add_option("CASE", options->names, "cases to run; all without any");
   verb->add_option("--filter", options->filter, "glob over case names")->capture_default_str();
-  verb->add_option("--candidate", options->candidates, "cpu-f32 or cpu-bf16; both without any")
-      ->check(CLI::IsMember({std::string(kCandidates[0]), std::string(kCandidates[1])}))
+  verb->add_option("--candidate", options->candidates,
+                   "an in-tree engine to judge; all without any")
+      ->check(CLI::IsMember(std::set<std::string>(names.begin(), names.end())))
       ->allow_extra_args(false);  // one a time, or it would swallow the cases
   verb->add_option("--shard", options->shard, "i/n: every n-th case and candidate, from the i-th")
       ->capture_default_str();
