@@ -9,6 +9,7 @@ compiles alone. Reads the sources alone; prints FILE:LINE: what is wrong, and en
 A room is a folder with a CMake target; a unit is a header with its source.
 """
 
+import functools
 import pathlib
 import re
 import sys
@@ -115,6 +116,7 @@ def knots(arrows):
                 yield f"{file}:{line}: a knot: {unit} and {other} include one another"
 
 
+@functools.cache
 def without_comments(text):
     """The text with comments blanked, line for line; strings are kept."""
     pattern = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/', re.S)

@@ -1,7 +1,6 @@
-#include <fmt/format.h>
-
 #include "cli/common.h"
 #include "cli/judging.h"
+#include "cli/repeat.h"
 #include "cli/shrinking.h"
 #include "cli/verbs.h"
 #include "reports/story.h"
@@ -17,19 +16,13 @@ struct Options {
   std::string shrunk;  // where the smallest failing config goes; empty: nowhere
 };
 
-std::string command_of(const Options& options) {
-  std::string command = fmt::format("plumb bisect {} --candidate {}", options.common.checkpoint,
-                                    options.judge.candidate);
-  if (!options.judge.oracle.empty()) command += " --oracle " + options.judge.oracle;
-  if (!options.judge.contract.empty()) command += " --contract " + options.judge.contract;
-  if (options.judge.taps != "all") command += " --taps '" + options.judge.taps + "'";
-  return command;
-}
-
 int run(const Options& options) {
   const result::Result result = judge_checkpoint(options.common, options.judge);
   if (!options.json.empty()) write_text(options.json, result::to_json(result).dump(2) + "\n");
-  if (options.json != "-") write_text("-", reports::story_text(result, command_of(options)));
+  if (options.json != "-") {
+    const std::string again = repeat_line("bisect", options.common, options.judge);
+    write_text("-", reports::story_text(result, again));
+  }
   if (!options.shrunk.empty()) {
     const bool failed = result.verdict == result::Verdict::kFailed;
     const std::string lines = failed ? shrink_failure(options.common, options.judge, options.shrunk)

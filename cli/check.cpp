@@ -1,6 +1,9 @@
 #include "cli/common.h"
 #include "cli/judging.h"
+#include "cli/repeat.h"
 #include "cli/verbs.h"
+#include "reports/story.h"
+#include "reports/table.h"
 
 namespace plumb::cli {
 namespace {
@@ -14,7 +17,11 @@ struct Options {
 int run(const Options& options) {
   const auto baseline = options.output.read_baseline();
   const result::Result result = judge_checkpoint(options.common, options.judge);
-  return options.output.finish({result}, baseline, result::to_json(result).dump(2));
+  const std::string again = repeat_line("check", options.common, options.judge);
+  const std::string text = result.verdict == result::Verdict::kPassed
+                               ? reports::table_text({result})
+                               : reports::story_text(result, again);
+  return options.output.finish({result}, baseline, result::to_json(result).dump(2), text);
 }
 
 }  // namespace

@@ -1,14 +1,17 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
-#include <array>
+#include <set>
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "candidates/candidate.h"
 #include "cli/common.h"
 #include "cli/judging.h"
+#include "cli/repeat.h"
 #include "cli/verbs.h"
 #include "fixtures/catalogue.h"
+#include "reports/table.h"
 
 namespace plumb::cli {
 namespace {
@@ -16,6 +19,7 @@ namespace {
 struct Options {
   CommonOptions common;
   std::vector<std::string> names;
+  std::vector<std::string> candidates;
   std::string filter = "*";
   std::string shard = "1/1";
   OutputOptions output;
@@ -23,8 +27,6 @@ struct Options {
   bool state_matrix = false;
   std::string catalogue = fixtures::default_catalogue().string();
 };
-
-constexpr std::array<std::string_view, 2> kCandidates = {"cpu-f32", "cpu-bf16"};
 
 struct Shard {
   size_t index;  // from 0
@@ -73,12 +75,16 @@ std::vector<const fixtures::Case*> choose_cases(const Options& options,
   return chosen;
 }
 
-std::vector<Work> share_out(const std::vector<const fixtures::Case*>& cases, const Shard& shard) {
+std::vector<Work> share_out(const std::vector<const fixtures::Case*>& cases,
+                            const std::vector<std::string>& asked, const Shard& shard) {
   std::vector<Work> work;
   size_t unit = 0;
   for (const fixtures::Case* item : cases) {
     Work mine{.item = item};
-    for (const std::string_view candidate : kCandidates) {
+    for (const std::string_view candidate : candidates::engine_names()) {
+      const bool wanted =
+          asked.empty() || std::find(asked.begin(), asked.end(), candidate) != asked.end();
+      if (!wanted) continue;
       if (unit++ % shard.count == shard.index) mine.candidates.push_back(candidate);
     }
     if (!mine.candidates.empty()) work.push_back(std::move(mine));
@@ -103,10 +109,23 @@ std::vector<result::Result> judge_case(const Work& work, const Options& options)
   return results;
 }
 
+std::string repeat_line(const Options& options, const result::Result& result) {
+  const Options defaults;
+  std::string line =
+      "plumb gate " + quoted(result.case_name) + " --candidate " + quoted(result.candidate.name);
+  if (options.state_matrix) line += " --state";
+  if (options.greedy_steps != defaults.greedy_steps) {
+    line += fmt::format(" --greedy {}", options.greedy_steps);
+  }
+  if (options.catalogue != defaults.catalogue) line += " --catalogue " + quoted(options.catalogue);
+  return line;
+}
+
 int run(const Options& options) {
   const auto baseline = options.output.read_baseline();
   const std::vector<fixtures::Case> all = fixtures::read_catalogue(options.catalogue);
-  const std::vector<Work> work = share_out(choose_cases(options, all), parse_shard(options.shard));
+  const std::vector<Work> work =
+      share_out(choose_cases(options, all), options.candidates, parse_shard(options.shard));
   const base::Threads threads(options.common.threads);
   std::vector<std::vector<result::Result>> by_case(work.size());
   threads.for_each(work.size(), [&](size_t i) { by_case[i] = judge_case(work[i], options); });
@@ -115,7 +134,9 @@ int run(const Options& options) {
     results.insert(results.end(), std::make_move_iterator(some.begin()),
                    std::make_move_iterator(some.end()));
   }
-  return options.output.finish(results, baseline, result::to_json(results).dump(2));
+  const auto repeat = [&](const result::Result& result) { return repeat_line(options, result); };
+  return options.output.finish(results, baseline, result::to_json(results).dump(2),
+                               reports::table_text(results, repeat));
 }
 
 }  // namespace
@@ -124,8 +145,13 @@ void add_gate(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("gate", "judge the in-tree candidates on the case catalogue");
   verb->footer("Example: plumb gate --filter 'gemma*' --report report");
   auto options = std::make_shared<Options>();
+  const auto names = candidates::engine_names();
   verb->add_option("CASE", options->names, "cases to run; all without any");
   verb->add_option("--filter", options->filter, "glob over case names")->capture_default_str();
+  verb->add_option("--candidate", options->candidates,
+                   "an in-tree engine to judge; all without any")
+      ->check(CLI::IsMember(std::set<std::string>(names.begin(), names.end())))
+      ->allow_extra_args(false);  // one a time, or it would swallow the cases
   verb->add_option("--shard", options->shard, "i/n: every n-th case and candidate, from the i-th")
       ->capture_default_str();
   verb->add_option("--catalogue", options->catalogue,

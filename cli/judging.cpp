@@ -12,7 +12,6 @@
 #include "fixtures/catalogue.h"
 #include "graph/contract_file.h"
 #include "reports/report.h"
-#include "reports/table.h"
 #include "trace/tap_names.h"
 
 namespace plumb::cli {
@@ -198,15 +197,14 @@ std::optional<reports::Baseline> OutputOptions::read_baseline() const {
 
 int OutputOptions::finish(const std::vector<result::Result>& results,
                           const std::optional<reports::Baseline>& before,
-                          const std::string& text) const {
+                          const std::string& json_text, std::string text) const {
   if (!report.empty()) reports::write_reports(results, before, report);
-  if (!json.empty()) write_text(json, text + "\n");
+  if (!json.empty()) write_text(json, json_text + "\n");
   if (json != "-") {
-    std::string table = reports::table_text(results);
     if (!report.empty()) {
-      table += "report: " + (std::filesystem::absolute(report) / "index.html").string() + "\n";
+      text += "report: " + (std::filesystem::absolute(report) / "index.html").string() + "\n";
     }
-    write_text("-", table);
+    write_text("-", text);
   }
   return exit_code(results, git_bisect);
 }

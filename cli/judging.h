@@ -83,9 +83,10 @@ struct OutputOptions {
   void add(CLI::App& verb);
   // Reads the baseline, so that a wrong one is refused before any work.
   std::optional<reports::Baseline> read_baseline() const;
-  // Writes the report, and `json` or the table; returns the exit code.
+  // Writes the report, and `json` or `text`; returns the exit code.
   int finish(const std::vector<result::Result>& results,
-             const std::optional<reports::Baseline>& baseline, const std::string& json) const;
+             const std::optional<reports::Baseline>& baseline, const std::string& json,
+             std::string text) const;
 };
 
 }  // namespace plumb::cli

@@ -58,19 +58,6 @@ void add(FamilyRow& row, const Result& result) {
   row.tokens_exact += result.tokens.exact;
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kGateWords = {{
-    {"proof", "No correct run in this precision can give this value"},
-    {"local", "One step is off on the very inputs it was given"},
-    {"bits", "Single roundings are not those of its precision contract"},
-    {"global", "The whole forward drifts further than its precision costs"},
-    {"match", "Within the limits, but off in the direction of one mistake"},
-    {"state", "Run in pieces, a prompt gives other values than at once"},
-    {"tokens", "Tokens differ where the precision leaves no choice"},
-    {"oracle", "The reference itself disagrees with the oracle"},
-    {"recording", "What was recorded is not what is needed"},
-    {"power", "These inputs could not have revealed every fault"},
-}};
-
 }  // namespace
 
 std::vector<Result> in_order(std::vector<Result> results) {
@@ -180,11 +167,16 @@ VerdictLook look(Verdict verdict) {
   return {};
 }
 
-std::string_view gate_words(std::string_view gate) {
-  for (const auto& [name, words] : kGateWords) {
-    if (name == gate) return words;
-  }
-  return {};
+std::string margin_text(const result::Margin& margin, const NumberWords& words) {
+  if (margin.statistic.empty()) return "";
+  return fmt::format("{} {} of {}", margin.statistic, number_text(margin.value, words),
+                     number_text(margin.limit, words));
+}
+
+result::Margin logits_margin(const Result& result) {
+  const auto logits = std::find_if(result.taps.begin(), result.taps.end(),
+                                   [](const auto& row) { return row.tap == "logits"; });
+  return logits == result.taps.end() ? result::Margin() : logits->global;
 }
 
 const std::string& cause_text(const result::Diagnosis& diagnosis) {

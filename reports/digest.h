@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reports/text.h"
 #include "result/result.h"
 
 namespace plumb::reports {
@@ -75,9 +76,11 @@ struct VerdictLook {
 };
 VerdictLook look(Verdict verdict);
 
-// What a gate's objection means to someone who has never read the judge's manual. Empty for a gate
-// that is not known here: its own message must do.
-std::string_view gate_words(std::string_view gate);
+// "position 4.1 of 6": what a tap was judged by, and its limit; empty where it was not judged.
+std::string margin_text(const result::Margin& margin, const NumberWords& words = {});
+
+// What the logits of a result were judged by.
+result::Margin logits_margin(const Result& result);
 
 // What a diagnosis says, or its name where it says nothing.
 const std::string& cause_text(const result::Diagnosis& diagnosis);

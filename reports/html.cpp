@@ -152,8 +152,8 @@ void write_number_cell(Markup& page, double value) {
   page.put("td", {{"class", "n"}}, number_text(value));
 }
 
-void write_ratio_cell(Markup& page, double ratio, double limit) {
-  const bool beyond = ratio > limit;
+void write_ratio_cell(Markup& page, double ratio, const result::Margin& margin) {
+  const bool beyond = margin.beyond();
   page.put("td", {{"class", beyond ? "n beyond" : "n"}}, (beyond ? "▲ " : "") + number_text(ratio));
 }
 

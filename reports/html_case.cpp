@@ -53,8 +53,7 @@ void write_reasons(Markup& page, const Result& result) {
   const auto list = page.open("ul", {{"class", "reasons"}});
   for (const result::Reason& reason : result.reasons) {
     const auto item = page.open("li");
-    const std::string_view words = gate_words(reason.gate);
-    page.put("strong", words.empty() ? std::string_view(reason.gate) : words);
+    page.put("strong", result::row_of(reason.gate).words);
     if (!reason.tap.empty()) {
       page.text(": ");
       page.put("code", reason.tap);
@@ -133,14 +132,16 @@ void write_taps(Markup& page, const Result& result) {
   page.put("summary", count_text(static_cast<int>(result.taps.size()), "tap"));
   const auto scroll = page.open("div", {{"class", "scroll"}, {"tabindex", "0"}});
   const auto table = page.open("table");
-  write_table_head(page, {"tap", "#whole forward", "#step alone", "#max |Δ|", "#max relative",
-                          "#RMS", "#NMSE", "#1 − cosine"});
+  write_table_head(page, {"tap", "#whole forward", "judged by", "#step alone", "judged by",
+                          "#max |Δ|", "#max relative", "#RMS", "#NMSE", "#1 − cosine"});
   const auto body = page.open("tbody");
   for (const result::TapRow& row : result.taps) {
     const auto tr = page.open("tr");
     page.put("td", row.tap);
-    write_ratio_cell(page, row.floor_ratio, kGlobalRange.limit);
-    write_ratio_cell(page, row.local_ratio, kLocalRange.limit);
+    write_ratio_cell(page, row.floor_ratio, row.global);
+    page.put("td", margin_text(row.global));
+    write_ratio_cell(page, row.local_ratio, row.local);
+    page.put("td", margin_text(row.local));
     write_number_cell(page, row.max_abs);
     write_number_cell(page, row.max_rel);
     write_number_cell(page, row.rms);

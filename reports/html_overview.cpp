@@ -6,7 +6,6 @@
 #include <set>
 
 #include "reports/html_parts.h"
-#include "reports/plot.h"
 #include "reports/text.h"
 
 namespace plumb::reports {
@@ -117,7 +116,7 @@ void write_family_row(Markup& page, const FamilyRow& row, size_t family_span,
   write_number_cell(page, drift ? drift->drift.max_abs_logit : result::kUnknown);
   write_number_cell(page, drift ? drift->drift.floor_rms_logit : result::kUnknown);
   write_ratio_cell(page, row.worst_ratio ? row.worst_ratio->drift.floor_ratio : result::kUnknown,
-                   kGlobalRange.limit);
+                   row.worst_ratio ? logits_margin(*row.worst_ratio) : result::Margin());
   page.put(
       "td", {{"class", "n"}},
       row.tokens_compared == 0 ? "–" : fmt::format("{}/{}", row.tokens_exact, row.tokens_compared));
@@ -143,8 +142,7 @@ void write_objection(Markup& page, const Result& result, const CaseLinks& links)
   }
   if (!result.reasons.empty()) {
     const result::Reason& reason = result.reasons.front();
-    const std::string_view words = gate_words(reason.gate);
-    if (!words.empty()) page.put("p", words);
+    page.put("p", result::row_of(reason.gate).words);
     page.put("p", {{"class", "quiet"}},
              reason.tap.empty() ? reason.message : reason.tap + ": " + reason.message);
   }

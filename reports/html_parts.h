@@ -28,9 +28,9 @@ class CaseLinks {
 void write_verdict(Markup& page, Verdict verdict);
 // A row of <th>; a name that begins with '#' heads a column of numbers.
 void write_table_head(Markup& page, const std::vector<std::string>& names);
-// A cell holding a number, marked when it is beyond `limit`.
+// A cell holding a number; a ratio is marked where what was judged of it is beyond its limit.
 void write_number_cell(Markup& page, double value);
-void write_ratio_cell(Markup& page, double ratio, double limit);
+void write_ratio_cell(Markup& page, double ratio, const result::Margin& margin);
 
 // html_overview.cpp
 void write_header(Markup& page, const std::vector<Result>& results);

@@ -13,8 +13,8 @@ namespace {
 std::vector<std::string> explanation(const Result& result) {
   std::vector<std::string> lines;
   for (const result::Reason& reason : result.reasons) {
-    lines.push_back(reason.gate + (reason.tap.empty() ? "" : " at " + reason.tap) + ": " +
-                    reason.message);
+    lines.push_back(std::string(to_text(reason.gate)) +
+                    (reason.tap.empty() ? "" : " at " + reason.tap) + ": " + reason.message);
   }
   if (result.first_divergence) lines.push_back(divergence_text(*result.first_divergence));
   if (result.diagnosis) {

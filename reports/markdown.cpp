@@ -83,7 +83,7 @@ std::string reasons_cell(const Result& result) {
   for (size_t i = 0; i < std::min(result.reasons.size(), kMaxReasons); ++i) {
     const result::Reason& reason = result.reasons[i];
     if (i > 0) text += "<br>";
-    text += "**" + escape_markdown(reason.gate) + "**";
+    text += "**" + std::string(to_text(reason.gate)) + "**";
     if (!reason.tap.empty()) text += " " + escape_markdown(reason.tap);
     text += ": " + escape_markdown(reason.message);
   }

@@ -30,13 +30,18 @@ constexpr size_t kManyTaps = 120;
 struct PanelKind {
   std::string_view title;
   double result::TapRow::*ratio;
-  CleanRange clean;
+  result::Margin result::TapRow::*margin;
 };
 
+// The ratios of clean runs, for the eye alone: a tap is judged by its own margin.
+constexpr double kCleanLow = 0.3;
+constexpr double kCleanHigh = 1.25;
+
 constexpr std::array<PanelKind, 2> kPanels = {{
-    {"The whole forward: drift over the noise floor", &result::TapRow::floor_ratio, kGlobalRange},
+    {"The whole forward: drift over the noise floor", &result::TapRow::floor_ratio,
+     &result::TapRow::global},
     {"Step by step: each step on the candidate’s own inputs", &result::TapRow::local_ratio,
-     kLocalRange},
+     &result::TapRow::local},
 }};
 
 std::string px(double value) {
@@ -44,18 +49,17 @@ std::string px(double value) {
 }
 
 template <class Predicate>
-bool any_ratio(const ResultRefs& results, const PanelKind& panel, Predicate predicate) {
+bool any_row(const ResultRefs& results, Predicate predicate) {
   return std::any_of(results.begin(), results.end(), [&](const Result* result) {
-    return std::any_of(result->taps.begin(), result->taps.end(),
-                       [&](const result::TapRow& row) { return predicate(row.*panel.ratio); });
+    return std::any_of(result->taps.begin(), result->taps.end(), predicate);
   });
 }
 
 std::vector<PanelKind> panels_of(const ResultRefs& results) {
   std::vector<PanelKind> panels;
   for (const PanelKind& kind : kPanels) {
-    const auto is_known = [](double ratio) { return !std::isnan(ratio); };
-    if (any_ratio(results, kind, is_known)) panels.push_back(kind);
+    const auto is_known = [&](const result::TapRow& row) { return !std::isnan(row.*kind.ratio); };
+    if (any_row(results, is_known)) panels.push_back(kind);
   }
   return panels;
 }
@@ -93,7 +97,7 @@ class DriftPlot {
   void draw_panel(const PanelKind& panel, double top) {
     const LogScale scale(ratios(panel), top, top + kPanelHeight);
     label("title", kLeft, top - 9, panel.title);
-    draw_background(panel, scale, top);
+    draw_background(scale, top);
     for (size_t i = 0; i < results_.size(); ++i) draw_line(panel, scale, i);
     for (size_t i = 0; i < results_.size(); ++i) draw_points(panel, scale, i);
     draw_departures(top);
@@ -107,15 +111,15 @@ class DriftPlot {
     return all;
   }
 
-  void draw_background(const PanelKind& panel, const LogScale& scale, double top) {
+  void draw_background(const LogScale& scale, double top) {
     const double bottom = top + kPanelHeight;
-    const double limit = scale.y(panel.clean.limit);
-    const double low = scale.y(panel.clean.low);
+    const double high = scale.y(kCleanHigh);
+    const double low = scale.y(kCleanLow);
     svg_.leaf("rect", {{"class", "band"},
                        {"x", px(kLeft)},
-                       {"y", px(limit)},
+                       {"y", px(high)},
                        {"width", px(kRight - kLeft)},
-                       {"height", px(low - limit)}});
+                       {"height", px(low - high)}});
     for (size_t i = 1; i < axis_.groups().size(); ++i) {
       line("grid", axis_.groups()[i].left, top, axis_.groups()[i].left, bottom);
     }
@@ -123,8 +127,7 @@ class DriftPlot {
       line("grid", kLeft, tick.y, kRight, tick.y);
       label("y", kLeft - 7, tick.y + 4, tick.label);
     }
-    line("limit", kLeft, limit, kRight, limit);
-    label("limit", kRight - 5, limit - 5, fmt::format("limit {}", panel.clean.limit));
+    label("clean", kRight - 5, high - 5, "clean runs");
   }
 
   // One value a tap of the axis; unknown where the candidate has none.
@@ -162,7 +165,8 @@ class DriftPlot {
     for (size_t tap = 0; tap < rows.size(); ++tap) {
       if (rows[tap] == nullptr || std::isnan(rows[tap]->*panel.ratio)) continue;
       const double ratio = rows[tap]->*panel.ratio;
-      const bool beyond = ratio > panel.clean.limit;
+      const result::Margin& margin = rows[tap]->*panel.margin;
+      const bool beyond = margin.beyond();
       const MarkerShape shape = scale.is_above(ratio) ? MarkerShape::kArrow
                                 : beyond              ? MarkerShape::kTriangle
                                                       : series_shape(candidate);
@@ -170,9 +174,11 @@ class DriftPlot {
           marker_path(shape, axis_.x(tap), scale.y(ratio), beyond ? radius + 1.5 : radius);
       const auto point = beyond ? svg_.open("path", {{"class", "beyond"}, {"d", path}})
                                 : svg_.open("path", {{"d", path}});
-      svg_.put("title", fmt::format("{} · {} · {}× the floor · max |Δ| {}", axis_.taps()[tap],
+      const std::string judged = margin_text(margin);
+      svg_.put("title", fmt::format("{} · {} · {}× the floor · max |Δ| {}{}", axis_.taps()[tap],
                                     results_[candidate]->candidate.name, number_text(ratio),
-                                    number_text(rows[tap]->max_abs)));
+                                    number_text(rows[tap]->max_abs),
+                                    judged.empty() ? "" : " · judged by: " + judged));
     }
   }
 
@@ -236,9 +242,12 @@ void draw_drift(Markup& page, const ResultRefs& results) {
       draw_key(page, series_style(i), series_shape(i), results[i]->candidate.name);
     }
     for (const PanelKind& panel : panels_of(results)) {
-      const auto beyond = [&](double ratio) { return ratio > panel.clean.limit; };
-      if (!any_ratio(results, panel, beyond)) continue;
-      draw_key(page, "beyond", MarkerShape::kTriangle, "beyond the limit (an arrow: infinite)");
+      const auto is_beyond = [&](const result::TapRow& row) {
+        return (row.*panel.margin).beyond();
+      };
+      if (!any_row(results, is_beyond)) continue;
+      draw_key(page, "beyond", MarkerShape::kTriangle,
+               "beyond the limit that it is judged by (an arrow: infinite)");
       break;
     }
   }

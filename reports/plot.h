@@ -2,7 +2,8 @@
 //
 // Two panels share one axis of taps: the whole forward (floor_ratio: inherited error included) and
 // each step on the candidate's own inputs (local_ratio). The shaded band is the range of clean
-// runs. A ratio beyond the limit is a triangle in the colour of failure, an infinite one an arrow
+// runs. A tap beyond the limit that it was judged by is a triangle in the colour of failure, an
+// infinite one an arrow
 // at the top, an exact zero stands on the bottom edge, and an unknown one leaves a gap.
 #pragma once
 
@@ -10,15 +11,6 @@
 #include "reports/markup.h"
 
 namespace plumb::reports {
-
-// The ratios of clean runs, for the eye alone: what is judged is judged in compare/, and
-// docs/judgement.md has the evidence for both.
-struct CleanRange {
-  double low;
-  double limit;
-};
-inline constexpr CleanRange kGlobalRange{.low = 0.3, .limit = 1.35};
-inline constexpr CleanRange kLocalRange{.low = 0.3, .limit = 1.25};
 
 // False when no result has a tap with a known ratio: there is nothing to draw.
 bool can_draw_drift(const ResultRefs& results);

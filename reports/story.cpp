@@ -72,18 +72,26 @@ std::string place_text(const Result& result, size_t first) {
   return text + "\n";
 }
 
+// "position 2.1 of 6; tensor 0.9 of 1.35"
+std::string judged_by(const TapRow& row) {
+  const std::string own = margin_text(row.local, kAsciiWords);
+  const std::string with_all = margin_text(row.global, kAsciiWords);
+  return own.empty() || with_all.empty() ? own + with_all : own + "; " + with_all;
+}
+
 // Own error against inherited error, tap by tap.
 std::string ledger_text(const Result& result, size_t first) {
   const size_t begin = first > kShownBefore ? first - kShownBefore : 0;
   const size_t end = std::min(result.taps.size(), first + 1 + kShownAfter);
   size_t width = 3;
   for (size_t i = begin; i < end; ++i) width = std::max(width, clean(result.taps[i].tap).size());
-  std::string text = fmt::format("\n  {:{}}  {:>10}  {:>10}\n", "tap", width, "own", "with all");
+  std::string text = fmt::format("\n  {:{}}  {:>10}  {:>10}  {}\n", "tap", width, "own", "with all",
+                                 "judged by (own; with all)");
   if (begin > 0) text += fmt::format("  {} taps before\n", begin);
   for (size_t i = begin; i < end; ++i) {
     const TapRow& row = result.taps[i];
-    text += fmt::format("{} {:{}}  {:>10}  {:>10}\n", i == first ? ">" : " ", clean(row.tap), width,
-                        number(row.local_ratio), number(row.floor_ratio));
+    text += fmt::format("{} {:{}}  {:>10}  {:>10}  {}\n", i == first ? ">" : " ", clean(row.tap),
+                        width, number(row.local_ratio), number(row.floor_ratio), judged_by(row));
   }
   if (end < result.taps.size()) {
     text += fmt::format("  {} taps after\n", result.taps.size() - end);
@@ -97,7 +105,7 @@ std::string story_text(const Result& result, const std::string& command) {
   std::string text = fmt::format("{} {}: {}\n", clean(result.case_name),
                                  clean(result.candidate.name), to_text(result.verdict));
   for (const result::Reason& reason : result.reasons) {
-    text += fmt::format("{}: {}{}\n", reason.gate,
+    text += fmt::format("{}: {}{}\n", to_text(reason.gate),
                         reason.tap.empty() ? "" : clean(reason.tap) + ": ", clean(reason.message));
   }
   if (result.first_divergence) {

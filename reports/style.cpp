@@ -111,10 +111,9 @@ figure.plot { margin: 4px 0 14px; }
 .plot > .scroll > svg { display: block; width: 100%; min-width: 720px; font-size: 12px; }
 .plot .band { fill: var(--band); }
 .plot .grid { stroke: var(--line); stroke-width: 1; }
-.plot .limit { stroke: var(--fail); stroke-width: 1; stroke-dasharray: 5 4; opacity: 0.75; }
 .plot text { fill: var(--quiet); }
 .plot text.title { fill: var(--ink); font-weight: 600; font-size: 12.5px; }
-.plot text.limit { fill: var(--fail); stroke: none; text-anchor: end; opacity: 1; }
+.plot text.clean { fill: var(--quiet); stroke: none; text-anchor: end; opacity: 1; }
 .plot text.y { text-anchor: end; } .plot text.x { text-anchor: middle; }
 .plot line.departs { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 1 3; }
 .plot text.departs { fill: var(--ink); paint-order: stroke; stroke: var(--paper);

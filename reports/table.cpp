@@ -65,17 +65,25 @@ std::string aligned(const std::vector<Row>& rows) {
   return text;
 }
 
-// The first reason alone: a reader of logs needs to know where to look, the reports hold the rest.
-std::string why(const Result& result) {
+// The first reason alone, the cause in words, and the line that repeats it: a reader of logs needs
+// to know where to look, the reports hold the rest.
+std::string why(const Result& result, const RepeatLine& repeat) {
   if (result.verdict == Verdict::kPassed || result.reasons.empty()) return "";
   const result::Reason& reason = result.reasons.front();
   std::string text = fmt::format("{} {} / {}: {}{}: {}", to_text(result.verdict), result.case_name,
-                                 result.candidate.name, reason.gate,
+                                 result.candidate.name, to_text(reason.gate),
                                  reason.tap.empty() ? "" : " at " + reason.tap, reason.message);
   if (result.reasons.size() > 1) {
     text += fmt::format(" (and {} more)", result.reasons.size() - 1);
   }
-  return clean(text) + "\n";
+  text = clean(text) + "\n";
+  if (result.diagnosis) {
+    text += "  cause: " +
+            (result.diagnosis->empty() ? "unknown" : clean(cause_text(result.diagnosis->front()))) +
+            "\n";
+  }
+  if (repeat) text += "  repeat: " + clean(repeat(result)) + "\n";
+  return text;
 }
 
 // What a reader of the one result needs beside its verdict: causes, notes, and what a pass is not
@@ -105,7 +113,7 @@ std::string details(const Result& result) {
 
 }  // namespace
 
-std::string table_text(const std::vector<Result>& results) {
+std::string table_text(const std::vector<Result>& results, const RepeatLine& repeat) {
   const std::vector<Result> ordered = in_order(results);
   std::string text;
   if (!ordered.empty()) {
@@ -113,7 +121,7 @@ std::string table_text(const std::vector<Result>& results) {
     for (const Result& result : ordered) rows.push_back(row_of(result));
     text = aligned(rows) + "\n";
   }
-  for (const Result& result : ordered) text += why(result);
+  for (const Result& result : ordered) text += why(result, repeat);
   if (ordered.size() == 1) text += details(ordered.front());
   return text + counts_text(count(ordered)) + "\n";
 }

@@ -171,15 +171,34 @@ TokenSection read_tokens(const Reader& json) {
           .expected_ties = json.optional_number("expected_ties")};
 }
 
+// What was not judged is left out.
+void add_margin(OrderedJson& json, const char* key, const Margin& margin) {
+  if (margin.statistic.empty()) return;
+  json[key] = {{"statistic", margin.statistic},
+               {"value", number(margin.value)},
+               {"limit", number(margin.limit)}};
+}
+
+Margin read_margin(const Reader& json, const char* key) {
+  if (!json.has(key)) return {};
+  const Reader margin = json.object(key);
+  return {.statistic = margin.text("statistic"),
+          .value = margin.number("value"),
+          .limit = margin.number("limit")};
+}
+
 OrderedJson to_json(const TapRow& row) {
-  return {{"tap", row.tap},
-          {"max_abs", number(row.max_abs)},
-          {"max_rel", number(row.max_rel)},
-          {"rms", number(row.rms)},
-          {"nmse", number(row.nmse)},
-          {"cosine", number(row.cosine)},
-          {"floor_ratio", number(row.floor_ratio)},
-          {"local_ratio", number(row.local_ratio)}};
+  OrderedJson json = {{"tap", row.tap},
+                      {"max_abs", number(row.max_abs)},
+                      {"max_rel", number(row.max_rel)},
+                      {"rms", number(row.rms)},
+                      {"nmse", number(row.nmse)},
+                      {"cosine", number(row.cosine)},
+                      {"floor_ratio", number(row.floor_ratio)},
+                      {"local_ratio", number(row.local_ratio)}};
+  add_margin(json, "global", row.global);
+  add_margin(json, "local", row.local);
+  return json;
 }
 
 TapRow read_tap(const Reader& json) {
@@ -190,7 +209,9 @@ TapRow read_tap(const Reader& json) {
           .nmse = json.optional_number("nmse"),
           .cosine = json.optional_number("cosine"),
           .floor_ratio = json.number("floor_ratio"),
-          .local_ratio = json.number("local_ratio")};
+          .local_ratio = json.number("local_ratio"),
+          .global = read_margin(json, "global"),
+          .local = read_margin(json, "local")};
 }
 
 OrderedJson to_json(const FirstDivergence& first) {
@@ -314,7 +335,7 @@ OrderedJson to_json(const Result& result) {
   json["reasons"] = OrderedJson::array();
   for (const Reason& reason : result.reasons) {
     json["reasons"].push_back(
-        {{"gate", reason.gate},
+        {{"gate", to_text(reason.gate)},
          {"tap", reason.tap.empty() ? OrderedJson() : OrderedJson(reason.tap)},
          {"message", reason.message}});
   }
@@ -344,8 +365,9 @@ Result from_json(const Json& json, const std::string& where) {
                       .contract = candidate.optional_text("contract")};
   result.verdict = reader.verdict();
   for (const Reader& reason : reader.objects("reasons")) {
-    result.reasons.push_back(
-        {reason.text("gate"), reason.optional_text("tap"), reason.text("message")});
+    const std::optional<Gate> gate = find_gate(reason.text("gate"));
+    if (!gate) reason.fail("gate", "is the unknown gate '" + reason.text("gate") + "'");
+    result.reasons.push_back({*gate, reason.optional_text("tap"), reason.text("message")});
   }
   if (reader.has("oracle")) result.oracle = read_oracle(reader.object("oracle"));
   result.drift = read_drift(reader.object("drift"));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "result/gate.h"
 
 namespace plumb::result {
 
@@ -22,8 +23,7 @@ std::string_view to_text(Verdict verdict);
 
 // Why a verdict is not PASSED: the gate that said so, and where.
 struct Reason {
-  std::string gate;     // "proof", "local", "bits", "global", "tokens", "oracle", "recording",
-                        // "state", "power"
+  Gate gate;
   std::string tap;      // empty where it concerns none
   std::string message;  // for a person; names prompt, place and size
 };
@@ -67,6 +67,17 @@ struct TokenSection {
   double expected_ties = 0.0;  // how many of each prompt's tokens the precision makes others
 };
 
+// What a tensor was judged by: of its statistics the one that came nearest to its limit, or went
+// furthest beyond it.
+struct Margin {
+  std::string statistic;  // "tensor", "position", "channel", "element", "peak"; empty: not judged
+  double value = kUnknown;
+  double limit = kUnknown;
+
+  // A NaN is beyond every limit.
+  bool beyond() const { return !statistic.empty() && !(value <= limit); }
+};
+
 // One tap over all prompts: the worst of each.
 struct TapRow {
   std::string tap;
@@ -77,6 +88,8 @@ struct TapRow {
   double cosine = kUnknown;
   double floor_ratio = kUnknown;  // RMS(candidate - reference) over the floor
   double local_ratio = kUnknown;  // the same for the segment alone, on the candidate's own inputs
+  Margin global;                  // of what the gates of the whole forward asked
+  Margin local;                   // of what those of the segment alone did
 };
 
 struct FirstDivergence {

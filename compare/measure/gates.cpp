@@ -84,31 +84,29 @@ bool within(const Ratios& ratios, const GateLimits& limits) {
          within(ratios.peak, limits.peak);
 }
 
+Nearest nearest_limit(const Ratios& ratios, const GateLimits& limits) {
+  const Nearest all[] = {
+      {"tensor", ratios.whitened, limits.whitened}, {"position", ratios.row, limits.row},
+      {"channel", ratios.column, limits.column},    {"element", ratios.element, limits.element},
+      {"peak", ratios.peak, limits.peak},
+  };
+  return *std::ranges::max_element(all, {},
+                                   [](const Nearest& one) { return one.value / one.limit; });
+}
+
 std::string describe_excess(const Ratios& ratios, const GateLimits& limits, size_t columns) {
-  struct Part {
-    double value;
-    double limit;
-    std::string where;
-    std::string_view unit = "the floor";
+  const Nearest nearest = nearest_limit(ratios, limits);
+  const auto element = [&](size_t index) {
+    return fmt::format("position {} channel {}", index / columns, index % columns);
   };
-  const Part parts[] = {
-      {ratios.whitened, limits.whitened, "the tensor"},
-      {ratios.row, limits.row, fmt::format("position {}", ratios.worst_row)},
-      {ratios.column, limits.column, fmt::format("channel {}", ratios.worst_column)},
-      {ratios.element, limits.element,
-       fmt::format("position {} channel {}", ratios.worst_element / columns,
-                   ratios.worst_element % columns)},
-      {ratios.peak, limits.peak,
-       fmt::format("position {} channel {}", ratios.worst_peak / columns,
-                   ratios.worst_peak % columns),
-       "its position's other errors"},
-  };
-  const Part* worst = parts;
-  for (const Part& part : parts) {
-    if (part.value / part.limit > worst->value / worst->limit) worst = &part;
-  }
-  return fmt::format("{} is {:.3g} times {} (limit {:.3g})", worst->where, worst->value,
-                     worst->unit, worst->limit);
+  std::string where = "the tensor";
+  if (nearest.statistic == "position") where = fmt::format("position {}", ratios.worst_row);
+  if (nearest.statistic == "channel") where = fmt::format("channel {}", ratios.worst_column);
+  if (nearest.statistic == "element") where = element(ratios.worst_element);
+  if (nearest.statistic == "peak") where = element(ratios.worst_peak);
+  return fmt::format("{} is {:.3g} times {} (limit {:.3g})", where, nearest.value,
+                     nearest.statistic == "peak" ? "its position's other errors" : "the floor",
+                     nearest.limit);
 }
 
 }  // namespace plumb::measure

@@ -7,6 +7,7 @@
 
 #include <limits>
 #include <string>
+#include <string_view>
 
 #include "base/dtype.h"
 #include "compare/measure/statistics.h"
@@ -119,6 +120,14 @@ inline bool within(double value, double limit) {
 }
 
 bool within(const Ratios& ratios, const GateLimits& limits);
+
+// Of a tensor's ratios the one nearest to its limit, or furthest beyond it.
+struct Nearest {
+  std::string_view statistic;  // "tensor", "position", "channel", "element", "peak"
+  double value = 0.0;
+  double limit = 0.0;
+};
+Nearest nearest_limit(const Ratios& ratios, const GateLimits& limits);
 
 // The gate that was exceeded most, in words: "position 12 is 8.1 times the floor (limit 4.5)".
 std::string describe_excess(const Ratios& ratios, const GateLimits& limits, size_t columns);

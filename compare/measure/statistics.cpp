@@ -16,7 +16,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // The parts of the guard that keep a floor from being believed too small. A tap that a precision
 // keeps exact has no noise: 0.02 roundings stand in for it. The noise of a row has parts that few
 // replicas sample (the error of a norm's mean is common to it): 0.8 of the tap's floor, scaled with
-// the row's energy, stands in for those. Measured: docs/judgement.md, "Floors".
+// the row's energy, stands in for those. Measured: docs/judgement.md, "The noise floor".
 constexpr double kExactTap = 0.02;
 constexpr double kSharedNoise = 0.8;
 

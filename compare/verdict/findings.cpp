@@ -17,8 +17,8 @@ using measure::kTooManyTies;
 using measure::tail_probability;
 using measure::within;
 using result::Drift;
+using result::Gate;
 using result::TapRow;
-using result::Verdict;
 using trace::Tap;
 
 // max() that keeps "unknown" out and infinity in.
@@ -53,7 +53,9 @@ TapRow row(const Tap& tap, const TapFigures& figures) {
           .nmse = m.nmse,
           .cosine = m.cosine,
           .floor_ratio = figures.global.ratio(),
-          .local_ratio = figures.local.ratio()};
+          .local_ratio = figures.local.ratio(),
+          .global = figures.global_margin,
+          .local = figures.local_margin};
 }
 
 }  // namespace
@@ -66,6 +68,8 @@ void Findings::add(PromptFindings findings) {
     merge(sum.metrics, figures.metrics);
     sum.global.add(figures.global);
     sum.local.add(figures.local);
+    keep_nearer(sum.global_margin, figures.global_margin);
+    keep_nearer(sum.local_margin, figures.local_margin);
   }
   if (findings.kld) raise(result_.drift.kld, *findings.kld);
   merge(result_.tokens, findings.tokens);
@@ -83,20 +87,24 @@ void Findings::fail(Reason reason) {
   result_.reasons.push_back(std::move(reason));
 }
 
-void Findings::doubt(const std::string& gate, const std::string& tap, const std::string& message) {
+void Findings::doubt(Reason reason) {
   doubtful_ = true;
-  result_.reasons.push_back({gate, tap, message});
+  result_.reasons.push_back(std::move(reason));
 }
 
-void Findings::finish(const std::optional<OracleJudge>& oracle) {
+void Findings::settle(const std::optional<OracleJudge>& oracle) {
   count_ties();
   for (const auto& [tap, figures] : taps_) result_.taps.push_back(row(tap, figures));
   const auto logits = taps_.find(kLogits);
   if (logits != taps_.end()) fill_drift(logits->second);
-  if (oracle) result_.oracle = oracle->finish(result_.reasons, failed_);
-  result_.verdict = failed_     ? Verdict::kFailed
-                    : doubtful_ ? Verdict::kInconclusive
-                                : Verdict::kPassed;
+  if (!oracle) return;
+  result_.oracle = oracle->section();
+  if (const auto objection = oracle->objection()) fail(*objection);
+}
+
+Verdict Findings::verdict() const {
+  if (failed_) return Verdict::kFailed;
+  return doubtful_ ? Verdict::kInconclusive : Verdict::kPassed;
 }
 
 void Findings::fill_drift(const TapFigures& logits) {
@@ -115,7 +123,7 @@ void Findings::count_ties() {
   tokens.expected_ties = std::accumulate(flip_odds_.begin(), flip_odds_.end(), 0.0);
   const double chance = tail_probability(flip_odds_, others_);
   if (failed_ || within(kTooManyTies, chance)) return;
-  fail({"tokens", "logits",
+  fail({Gate::kTokens, "logits",
         fmt::format("{} of {} positions choose another token than the truth; the precision "
                     "accounts for {:.3g} (so many: probability {:.1g})",
                     others_, flip_odds_.size(), tokens.expected_ties, chance)});

@@ -13,6 +13,7 @@
 namespace plumb::verdict {
 
 using result::Result;
+using result::Verdict;
 
 class Findings {
  public:
@@ -21,10 +22,13 @@ class Findings {
   void add(PromptFindings findings);
   // Of one run of each prompt: another run rounds alike, and chooses alike.
   void count(const PromptFindings& findings);
+  // What cannot be; and what leaves open whether it can.
   void fail(Reason reason);
-  void doubt(const std::string& gate, const std::string& tap, const std::string& message);
-  // Fills in the taps, the drift, the oracle's section and the verdict.
-  void finish(const std::optional<OracleJudge>& oracle);
+  void doubt(Reason reason);
+  // Counts ties and fills in the taps, the drift and the oracle's section.
+  void settle(const std::optional<OracleJudge>& oracle);
+  // What all that was found comes to: nothing else sets a verdict.
+  Verdict verdict() const;
 
  private:
   void fill_drift(const TapFigures& logits);

@@ -35,6 +35,7 @@ using power::can_afford_power;
 using power::Coverage;
 using power::measure_coverage;
 using result::Diagnosis;
+using result::Gate;
 using result::kUnknown;
 using result::Verdict;
 using trace::Prompt;
@@ -57,21 +58,20 @@ void note_missing_prompts(const trace::TraceFile& oracle, const std::vector<Prom
     });
     if (!judged) {
       findings.doubt(
-          "recording", "",
-          fmt::format("prompt {} of the oracle is missing from the candidate", wanted.name));
+          {Gate::kRecording, "",
+           fmt::format("prompt {} of the oracle is missing from the candidate", wanted.name)});
     }
   }
 }
 
 // Fills in what a pass is worth: a structural mistake that could not have been seen blocks it.
-void weigh(Truth& truth, const std::vector<Scene>& scenes, Result& result) {
-  if (result.verdict == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
+void weigh(Truth& truth, const std::vector<Scene>& scenes, Findings& findings, Result& result) {
+  if (findings.verdict() == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
   const Coverage coverage = measure_coverage(truth, scenes);
   result.power = coverage.power;
-  if (coverage.unseen.empty() || result.verdict != Verdict::kPassed) return;
-  result.verdict = Verdict::kInconclusive;
-  result.reasons.push_back(
-      {"power", "",
+  if (coverage.unseen.empty() || findings.verdict() != Verdict::kPassed) return;
+  findings.doubt(
+      {Gate::kPower, "",
        fmt::format("these prompts and weights cannot show: {}", fmt::join(coverage.unseen, "; "))});
 }
 
@@ -125,7 +125,7 @@ class Judge::Session {
 
   void run() {
     if (subject_.prompts.empty())
-      findings_.doubt("recording", "", "the candidate recorded no prompt");
+      findings_.doubt({Gate::kRecording, "", "the candidate recorded no prompt"});
     for (const Prompt& prompt : subject_.prompts) {
       bool counted = false;
       for (const Prompt& run : runs_of(*subject_.candidate, prompt)) {
@@ -134,16 +134,9 @@ class Judge::Session {
     }
     if (subject_.state_matrix) judge_matrix();
     judge_small();
-    findings_.finish(oracle_);
-    if (subject_.verdict_only) return;
-    const std::vector<Scene> scenes = make_scenes(judged_);
-    if (misrecorded_) {
-      result_.diagnosis.emplace();
-      if (misrecording_) result_.diagnosis->push_back(*misrecording_);
-    } else if (result_.first_divergence) {
-      explain_departure(subject_.tries_contracts);
-    }
-    if (!scenes.empty()) weigh(truth_, scenes, result_);
+    findings_.settle(oracle_);
+    if (!subject_.verdict_only) explain_and_weigh();
+    result_.verdict = findings_.verdict();
   }
 
   // The strictest contract that the candidate keeps; null where none is known. Under one stricter
@@ -169,12 +162,24 @@ class Judge::Session {
       add(judge_surely(truth_, here));
     }
     judge_small();
-    findings_.finish(std::nullopt);
+    findings_.settle(std::nullopt);
+    result_.verdict = findings_.verdict();
     if (!explains || !result_.first_divergence || misrecorded_) return;
     explain_departure(false);
   }
 
  private:
+  void explain_and_weigh() {
+    const std::vector<Scene> scenes = make_scenes(judged_);
+    if (misrecorded_) {
+      result_.diagnosis.emplace();
+      if (misrecording_) result_.diagnosis->push_back(*misrecording_);
+    } else if (result_.first_divergence) {
+      explain_departure(subject_.tries_contracts);
+    }
+    if (!scenes.empty()) weigh(truth_, scenes, findings_, result_);
+  }
+
   void judge_run(const Prompt& prompt, const Prompt& run, bool counted) {
     const auto recording = subject_.candidate->record(run, subject_.taps, subject_.greedy_steps);
     judged_.push_back(
@@ -185,7 +190,8 @@ class Judge::Session {
     here.subject = {&here.prompt, here.recorded.get(), recording->greedy(), subject_.contract};
     note_ignored(*here.recorded, result_.notes);
     if (!here.recorded->has(kLogits)) {
-      findings_.doubt("recording", "logits", fmt::format("{}: no logits were recorded", run.name));
+      findings_.doubt(
+          {Gate::kRecording, "logits", fmt::format("{}: no logits were recorded", run.name)});
     }
     if (oracle_ && run.run.empty()) {
       oracle_->judge(prompt, taps_to_judge(truth_.graph(), *here.recorded));
@@ -248,14 +254,16 @@ class Judge::Session {
   void judge_small() {
     auto found = find_small();
     if (!found) return;
-    if (found->gate == "bits") {  // confirmed on more replicas, as all failures
+    if (found->gate == Gate::kBits) {  // confirmed on more replicas, as all failures
       for (Judged& here : judged_) {
         if (here.prompt.run.empty()) establish(truth_, here, kConfirmingReplicas);
       }
       found = find_small();
       if (!found) return;
     }
-    if (!found->certain) return findings_.doubt(found->gate, found->tap.name(), found->message);
+    if (!found->certain) {
+      return findings_.doubt({found->gate, found->tap.name(), found->message});
+    }
     const Recorded& recorded = *make_scenes(judged_).front().subject.recorded;
     result_.first_divergence = locate(
         truth_.graph(), found->tap, [&](const Tap& tap) { return recorded.has(tap); }, kUnknown);
@@ -283,7 +291,7 @@ class Judge::Session {
     result_.state.emplace(reference_matrix(), std::move(matrix.cells));
     if (!within(result_.state->reference_max_rel, kOracleLimit)) {
       findings_.fail(
-          {"state", "logits",
+          {Gate::kState, "logits",
            fmt::format("the reference in pieces differs from the prompt at once by {:.3g}",
                        result_.state->reference_max_rel)});
     }

@@ -51,6 +51,7 @@ StateFinding judge_state(const graph::StateTensor& tensor, const Matrix& value, 
   finding.figures.global.add(ratios.plain, floor_here.rms, mine.size());
   finding.figures.local.add(ratios.plain, floor_here.rms, mine.size());
   const GateLimits limits = global_limits(storage, floor_here);
+  finding.figures.global_margin = margin_of(ratios, limits);
   if (!within(ratios, limits)) {
     const auto plain = recognise(mine, right, floor_here);
     finding.failure = (plain ? *plain + "; " : "") + describe_excess(ratios, limits, mine.shape(1));

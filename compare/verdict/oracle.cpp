@@ -20,6 +20,7 @@ using measure::kOracleLimit;
 using measure::measure;
 using measure::Metrics;
 using measure::within;
+using result::Gate;
 using result::Verdict;
 using trace::Prompt;
 using trace::Tap;
@@ -98,24 +99,28 @@ void OracleJudge::judge_greedy(const Prompt& prompt, const std::vector<int64_t>&
   }
 }
 
-OracleSection OracleJudge::finish(std::vector<Reason>& reasons, bool& failed) const {
+bool OracleJudge::agrees() const {
+  return within(section_.max_rel_tap, kOracleLimit) && section_.token_exact;
+}
+
+OracleSection OracleJudge::section() const {
   OracleSection section = section_;
   if (judged_ == 0) {
     section.token_exact = false;
-    return section;
-  }
-  const bool agrees = within(section.max_rel_tap, kOracleLimit) && section.token_exact;
-  section.verdict = agrees ? Verdict::kPassed : Verdict::kFailed;
-  if (!agrees) {
-    failed = true;
-    reasons.push_back(
-        {"oracle", section.worst_tap,
-         fmt::format("the reference differs from the oracle by {:.2g} of the largest value (limit "
-                     "{:.0e}){}: the checkpoint, the oracle or the reference is wrong",
-                     section.max_rel_tap, kOracleLimit,
-                     section.token_exact ? "" : " and in tokens")});
+  } else {
+    section.verdict = agrees() ? Verdict::kPassed : Verdict::kFailed;
   }
   return section;
+}
+
+std::optional<Reason> OracleJudge::objection() const {
+  if (judged_ == 0 || agrees()) return std::nullopt;
+  return Reason{
+      Gate::kOracle, section_.worst_tap,
+      fmt::format("the reference differs from the oracle by {:.2g} of the largest value (limit "
+                  "{:.0e}){}: the checkpoint, the oracle or the reference is wrong",
+                  section_.max_rel_tap, kOracleLimit,
+                  section_.token_exact ? "" : " and in tokens")};
 }
 
 }  // namespace plumb::verdict

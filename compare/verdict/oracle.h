@@ -22,11 +22,14 @@ class OracleJudge {
   // Holds the truth of a prompt against the oracle's, at every tap that the oracle recorded of it;
   // prompts meet by token ids. `other_taps` will be wanted of the same truth next.
   void judge(const trace::Prompt& prompt, const std::vector<trace::Tap>& other_taps);
-  // The section for the report; adds a reason and sets `failed` where the reference is off.
-  OracleSection finish(std::vector<Reason>& reasons, bool& failed) const;
+  // The section for the report.
+  OracleSection section() const;
+  // Where the reference is off.
+  std::optional<Reason> objection() const;
 
  private:
   const trace::Prompt* find(const trace::Prompt& prompt) const;
+  bool agrees() const;
   void judge_logits(const Matrix& ours, const Matrix& theirs);
   void judge_greedy(const trace::Prompt& prompt, const std::vector<int64_t>& tokens);
 

@@ -47,6 +47,7 @@ using measure::TokenJudgement;
 using measure::TokenVerdict;
 using measure::within;
 using reference::Matrix;
+using result::Gate;
 using result::kUnknown;
 using trace::Tap;
 using trace::TapId;
@@ -84,13 +85,13 @@ class PromptJudge {
     return known;
   }
 
-  void fail(const std::string& gate, const std::string& tap, const std::string& message) {
+  void fail(Gate gate, const std::string& tap, const std::string& message) {
     findings_.failures.push_back({gate, tap, s_.prompt->name + ": " + message});
   }
 
   void judge_counts() {
     for (const Recorded::Miscount& miscount : s_.recorded->miscounts()) {
-      fail("proof", miscount.tap.name(),
+      fail(Gate::kProof, miscount.tap.name(),
            fmt::format("takes {} experts at a position, {} are due", miscount.counted,
                        miscount.due));
       diverge(miscount.tap, kUnknown, s_.prompt->name + ": at every position");
@@ -122,6 +123,11 @@ class PromptJudge {
       figures.global.add(whole.ratios.plain, whole.floor.rms, value.size());
       figures.local.add(part.ratios.plain, part.floor.rms, value.size());
       if (tap == kLogits && are_moved(value, part)) continue;
+      figures.global_margin = margin_of(whole.ratios, limits_of_whole(tap, whole));
+      if (!s_.alone()) {
+        figures.local_margin =
+            margin_of(part.ratios, local_limits(s_.contract->storage, part.floor));
+      }
       judge_local(tap, value, part);
       judge_global(tap, value, whole, part);
     }
@@ -147,16 +153,16 @@ class PromptJudge {
   // Each choice on the candidate's own scores, then on those of the whole forward.
   void judge_choices(const Tap& tap, const Matrix& ids) {
     if (!local_failed_ && !s_.alone()) {
-      local_failed_ =
-          are_choices_wrong("local", tap, ids, evidence_.local_values(), evidence_.local_floors());
+      local_failed_ = are_choices_wrong(Gate::kLocal, tap, ids, evidence_.local_values(),
+                                        evidence_.local_floors());
     }
     if (!local_failed_ && !global_failed_) {
       global_failed_ =
-          are_choices_wrong("global", tap, ids, evidence_.values(), evidence_.floors());
+          are_choices_wrong(Gate::kGlobal, tap, ids, evidence_.values(), evidence_.floors());
     }
   }
 
-  bool are_choices_wrong(const char* gate, const Tap& tap, const Matrix& ids, const Values& values,
+  bool are_choices_wrong(Gate gate, const Tap& tap, const Matrix& ids, const Values& values,
                          const Floors& floors) {
     const Tap scores{TapId::kRouterLogits, tap.layer};
     for (size_t t = 0; t < ids.shape(0); ++t) {
@@ -183,7 +189,7 @@ class PromptJudge {
 
   void blame_recording(const Tap& tap, const Matrix& value, const Side& part,
                        const std::optional<Misrecording>& found, const std::string& message) {
-    fail("recording", tap.name(), message);
+    fail(Gate::kRecording, tap.name(), message);
     local_failed_ = true;
     diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(value, part));
     findings_.misrecorded = true;
@@ -198,7 +204,7 @@ class PromptJudge {
     if (local_failed_) return;
     const GateLimits gate = local_limits(s_.contract->storage, part.floor);
     if (!s_.recorded->finite(tap)) {
-      fail("proof", tap.name(), describe(value, part, gate));
+      fail(Gate::kProof, tap.name(), describe(value, part, gate));
     } else if (!s_.alone() && !within(part.ratios, gate)) {
       if (is_misrecorded(tap, part)) {
         const auto found = find_misrecording(truth_, s_, evidence_, tap);
@@ -208,7 +214,7 @@ class PromptJudge {
                         found ? found->says + "; " : "",
                         describe_excess(part.ratios, gate, value.shape(1)), last_clean_->name()));
       }
-      fail("local", tap.name(), describe(value, part, gate) + ", on the candidate's own inputs");
+      fail(Gate::kLocal, tap.name(), describe(value, part, gate) + ", on the candidate's own inputs");
     } else {
       return;
     }
@@ -221,14 +227,18 @@ class PromptJudge {
     return last_clean_ && *last_clean_ != tap && part.ratios.plain > kFarOff;
   }
 
+  GateLimits limits_of_whole(const Tap& tap, const Side& whole) const {
+    const auto limits = tap == kLogits ? logit_limits : global_limits;
+    return limits(s_.contract->storage, whole.floor);
+  }
+
   void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
     if (local_failed_ || global_failed_) return;
-    const auto limits = tap == kLogits ? logit_limits : global_limits;
-    const GateLimits gate = limits(s_.contract->storage, whole.floor);
+    const GateLimits gate = limits_of_whole(tap, whole);
     if (within(whole.ratios, gate)) return;
     global_failed_ = true;
     diverge(tap, part.ratios.plain, whereabouts(tap, value, whole), first_off(value, whole));
-    fail("global", tap.name(), describe(value, whole, gate));
+    fail(Gate::kGlobal, tap.name(), describe(value, whole, gate));
   }
 
   static std::string describe(const Matrix& value, const Side& side, const GateLimits& limits) {
@@ -300,7 +310,7 @@ class PromptJudge {
       if (finding.failure.empty() || state_failed_) continue;
       if (!findings_.failures.empty() && s_.prompt->run.empty()) continue;
       state_failed_ = true;
-      fail("state", finding.tap.name(), finding.failure);
+      fail(Gate::kState, finding.tap.name(), finding.failure);
       if (findings_.first_divergence) continue;
       findings_.first_divergence = {.tap = finding.tap.name(), .layer = finding.tap.layer};
       if (!s_.prompt->run.empty()) findings_.first_divergence->run = s_.prompt->name;
@@ -324,7 +334,7 @@ class PromptJudge {
   void judge_greedy() {
     const std::vector<int64_t> known = continuation();
     if (known.size() < s_.greedy->tokens.size()) {
-      fail("tokens", "logits",
+      fail(Gate::kTokens, "logits",
            fmt::format("greedy token {} lies outside the vocabulary",
                        s_.greedy->tokens[known.size()]));
     }
@@ -384,7 +394,7 @@ class PromptJudge {
       case TokenVerdict::kFlip:
         if (findings_.tokens.flips++ > 0) return;  // the first says enough
         fail(
-            "tokens", "logits",
+            Gate::kTokens, "logits",
             fmt::format("{}: token {} where the truth has {}, {:.3g} ahead; a tie is within {:.3g}",
                         place, chosen, judgement.best, judgement.regret, judgement.allowed));
         return;

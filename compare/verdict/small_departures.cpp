@@ -83,7 +83,7 @@ std::optional<SmallDeparture> find_other_bits(Truth& truth, const std::vector<Sc
     return std::nullopt;
   }
   return SmallDeparture{
-      "bits", tap,
+      Gate::kBits, tap,
       fmt::format(
           "{:.3g}% of the numbers are not those that {} gives on the candidate's own inputs",
           100.0 * bits.bits(tap).mismatch(), contract)};
@@ -99,7 +99,7 @@ std::optional<SmallDeparture> find_match(Truth& truth, const std::vector<Scene>&
   if (matches.empty() || within(matches.front().deviations(), kDoubtfulMatch)) return std::nullopt;
   const Match& best = matches.front();
   return SmallDeparture{
-      "match", kLogits,
+      Gate::kMatch, kLogits,
       fmt::format("within the limits, but off in the direction of one mistake by {:.3g} standard "
                   "deviations ({:.3g} times its effect): {}",
                   best.deviations(), best.beta, best.fault.says()),

@@ -8,15 +8,17 @@
 #include <vector>
 
 #include "compare/diagnose/diagnose.h"
+#include "result/gate.h"
 
 namespace plumb::verdict {
 
 using diagnose::Explanation;
 using diagnose::Scene;
 using evidence::Truth;
+using result::Gate;
 
 struct SmallDeparture {
-  std::string gate;
+  Gate gate;
   trace::Tap tap;
   std::string message;
   bool certain = true;

@@ -1,6 +1,7 @@
 #include "compare/verdict/tap_figures.h"
 
 #include <cmath>
+#include <string>
 
 namespace plumb::verdict {
 
@@ -25,6 +26,17 @@ double PooledRatio::rms() const {
 }
 double PooledRatio::floor_rms() const {
   return std::sqrt(floor_ / count_);
+}
+
+void keep_nearer(result::Margin& margin, const result::Margin& other) {
+  if (other.statistic.empty()) return;
+  const bool nearer = other.value / other.limit > margin.value / margin.limit;
+  if (margin.statistic.empty() || nearer) margin = other;
+}
+
+result::Margin margin_of(const measure::Ratios& ratios, const measure::GateLimits& limits) {
+  const measure::Nearest nearest = nearest_limit(ratios, limits);
+  return {std::string(nearest.statistic), nearest.value, nearest.limit};
 }
 
 }  // namespace plumb::verdict

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 
+#include "compare/measure/gates.h"
 #include "compare/measure/statistics.h"
+#include "result/result.h"
 
 namespace plumb::verdict {
 
@@ -24,10 +26,16 @@ class PooledRatio {
   double count_ = 0.0;
 };
 
+// Of two margins the one that is nearer to its limit, or further beyond it.
+void keep_nearer(result::Margin& margin, const result::Margin& other);
+result::Margin margin_of(const measure::Ratios& ratios, const measure::GateLimits& limits);
+
 struct TapFigures {
   Metrics metrics;
   PooledRatio global;
   PooledRatio local;
+  result::Margin global_margin;
+  result::Margin local_margin;
 };
 
 }  // namespace plumb::verdict

@@ -99,7 +99,8 @@ class Subjects {
   std::string line(const result::Result& result, const std::string& taps, double seconds) const {
     base::Json reasons = base::Json::array();
     for (const auto& reason : result.reasons) {
-      reasons.push_back(reason.gate + " " + reason.tap + " " + reason.message);
+      reasons.push_back(std::string(to_text(reason.gate)) + " " + reason.tap + " " +
+                        reason.message);
     }
     const base::Json json = {
         {"model", name_},     {"candidate", result.candidate.name},

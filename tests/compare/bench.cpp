@@ -77,7 +77,7 @@ Result Bench::judge(trace::Source& candidate, const std::string& contract, bool 
 std::string reasons_of(const Result& result) {
   std::string text(to_text(result.verdict));
   for (const Reason& reason : result.reasons) {
-    text += "; " + reason.gate + " " + reason.tap + ": " + reason.message;
+    text += "; " + std::string(to_text(reason.gate)) + " " + reason.tap + ": " + reason.message;
   }
   for (const std::string& note : result.notes) text += "; note: " + note;
   return text;

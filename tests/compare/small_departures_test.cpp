@@ -11,10 +11,11 @@
 namespace plumb::compare::testing {
 namespace {
 
+using result::Gate;
 using result::Reason;
 using result::Verdict;
 
-bool has_gate(const Result& result, const std::string& gate) {
+bool has_gate(const Result& result, Gate gate) {
   return std::ranges::any_of(result.reasons,
                              [&](const Reason& reason) { return reason.gate == gate; });
 }
@@ -28,7 +29,7 @@ struct Planted {
   const char* taps;
   const char* cause;
   const char* place;
-  const char* gate;
+  Gate gate;
   const char* tap;
 };
 
@@ -47,10 +48,10 @@ TEST_P(SmallDepartures, AreFoundAndNamed) {
 }
 
 constexpr Planted kPlanted[] = {
-    {"coarse", "norm_bf16", "mixer_norm of layer 1", "bits", "layer.1.mixer_out"},
-    {"coarse", "norm_bf16", "ffn_norm of every layer", "bits", "layer.0.ffn_out"},
-    {"all", "norm_bf16", "final_norm", "bits", "final_norm"},
-    {"logits", "weight_int8", "down_proj of every layer", "match", "logits"},
+    {"coarse", "norm_bf16", "mixer_norm of layer 1", Gate::kBits, "layer.1.mixer_out"},
+    {"coarse", "norm_bf16", "ffn_norm of every layer", Gate::kBits, "layer.0.ffn_out"},
+    {"all", "norm_bf16", "final_norm", Gate::kBits, "final_norm"},
+    {"logits", "weight_int8", "down_proj of every layer", Gate::kMatch, "logits"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Faults, SmallDepartures, ::testing::ValuesIn(kPlanted));

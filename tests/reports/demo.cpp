@@ -6,12 +6,15 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "base/random.h"
+#include "tests/reports/samples.h"
 
 namespace plumb::reports {
 namespace {
 
+using result::Gate;
 using result::Result;
 using result::TapRow;
 using result::Verdict;
@@ -153,10 +156,10 @@ void depart(Result& result, const std::string& tap, double factor) {
 
 void rotate_wrongly(Result& result) {
   depart(result, "layer.2.q_rope", 5.1e4);
-  result.reasons = {
-      {"local", "layer.2.q_rope", "prompt p0: RMS 5.1e4 times its floor at position 1, limit 1.25"},
-      {"global", "logits", "prompt p0: RMS 2.3e4 times its floor, limit 1.35"},
-      {"tokens", "", "9 of 37 positions choose another token by 0.41 or more"}};
+  result.reasons = {{Gate::kLocal, "layer.2.q_rope",
+                     "prompt p0: RMS 5.1e4 times its floor at position 1, limit 1.25"},
+                    {Gate::kGlobal, "logits", "prompt p0: RMS 2.3e4 times its floor, limit 1.35"},
+                    {Gate::kTokens, "", "9 of 37 positions choose another token by 0.41 or more"}};
   result.first_divergence = {.tap = "layer.2.q_rope",
                              .op = "rope",
                              .layer = 2,
@@ -174,7 +177,7 @@ void rotate_wrongly(Result& result) {
 
 void forget_cap(Result& result) {
   depart(result, "logits", 38);
-  result.reasons = {{"global", "logits", "prompt p1: RMS 37 times its floor, limit 1.35"}};
+  result.reasons = {{Gate::kGlobal, "logits", "prompt p1: RMS 37 times its floor, limit 1.35"}};
   result.first_divergence = {.tap = "logits",
                              .op = "soft_cap",
                              .layer = std::nullopt,
@@ -199,7 +202,7 @@ void overflow(Result& result) {
   result.verdict = Verdict::kFailed;
   result.drift = {};
   result.tokens = {.compared = 37, .exact = 0, .flips = 37};
-  result.reasons = {{"proof", "layer.1.ffn_act",
+  result.reasons = {{Gate::kProof, "layer.1.ffn_act",
                      "prompt p0: 12 infinities where the reference has none, first at [3, 117]"}};
   result.first_divergence = {.tap = "layer.1.ffn_act",
                              .op = "gated_activation",
@@ -211,7 +214,7 @@ void overflow(Result& result) {
 
 void see_too_little(Result& result) {
   result.verdict = Verdict::kInconclusive;
-  result.reasons = {{"power", "",
+  result.reasons = {{Gate::kPower, "",
                      "no prompt is longer than the window of 64: a missing window "
                      "would not show"}};
   result.power->structural_covered = 40;
@@ -221,7 +224,7 @@ void see_too_little(Result& result) {
 void skip(Result& result) {
   const Result kept = result;
   result = {.case_name = kept.case_name, .family = kept.family, .candidate = kept.candidate};
-  result.reasons = {{"recording", "", "cpu-bf16 does not run the multi-token head"}};
+  result.reasons = {{Gate::kRecording, "", "cpu-bf16 does not run the multi-token head"}};
 }
 
 }  // namespace
@@ -251,7 +254,7 @@ std::vector<Result> demo_results() {
       if (name == "mimo-mtp" && is_bf16) skip(result);
       if (name == "granite-scales") result.notes = {"config key 'use_cache' was let pass"};
       if (name == "olmo2-postnorm") result.oracle->max_rel_tap *= 40;
-      results.push_back(result);
+      results.push_back(judged(std::move(result)));
     }
   }
   return results;

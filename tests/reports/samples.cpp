@@ -1,10 +1,13 @@
 #include "tests/reports/samples.h"
 
+#include <cmath>
 #include <limits>
+#include <utility>
 
 namespace plumb::reports {
 namespace {
 
+using result::Gate;
 using result::Result;
 using result::TapRow;
 using result::Verdict;
@@ -31,46 +34,54 @@ std::vector<TapRow> taps(double floor_ratio) {
 
 }  // namespace
 
+Result judged(Result result) {
+  for (TapRow& row : result.taps) {
+    if (!std::isnan(row.floor_ratio)) row.global = {"tensor", row.floor_ratio, 1.35};
+    if (!std::isnan(row.local_ratio)) row.local = {"position", 3.0 * row.local_ratio, 6.0};
+  }
+  return result;
+}
+
 Result passed_result() {
-  return {.case_name = "qwen3-tiny",
-          .family = "qwen3",
-          .candidate = {"cpu-f32", "float32", "plumbline cpu-f32", "float32"},
-          .verdict = Verdict::kPassed,
-          .oracle = {{.producer = "transformers 5.23.0",
-                      .verdict = Verdict::kPassed,
-                      .max_abs_logit = 3e-14,
-                      .max_rel_logit = 1e-14,
-                      .max_rel_tap = 2e-14,
-                      .worst_tap = "layer.1.out",
-                      .token_exact = true}},
-          .drift = {.max_abs_logit = 1.1e-5,
-                    .rms_logit = 2.0e-6,
-                    .floor_rms_logit = 2.1e-6,
-                    .floor_ratio = 0.95,
-                    .nmse = 6.1e-14,
-                    .kld = 1.2e-12,
-                    .cosine = 0.9999999},
-          .tokens = {.compared = 37,
-                     .exact = 36,
-                     .certified_ties = 1,
-                     .greedy_compared = 16,
-                     .greedy_exact = 16},
-          .taps = taps(0.9),
-          .power = {{.structural_covered = 41,
-                     .structural_total = 41,
-                     .subtle_covered = 20,
-                     .subtle_total = 22,
-                     .blind_to = {"norm_eps"}}},
-          .notes = {"config key 'use_cache' was let pass"}};
+  return judged({.case_name = "qwen3-tiny",
+                 .family = "qwen3",
+                 .candidate = {"cpu-f32", "float32", "plumbline cpu-f32", "float32"},
+                 .verdict = Verdict::kPassed,
+                 .oracle = {{.producer = "transformers 5.23.0",
+                             .verdict = Verdict::kPassed,
+                             .max_abs_logit = 3e-14,
+                             .max_rel_logit = 1e-14,
+                             .max_rel_tap = 2e-14,
+                             .worst_tap = "layer.1.out",
+                             .token_exact = true}},
+                 .drift = {.max_abs_logit = 1.1e-5,
+                           .rms_logit = 2.0e-6,
+                           .floor_rms_logit = 2.1e-6,
+                           .floor_ratio = 0.95,
+                           .nmse = 6.1e-14,
+                           .kld = 1.2e-12,
+                           .cosine = 0.9999999},
+                 .tokens = {.compared = 37,
+                            .exact = 36,
+                            .certified_ties = 1,
+                            .greedy_compared = 16,
+                            .greedy_exact = 16},
+                 .taps = taps(0.9),
+                 .power = {{.structural_covered = 41,
+                            .structural_total = 41,
+                            .subtle_covered = 20,
+                            .subtle_total = 22,
+                            .blind_to = {"norm_eps"}}},
+                 .notes = {"config key 'use_cache' was let pass"}});
 }
 
 Result failed_result() {
   Result result = passed_result();
   result.candidate = {"cpu-bf16", "bfloat16", "plumbline cpu-bf16", "hf-eager-16bit"};
   result.verdict = Verdict::kFailed;
-  result.reasons = {{"local", "layer.1.mixer_out", "prompt p0: RMS 5.1e4 times its floor"},
-                    {"global", "logits", "prompt p0: RMS 812 times its floor"},
-                    {"tokens", "", "9 of 37 positions choose another token"}};
+  result.reasons = {{Gate::kLocal, "layer.1.mixer_out", "prompt p0: RMS 5.1e4 times its floor"},
+                    {Gate::kGlobal, "logits", "prompt p0: RMS 812 times its floor"},
+                    {Gate::kTokens, "", "9 of 37 positions choose another token"}};
   result.drift.floor_ratio = 812;
   result.drift.max_abs_logit = 4.2;
   result.tokens = {.compared = 37, .exact = 28, .flips = 9};
@@ -97,7 +108,7 @@ Result failed_result() {
                         .says = "layer 1 rotates interleaved pairs",
                         .layer = 1,
                         .explained = 0.9998}}};
-  return result;
+  return judged(std::move(result));
 }
 
 Result nan_result() {
@@ -105,13 +116,13 @@ Result nan_result() {
   result.case_name = "mixtral-tiny";
   result.family = "mixtral";
   result.verdict = Verdict::kFailed;
-  result.reasons = {{"proof", "layer.1.out", "prompt p0: NaN where the reference has none"}};
+  result.reasons = {{Gate::kProof, "layer.1.out", "prompt p0: NaN where the reference has none"}};
   result.drift = {};
   result.tokens = {.compared = 37, .flips = 37};
   for (size_t i = 4; i < result.taps.size(); ++i) result.taps[i] = {.tap = result.taps[i].tap};
   result.first_divergence = {.tap = "layer.1.out", .op = "experts", .layer = 1};
   result.diagnosis.emplace();
-  return result;
+  return judged(std::move(result));
 }
 
 Result infinite_result() {
@@ -119,7 +130,8 @@ Result infinite_result() {
   result.case_name = "gemma2-tiny";
   result.family = "gemma2";
   result.verdict = Verdict::kFailed;
-  result.reasons = {{"proof", "logits", "prompt p0: 3 infinities where the reference has none"}};
+  result.reasons = {
+      {Gate::kProof, "logits", "prompt p0: 3 infinities where the reference has none"}};
   result.drift.max_abs_logit = kInfinite;
   result.drift.floor_ratio = kInfinite;
   result.taps[0].max_abs = result.taps[0].floor_ratio = result.taps[0].local_ratio = 0;
@@ -127,7 +139,7 @@ Result infinite_result() {
   result.first_divergence = {
       .tap = "logits", .op = "soft_cap", .suspects = {"logits"}, .local_ratio = kInfinite};
   result.diagnosis.emplace();
-  return result;
+  return judged(std::move(result));
 }
 
 Result inconclusive_result() {
@@ -135,10 +147,10 @@ Result inconclusive_result() {
   result.case_name = "qwen2-window";
   result.family = "qwen2";
   result.verdict = Verdict::kInconclusive;
-  result.reasons = {{"power", "", "a missing window would not show: no prompt exceeds it"}};
+  result.reasons = {{Gate::kPower, "", "a missing window would not show: no prompt exceeds it"}};
   result.power->structural_covered = 40;
   result.power->blind_to = {"window_missing", "norm_eps"};
-  return result;
+  return judged(std::move(result));
 }
 
 Result skipped_result() {
@@ -146,7 +158,7 @@ Result skipped_result() {
           .family = "mimo",
           .candidate = {"cpu-f32", "float32", "", ""},
           .verdict = Verdict::kSkipped,
-          .reasons = {{"recording", "", "cpu-f32 does not run the multi-token head"}}};
+          .reasons = {{Gate::kRecording, "", "cpu-f32 does not run the multi-token head"}}};
 }
 
 Result hostile_result() {
@@ -158,7 +170,7 @@ Result hostile_result() {
   result.reasons = {{"]]>", "layer.<0>.q & k", "two\nlines\x01 and \xEF\xBF\xBE, \xC2\x9B|done|"}};
   result.notes = {"<script>alert(1)</script>", "grüße, 数"};
   result.oracle->producer = "<transformers>";
-  return result;
+  return judged(std::move(result));
 }
 
 std::vector<Result> all_passed() {

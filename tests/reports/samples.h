@@ -7,6 +7,9 @@
 
 namespace plumb::reports {
 
+// The same with its taps judged: the whole tensor of the forward, a position of each step.
+result::Result judged(result::Result result);
+
 // Every section filled, nothing amiss.
 result::Result passed_result();
 // A wrong rotation in bf16: reasons at three gates, a first divergence, a diagnosis.

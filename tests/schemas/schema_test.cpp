@@ -2,6 +2,7 @@
 // is promised is required.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -11,6 +12,7 @@
 #include "result/result.h"
 #include "tests/reports/demo.h"
 #include "tests/reports/samples.h"
+#include "tests/support/files.h"
 
 namespace plumb::result {
 namespace {
@@ -55,6 +57,22 @@ constexpr std::string_view kDocumented = R"({"schema": "plumbline.result/1",
  "first_divergence": {"tap": "layer.2.mixer_out", "op": "rope", "layer": 2, "suspects": ["layer.2.q_rope"], "local_ratio": 5.1e4},
  "diagnosis": [{"cause": "rope_interleaved", "says": "layer 2 rotates interleaved pairs", "layer": 2, "explained": 0.9998}],
  "power": {"structural_covered": 41, "structural_total": 41, "subtle_covered": 20, "subtle_total": 22, "blind_to": ["norm_eps"]}})";
+
+TEST(Gates, StandInTheTableInTheSchemaAndInTheDocs) {
+  const std::filesystem::path root(PLUMB_ROOT);
+  const std::string page = tests::read_text(root / "docs" / "formats.md");
+  const Json schema =
+      base::parse_json(tests::read_text(root / "schemas" / "result.schema.json"), "the schema");
+  const Json& known = schema["properties"]["reasons"]["items"]["properties"]["gate"]["enum"];
+  ASSERT_EQ(known.size(), kGates.size());
+  for (size_t i = 0; i < kGates.size(); ++i) {
+    EXPECT_EQ(kGates[i].gate, static_cast<Gate>(i));
+    EXPECT_EQ(find_gate(kGates[i].name), kGates[i].gate);
+    EXPECT_EQ(known[i], std::string(kGates[i].name));
+    EXPECT_NE(page.find("`" + std::string(kGates[i].name) + "`"), std::string::npos);
+  }
+  EXPECT_FALSE(find_gate("no gate").has_value());
+}
 
 TEST(ResultSchema, AcceptsEveryResultThatIsWritten) {
   const Validator validator("result.schema.json");

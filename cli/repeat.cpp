@@ -1,0 +1,33 @@
+#include "cli/repeat.h"
+
+namespace plumb::cli {
+
+std::string quoted(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:#=+,@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
+  return text + "'";
+}
+
+std::string repeat_line(std::string_view verb, const CommonOptions& common,
+                        const JudgeOptions& options) {
+  const JudgeOptions defaults;
+  std::string line = "plumb " + std::string(verb) + " " + quoted(common.checkpoint) +
+                     " --candidate " + quoted(options.candidate);
+  const auto add = [&](const char* option, const std::string& value) {
+    line += std::string(" ") + option + " " + quoted(value);
+  };
+  if (!options.oracle.empty()) add("--oracle", options.oracle);
+  if (!options.contract.empty()) add("--contract", options.contract);
+  if (options.taps != defaults.taps) add("--taps", options.taps);
+  if (options.greedy_steps != defaults.greedy_steps) {
+    add("--greedy", std::to_string(options.greedy_steps));
+  }
+  if (options.state_matrix) line += " --state";
+  for (const std::string& key : common.allowed_keys) add("--allow-key", key);
+  return line;
+}
+
+}  // namespace plumb::cli
