@@ -1,49 +1,118 @@
 #!/usr/bin/env python3
-"""Checks the house of docs/design.md: every include goes down, no code past the families asks which
-family a model is of, and a source includes its own header first, which shows that the header compiles
-alone. Reads the sources alone; prints FILE:LINE: what is wrong, and ends with 1.
+"""Checks the house of docs/design.md: every include goes down and meets a room that the CMakeLists.txt
+of its own room uses; inside a room no two units include one another; no code past the families asks
+which family a model is of; and a source includes its own header first, which shows that the header
+compiles alone. Reads the sources alone; prints FILE:LINE: what is wrong, and ends with 1.
 
   ci/layering.py [ROOT]
+
+A room is a folder with a CMake target; a unit is a header with its source.
 """
 
 import pathlib
 import re
 import sys
 
-FLOORS = {
-    "base": 1,
-    "model": 2, "trace": 2,
-    "graph": 3, "fixtures": 3,
-    "reference": 4, "candidates": 4,
-    "compare": 5,
-    "reports": 6,
-    "cli": 7,
-}
-ANYTHING = ("tests", "bench", "fuzz")  # on no floor: they may include all, and nobody them
+TIERS = (  # from below; rooms of one tier do not see each other
+    ("base",),
+    ("model", "trace", "result"),
+    ("graph",),
+    ("fixtures", "reference", "candidates/cpu"),
+    ("compare/measure", "candidates"),
+    ("compare/evidence",),
+    ("compare/library",),
+    ("compare/diagnose",),
+    ("compare/power",),
+    ("compare/verdict",),
+    ("reports",),
+    ("cli",),
+)
+TIER = {room: tier for tier, rooms in enumerate(TIERS, 1) for room in rooms}
+FOLDERS = sorted({room.split("/")[0] for room in TIER})
+KNOTTED = ("candidates/cpu",)  # until its own rooms are built
+ANYTHING = ("tests", "bench", "studies")  # on no tier: they may include all, and nobody them
 
 ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]*)[">]', re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]((\w+)/[^">]*)[">]')
 MODEL_TYPE = re.compile(r'\.model_type\s*=\s*"([^"]+)"')
 CONSTANT = re.compile(r'const Family (k\w+)')
+TARGET = re.compile(r'(?:plumb_room\((\w+)|add_executable\((plumb)\b)(.*)', re.S)
+LINKED = re.compile(r'\bplumb_(\w+)')
 COMPARISON = re.compile(r'\bmodel_type\s*[=!]=')
 
 
-def refusal(source, target, header):
-    """Why a file of folder `source` must not include `header` of folder `target`, or None."""
+def room_of(path):
+    """The room of a file, given by its path or as an include; None where it is in none."""
+    parts = pathlib.PurePath(path).parts
+    for length in range(len(parts) - 1, 0, -1):
+        room = "/".join(parts[:length])
+        if room in TIER or room in ANYTHING:
+            return room
+    return None
+
+
+def uses(root):
+    """What each room may include: those whose targets its own links, and what these link in turn."""
+    rooms, links = {}, {}
+    for room in TIER:
+        script = root / room / "CMakeLists.txt"
+        found = TARGET.search(script.read_text()) if script.is_file() else None
+        if found:
+            rooms[found[1] or found[2]] = room
+            links[room] = set(LINKED.findall(found[3]))
+    direct = {room: {rooms[n] for n in names if n in rooms} - {room} for room, names in links.items()}
+    closed = {}
+
+    def close(room):
+        if room not in closed:
+            closed[room] = set(direct[room])
+            closed[room].update(*(close(below) for below in direct[room] if TIER[below] < TIER[room]))
+        return closed[room]
+
+    for room in direct:
+        close(room)
+    return direct, closed
+
+
+def link_faults(direct):
+    for room, below in sorted(direct.items()):
+        for other in sorted(below):
+            if TIER[other] >= TIER[room]:
+                yield f"{room}/CMakeLists.txt:1: a link goes down: {room}/ is on tier {TIER[room]}, {other}/ on {TIER[other]}"
+
+
+def refusal(source, target, closed):
+    """Why a file of room `source` must not include one of room `target`, or None."""
     if target in ANYTHING:
         return f"nobody includes {target}/"
     if source == target:
         return None
-    if source == "reports":  # depends on results alone, so that a report can be made anywhere
-        allowed = target == "base" or header == "compare/result.h"
-        return None if allowed else "reports/ includes base/ and compare/result.h alone"
-    if (source, target) == ("compare", "candidates"):
-        return "compare/ sees a candidate as a source of traces (trace/recording.h)"
-    if (source, target) == ("fixtures", "graph"):  # its neighbour: gains follow from the graph
-        return None
-    if FLOORS[target] >= FLOORS[source]:
-        return f"an include goes down: {source}/ is on floor {FLOORS[source]}, {target}/ on {FLOORS[target]}"
+    if TIER[target] >= TIER[source]:
+        return f"an include goes down: {source}/ is on tier {TIER[source]}, {target}/ on {TIER[target]}"
+    if target not in closed.get(source, ()):
+        return f"{source}/ does not use {target}/ (its CMakeLists.txt)"
     return None
+
+
+def knots(arrows):
+    """Each set of units that include one another, by its first arrow; `arrows`: unit to {unit: (file, line)}."""
+    def reaches(start, goal):
+        seen, stack = set(), [start]
+        while stack:
+            unit = stack.pop()
+            if unit == goal:
+                return True
+            if unit not in seen:
+                seen.add(unit)
+                stack.extend(arrows.get(unit, ()))
+        return False
+
+    told = set()
+    for unit in sorted(arrows):
+        for other, (file, line) in sorted(arrows[unit].items()):
+            if unit not in told and other not in told and reaches(other, unit):
+                told.update((unit, other))
+                yield f"{file}:{line}: a knot: {unit} and {other} include one another"
 
 
 def without_comments(text):
@@ -73,13 +142,20 @@ def own_header_late(root, path, text):
 
 def faults(root):
     types, constants = families(root)
+    direct, closed = uses(root)
+    yield from link_faults(direct)
     named = re.compile("|".join(f'"{t}"' for t in sorted(types)) or r"(?!)")
     called = re.compile("|".join(rf"\b{c}\b" for c in sorted(constants)) or r"(?!)")
-    for folder in (*FLOORS, *ANYTHING):
+    arrows = {}
+    for folder in (*FOLDERS, *ANYTHING):
         for file in sorted((root / folder).rglob("*")):
             if file.suffix not in (".h", ".cpp"):
                 continue
             path = file.relative_to(root)
+            room = room_of(path)
+            if room is None:
+                yield f"{path}:1: stands in no room"
+                continue
             text = without_comments(file.read_text())
             late = own_header_late(root, path, text)
             if late:
@@ -87,10 +163,14 @@ def faults(root):
             may_name = folder in ("fixtures", *ANYTHING) or path.parts[:2] == ("model", "families")
             for number, line in enumerate(text.splitlines(), 1):
                 include = INCLUDE.match(line)
-                if include and folder in FLOORS and include[2] in (*FLOORS, *ANYTHING):
-                    why = refusal(folder, include[2], include[1])
+                target = room_of(include[1]) if include else None
+                if target and folder not in ANYTHING:
+                    why = refusal(room, target, closed)
                     if why:
                         yield f"{path}:{number}: {why}"
+                    unit, other = str(path.with_suffix("")), include[1].rsplit(".", 1)[0]
+                    if room == target and unit != other and room not in KNOTTED:
+                        arrows.setdefault(unit, {}).setdefault(other, (path, number))
                 if may_name:
                     continue
                 if include and include[1].startswith("model/families/") and not include[1].endswith("/family.h"):
@@ -99,6 +179,7 @@ def faults(root):
                     yield f"{path}:{number}: names a family; ask the Spec or the Graph instead"
                 if COMPARISON.search(line):
                     yield f"{path}:{number}: asks for the model type; ask the Spec or the Graph instead"
+    yield from knots(arrows)
 
 
 def main():

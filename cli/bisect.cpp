@@ -27,11 +27,11 @@ std::string command_of(const Options& options) {
 }
 
 int run(const Options& options) {
-  const compare::Result result = judge_checkpoint(options.common, options.judge);
-  if (!options.json.empty()) write_text(options.json, compare::to_json(result).dump(2) + "\n");
+  const result::Result result = judge_checkpoint(options.common, options.judge);
+  if (!options.json.empty()) write_text(options.json, result::to_json(result).dump(2) + "\n");
   if (options.json != "-") write_text("-", reports::story_text(result, command_of(options)));
   if (!options.shrunk.empty()) {
-    const bool failed = result.verdict == compare::Verdict::kFailed;
+    const bool failed = result.verdict == result::Verdict::kFailed;
     const std::string lines = failed ? shrink_failure(options.common, options.judge, options.shrunk)
                                      : "shrink: nothing fails\n";
     if (options.json != "-") write_text("-", lines);

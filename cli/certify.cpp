@@ -4,7 +4,7 @@
 #include "cli/common.h"
 #include "cli/judging.h"
 #include "cli/verbs.h"
-#include "compare/certificate.h"
+#include "compare/power/certificate.h"
 
 namespace plumb::cli {
 namespace {
@@ -20,11 +20,11 @@ struct Options {
   bool every = false;
 };
 
-std::string table(const compare::Certificate& certificate, bool every) {
+std::string table(const power::Certificate& certificate, bool every) {
   int seen[2] = {};
   int all[2] = {};
   std::string rows;
-  for (const compare::CertificateRow& row : certificate.rows) {
+  for (const power::CertificateRow& row : certificate.rows) {
     if (row.applies) {
       ++all[row.structural];
       seen[row.structural] += row.seen;
@@ -51,9 +51,9 @@ int run(const Options& options) {
   parse_taps(options.taps, model.graph);
   const graph::Contract& contract = named_contract(options.contract);
   const reference::Reference reference(model.graph, model.weights, threads);
-  compare::Truth truth(reference);
-  const compare::Certificate certificate =
-      compare::certify(truth, contract, prompts_of(model, options.prompts), options.taps);
+  evidence::Truth truth(reference);
+  const power::Certificate certificate =
+      power::certify(truth, contract, prompts_of(model, options.prompts), options.taps);
   if (!options.json.empty()) write_text(options.json, to_json(certificate).dump(2) + "\n");
   if (options.json != "-") write_text("-", table(certificate, options.every));
   const bool blind =

@@ -13,8 +13,8 @@ struct Options {
 
 int run(const Options& options) {
   const auto baseline = options.output.read_baseline();
-  const compare::Result result = judge_checkpoint(options.common, options.judge);
-  return options.output.finish({result}, baseline, compare::to_json(result).dump(2));
+  const result::Result result = judge_checkpoint(options.common, options.judge);
+  return options.output.finish({result}, baseline, result::to_json(result).dump(2));
 }
 
 }  // namespace

@@ -86,14 +86,14 @@ std::vector<Work> share_out(const std::vector<const fixtures::Case*>& cases, con
   return work;
 }
 
-std::vector<compare::Result> judge_case(const Work& work, const Options& options) {
+std::vector<result::Result> judge_case(const Work& work, const Options& options) {
   const base::TemporaryFolder folder;
   const base::Threads one(1);  // cases run side by side instead
   fixtures::synthesize_case(*work.item, folder.path() / "checkpoint", one);
   const LoadedModel model(folder.path() / "checkpoint");
   const trace::TraceFile oracle = open_trace_of(model, work.item->oracle.string());
   Judging judge(model, one, &oracle);
-  std::vector<compare::Result> results;
+  std::vector<result::Result> results;
   for (const std::string_view candidate : work.candidates) {
     results.push_back(judge({.case_name = work.item->name,
                              .candidate = std::string(candidate),
@@ -108,14 +108,14 @@ int run(const Options& options) {
   const std::vector<fixtures::Case> all = fixtures::read_catalogue(options.catalogue);
   const std::vector<Work> work = share_out(choose_cases(options, all), parse_shard(options.shard));
   const base::Threads threads(options.common.threads);
-  std::vector<std::vector<compare::Result>> by_case(work.size());
+  std::vector<std::vector<result::Result>> by_case(work.size());
   threads.for_each(work.size(), [&](size_t i) { by_case[i] = judge_case(work[i], options); });
-  std::vector<compare::Result> results;
+  std::vector<result::Result> results;
   for (auto& some : by_case) {
     results.insert(results.end(), std::make_move_iterator(some.begin()),
                    std::make_move_iterator(some.end()));
   }
-  return options.output.finish(results, baseline, compare::to_json(results).dump(2));
+  return options.output.finish(results, baseline, result::to_json(results).dump(2));
 }
 
 }  // namespace

@@ -107,13 +107,13 @@ Judging::Judging(const LoadedModel& model, const base::Threads& threads,
       reference_(model.graph, model.weights, threads),
       judge_(reference_, oracle) {}
 
-compare::Result Judging::operator()(const JudgingOptions& options) {
+result::Result Judging::operator()(const JudgingOptions& options) {
   const auto candidate =
       candidates::make_candidate(options.candidate, model_.graph, model_.weights, threads_);
   const auto* recorded = dynamic_cast<const trace::FileSource*>(candidate.get());
   if (recorded != nullptr) check_same_checkpoint(model_, recorded->file());
   const trace::TraceFile* file = recorded != nullptr ? &recorded->file() : nullptr;
-  compare::Subject subject{
+  verdict::Subject subject{
       .case_name = options.case_name,
       .family = model_.config.spec.model_type,
       .candidate = candidate.get(),
@@ -130,12 +130,12 @@ compare::Result Judging::operator()(const JudgingOptions& options) {
 }
 
 // The strictest contract under which the candidate passes; else how it fares under its dtype's.
-compare::Result Judging::find_contract(compare::Subject subject) {
-  compare::Result declared = judge_.judge(subject);
+result::Result Judging::find_contract(verdict::Subject subject) {
+  result::Result declared = judge_.judge(subject);
   for (const graph::Contract* contract : graph::contracts_by_strictness()) {
     subject.contract = contract;
-    compare::Result result = judge_.judge(subject);
-    if (result.verdict == compare::Verdict::kFailed) continue;
+    result::Result result = judge_.judge(subject);
+    if (result.verdict == result::Verdict::kFailed) continue;
     result.notes.push_back(
         fmt::format("contract {} explains the candidate: {}", contract->name, contract->meaning));
     return result;
@@ -162,7 +162,7 @@ void add_state_option(CLI::App& verb, bool& state_matrix) {
                 "run every prompt in pieces, in batches, after a reset and a restore too");
 }
 
-compare::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions& options) {
+result::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions& options) {
   const LoadedModel model(common);
   const base::Threads threads(common.threads);
   model.weights.check_finite(threads);
@@ -197,7 +197,7 @@ std::optional<reports::Baseline> OutputOptions::read_baseline() const {
   return reports::read_baseline(baseline);
 }
 
-int OutputOptions::finish(const std::vector<compare::Result>& results,
+int OutputOptions::finish(const std::vector<result::Result>& results,
                           const std::optional<reports::Baseline>& before,
                           const std::string& text) const {
   if (!report.empty()) reports::write_reports(results, before, report);
@@ -212,13 +212,13 @@ int OutputOptions::finish(const std::vector<compare::Result>& results,
   return exit_code(results, git_bisect);
 }
 
-int exit_code(const std::vector<compare::Result>& results, bool git_bisect) {
-  const auto is = [&](compare::Verdict verdict) {
+int exit_code(const std::vector<result::Result>& results, bool git_bisect) {
+  const auto is = [&](result::Verdict verdict) {
     return std::any_of(results.begin(), results.end(),
-                       [&](const compare::Result& result) { return result.verdict == verdict; });
+                       [&](const result::Result& result) { return result.verdict == verdict; });
   };
-  if (is(compare::Verdict::kFailed)) return kNotPassed;
-  if (is(compare::Verdict::kInconclusive)) return git_bisect ? kSkipCommit : kNotPassed;
+  if (is(result::Verdict::kFailed)) return kNotPassed;
+  if (is(result::Verdict::kInconclusive)) return git_bisect ? kSkipCommit : kNotPassed;
   return 0;
 }
 

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "cli/common.h"
-#include "compare/judge.h"
-#include "compare/result.h"
+#include "compare/verdict/judge.h"
 #include "reference/run.h"
 #include "reports/baseline.h"
+#include "result/result.h"
 #include "trace/trace_file.h"
 
 namespace plumb::cli {
@@ -34,16 +34,16 @@ class Judging {
   Judging(const LoadedModel& model, const base::Threads& threads, const trace::TraceFile* oracle);
 
   // On the prompts that are the candidate's own (a trace), the oracle's, or a default set.
-  compare::Result operator()(const JudgingOptions& options);
+  result::Result operator()(const JudgingOptions& options);
 
  private:
-  compare::Result find_contract(compare::Subject subject);
+  result::Result find_contract(verdict::Subject subject);
 
   const LoadedModel& model_;
   const base::Threads& threads_;
   const trace::TraceFile* oracle_;
   reference::Reference reference_;
-  compare::Judge judge_;
+  verdict::Judge judge_;
 };
 
 // Throws InputError naming the known ones.
@@ -70,10 +70,10 @@ struct JudgeOptions {
 void add_state_option(CLI::App& verb, bool& state_matrix);
 
 // Judges one candidate on the checkpoint of `common`.
-compare::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions& options);
+result::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions& options);
 
 // Of a verb that judged.
-int exit_code(const std::vector<compare::Result>& results, bool git_bisect);
+int exit_code(const std::vector<result::Result>& results, bool git_bisect);
 
 // What judging leaves behind, on standard output and in files.
 struct OutputOptions {
@@ -86,7 +86,7 @@ struct OutputOptions {
   // Reads the baseline, so that a wrong one is refused before any work.
   std::optional<reports::Baseline> read_baseline() const;
   // Writes the report, and `json` or the table; returns the exit code.
-  int finish(const std::vector<compare::Result>& results,
+  int finish(const std::vector<result::Result>& results,
              const std::optional<reports::Baseline>& baseline, const std::string& json) const;
 };
 

@@ -14,7 +14,7 @@ struct Options {
 };
 
 int run(const Options& options) {
-  const std::vector<compare::Result> results = reports::read_all(options.results);
+  const std::vector<result::Result> results = reports::read_all(options.results);
   std::optional<reports::Baseline> baseline;
   if (!options.baseline.empty()) baseline = reports::read_baseline(options.baseline);
   reports::write_reports(results, baseline, options.folder);

@@ -28,7 +28,7 @@ bool fails(const fixtures::SmallCase& one, const JudgeOptions& options,
       candidates::make_engine(options.candidate, model.graph, model.weights, threads);
   const graph::Contract& contract =
       options.contract.empty() ? declared_contract(*candidate) : named_contract(options.contract);
-  compare::Judge judge(reference, nullptr);
+  verdict::Judge judge(reference, nullptr);
   return judge
              .judge({.case_name = "shrunk",
                      .family = model.config.spec.model_type,
@@ -37,7 +37,7 @@ bool fails(const fixtures::SmallCase& one, const JudgeOptions& options,
                      .prompts = {{"p0", one.tokens}},
                      .contract = &contract,
                      .state_matrix = options.state_matrix})
-             .verdict == compare::Verdict::kFailed;
+             .verdict == result::Verdict::kFailed;
 }
 
 base::Json config_of(const CommonOptions& common, const LoadedModel& model) {

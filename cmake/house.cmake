@@ -1,5 +1,5 @@
-# One target a folder. plumb_floor(name SOURCES ... USES ...) declares the library of a folder:
-# its sources, listed by name, and what lies below it.
+# One target a room. plumb_room(name SOURCES ... USES ...) declares the library of a folder: its
+# sources, listed by name, and the rooms below it that it may include (ci/layering.py).
 
 # What every target is compiled with. Contraction is off and ISA flags are absent on purpose: the
 # same source gives the same float64 bits on any x86-64 machine; SIMD enters through Highway and
@@ -24,11 +24,11 @@ if(PLUMB_SANITIZE)
   target_link_options(plumb_options INTERFACE -fsanitize=${PLUMB_SANITIZE})
 endif()
 
-function(plumb_floor name)
-  cmake_parse_arguments(FLOOR "" "" "SOURCES;USES;PRIVATE_USES" ${ARGN})
-  add_library(plumb_${name} STATIC ${FLOOR_SOURCES})
-  target_link_libraries(plumb_${name} PUBLIC plumb_options ${FLOOR_USES}
-                        PRIVATE ${FLOOR_PRIVATE_USES})
+function(plumb_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;USES;PRIVATE_USES" ${ARGN})
+  add_library(plumb_${name} STATIC ${ROOM_SOURCES})
+  target_link_libraries(plumb_${name} PUBLIC plumb_options ${ROOM_USES}
+                        PRIVATE ${ROOM_PRIVATE_USES})
 endfunction()
 
 # OpenBLAS as Debian's config file gives it: variables, no target.

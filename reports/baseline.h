@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "compare/result.h"
+#include "result/result.h"
 
 namespace plumb::reports {
 
 struct Baseline {
   std::string name;  // what the reports call it
-  std::vector<compare::Result> results;
+  std::vector<result::Result> results;
 };
 
 // A drift counts as moved beyond this share of its earlier value.
@@ -43,6 +43,6 @@ struct Comparison {
 
 // Rows meet by case and candidate name. A row that stands twice in either is compared once, by its
 // first occurrence.
-Comparison compare_with(const Baseline& baseline, const std::vector<compare::Result>& results);
+Comparison compare_with(const Baseline& baseline, const std::vector<result::Result>& results);
 
 }  // namespace plumb::reports

@@ -41,7 +41,7 @@ Verdict worse(Verdict a, Verdict b) {
   return severity(a) >= severity(b) ? a : b;
 }
 
-void keep_larger(const Result*& kept, const Result& result, double compare::Drift::*number) {
+void keep_larger(const Result*& kept, const Result& result, double result::Drift::*number) {
   const double value = result.drift.*number;
   if (std::isnan(value) && result.verdict != Verdict::kFailed) return;
   if (kept == nullptr || std::isnan(value) || value > kept->drift.*number) kept = &result;
@@ -51,8 +51,8 @@ void add(FamilyRow& row, const Result& result) {
   row.results.push_back(&result);
   row.counts.add(result.verdict);
   row.verdict = worse(result.verdict, row.verdict);
-  keep_larger(row.worst_drift, result, &compare::Drift::max_abs_logit);
-  keep_larger(row.worst_ratio, result, &compare::Drift::floor_ratio);
+  keep_larger(row.worst_drift, result, &result::Drift::max_abs_logit);
+  keep_larger(row.worst_ratio, result, &result::Drift::floor_ratio);
   if (row.first_departed == nullptr && result.first_divergence) row.first_departed = &result;
   row.tokens_compared += result.tokens.compared;
   row.tokens_exact += result.tokens.exact;
@@ -187,11 +187,11 @@ std::string_view gate_words(std::string_view gate) {
   return {};
 }
 
-const std::string& cause_text(const compare::Diagnosis& diagnosis) {
+const std::string& cause_text(const result::Diagnosis& diagnosis) {
   return diagnosis.says.empty() ? diagnosis.cause : diagnosis.says;
 }
 
-std::string token_detail(const compare::TokenSection& tokens) {
+std::string token_detail(const result::TokenSection& tokens) {
   std::string text =
       count_text(tokens.certified_ties, "certified tie") + ", " + count_text(tokens.flips, "flip");
   if (tokens.greedy_compared > 0) {
@@ -200,7 +200,7 @@ std::string token_detail(const compare::TokenSection& tokens) {
   return text;
 }
 
-std::string state_place_text(const compare::StateCell& cell) {
+std::string state_place_text(const result::StateCell& cell) {
   std::string text;
   if (cell.call) text += fmt::format("call {}", *cell.call);
   if (cell.position) text += fmt::format("{}position {}", text.empty() ? "" : ", ", *cell.position);
@@ -210,7 +210,7 @@ std::string state_place_text(const compare::StateCell& cell) {
   return text;
 }
 
-std::string divergence_text(const compare::FirstDivergence& first) {
+std::string divergence_text(const result::FirstDivergence& first) {
   std::string text = "departs at " + first.tap;
   if (!first.op.empty()) text += ", in " + first.op;
   if (!first.run.empty()) {

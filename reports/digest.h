@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "compare/result.h"
+#include "result/result.h"
 
 namespace plumb::reports {
 
-using compare::Result;
-using compare::Verdict;
+using result::Result;
+using result::Verdict;
 using ResultRefs = std::vector<const Result*>;
 
 // Sorted by family, case and candidate (wider types first), so that a report does not depend on
@@ -80,15 +80,15 @@ VerdictLook look(Verdict verdict);
 std::string_view gate_words(std::string_view gate);
 
 // What a diagnosis says, or its name where it says nothing.
-const std::string& cause_text(const compare::Diagnosis& diagnosis);
+const std::string& cause_text(const result::Diagnosis& diagnosis);
 
 // "1 certified tie, 0 flips; greedy 16 of 16"
-std::string token_detail(const compare::TokenSection& tokens);
+std::string token_detail(const result::TokenSection& tokens);
 
 // "call 3, position 9: layer.2.state.k": where a run otherwise than at once goes wrong.
-std::string state_place_text(const compare::StateCell& cell);
+std::string state_place_text(const result::StateCell& cell);
 
 // "departs at layer.2.mixer_out, in rope" and what is known beyond it; one sentence.
-std::string divergence_text(const compare::FirstDivergence& first);
+std::string divergence_text(const result::FirstDivergence& first);
 
 }  // namespace plumb::reports

@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "compare/result.h"
 #include "reports/baseline.h"
+#include "result/result.h"
 
 namespace plumb::reports {
 
 // `results` must be in_order().
-std::string html_text(const std::vector<compare::Result>& results,
+std::string html_text(const std::vector<result::Result>& results,
                       const std::optional<Comparison>& comparison);
 
 }  // namespace plumb::reports

@@ -51,7 +51,7 @@ void write_summary(Markup& page, const CaseGroup& group) {
 void write_reasons(Markup& page, const Result& result) {
   if (result.reasons.empty()) return;
   const auto list = page.open("ul", {{"class", "reasons"}});
-  for (const compare::Reason& reason : result.reasons) {
+  for (const result::Reason& reason : result.reasons) {
     const auto item = page.open("li");
     const std::string_view words = gate_words(reason.gate);
     page.put("strong", words.empty() ? std::string_view(reason.gate) : words);
@@ -74,7 +74,7 @@ void write_cause(Markup& page, const Result& result) {
     return;
   }
   const auto list = page.open("ol", {{"class", "causes"}});
-  for (const compare::Diagnosis& diagnosis : *result.diagnosis) {
+  for (const result::Diagnosis& diagnosis : *result.diagnosis) {
     const auto item = page.open("li");
     page.put("strong", cause_text(diagnosis));
     page.text(fmt::format(" explains {} of the departure ", percent_text(diagnosis.explained)));
@@ -82,19 +82,19 @@ void write_cause(Markup& page, const Result& result) {
   }
 }
 
-std::string drift_words(const compare::Drift& drift) {
+std::string drift_words(const result::Drift& drift) {
   const std::string ratio = ratio_words(drift.floor_ratio);
   return fmt::format("max |Δ| {}, RMS {}, floor {}{}", number_text(drift.max_abs_logit),
                      number_text(drift.rms_logit), number_text(drift.floor_rms_logit),
                      ratio.empty() ? "" : "; " + ratio);
 }
 
-std::string token_words(const compare::TokenSection& tokens) {
+std::string token_words(const result::TokenSection& tokens) {
   if (tokens.compared == 0 && tokens.greedy_compared == 0) return "none compared";
   return fmt::format("{} of {} exact, {}", tokens.exact, tokens.compared, token_detail(tokens));
 }
 
-std::string oracle_words(const compare::OracleSection& oracle) {
+std::string oracle_words(const result::OracleSection& oracle) {
   return fmt::format(
       "the reference {} {}: {} relative at the logits, {} at the worst tap ({}); tokens {}",
       oracle.verdict == Verdict::kPassed ? "meets" : "does not meet", oracle.producer,
@@ -102,7 +102,7 @@ std::string oracle_words(const compare::OracleSection& oracle) {
       oracle.token_exact ? "exact" : "not exact");
 }
 
-std::string power_words(const compare::Power& power) {
+std::string power_words(const result::Power& power) {
   std::string text = fmt::format("would reveal {} of {} structural and {} of {} subtle faults",
                                  power.structural_covered, power.structural_total,
                                  power.subtle_covered, power.subtle_total);
@@ -115,7 +115,7 @@ std::string power_words(const compare::Power& power) {
 void write_facts(Markup& page, const Result& result) {
   Facts facts(page);
   facts.add("Logits", drift_words(result.drift));
-  const compare::Drift& drift = result.drift;
+  const result::Drift& drift = result.drift;
   if (!std::isnan(drift.nmse) || !std::isnan(drift.kld) || !std::isnan(drift.cosine)) {
     facts.add("Not judged",
               fmt::format("NMSE {}, KLD {} nats, 1 − cosine {}", number_text(drift.nmse),
@@ -136,7 +136,7 @@ void write_taps(Markup& page, const Result& result) {
   write_table_head(page, {"tap", "#whole forward", "#step alone", "#max |Δ|", "#max relative",
                           "#RMS", "#NMSE", "#1 − cosine"});
   const auto body = page.open("tbody");
-  for (const compare::TapRow& row : result.taps) {
+  for (const result::TapRow& row : result.taps) {
     const auto tr = page.open("tr");
     page.put("td", row.tap);
     write_ratio_cell(page, row.floor_ratio, kGlobalRange.limit);

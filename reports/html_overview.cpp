@@ -62,7 +62,7 @@ void write_oracle_fact(Markup& page, const std::vector<Result>& results) {
 }
 
 void write_token_fact(Markup& page, const std::vector<Result>& results) {
-  compare::TokenSection sum;
+  result::TokenSection sum;
   for (const Result& result : results) {
     sum.compared += result.tokens.compared;
     sum.exact += result.tokens.exact;
@@ -77,7 +77,7 @@ void write_token_fact(Markup& page, const std::vector<Result>& results) {
 }
 
 void write_power_fact(Markup& page, const std::vector<Result>& results) {
-  compare::Power sum;
+  result::Power sum;
   for (const Result& result : results) {
     if (!result.power) continue;
     sum.structural_covered += result.power->structural_covered;
@@ -114,9 +114,9 @@ void write_family_row(Markup& page, const FamilyRow& row, size_t family_span,
   write_tiles(page, row, links);
   page.put("td", {{"class", "n"}}, fmt::format("{}/{}", row.counts.passed, row.counts.total()));
   const Result* drift = row.worst_drift;
-  write_number_cell(page, drift ? drift->drift.max_abs_logit : compare::kUnknown);
-  write_number_cell(page, drift ? drift->drift.floor_rms_logit : compare::kUnknown);
-  write_ratio_cell(page, row.worst_ratio ? row.worst_ratio->drift.floor_ratio : compare::kUnknown,
+  write_number_cell(page, drift ? drift->drift.max_abs_logit : result::kUnknown);
+  write_number_cell(page, drift ? drift->drift.floor_rms_logit : result::kUnknown);
+  write_ratio_cell(page, row.worst_ratio ? row.worst_ratio->drift.floor_ratio : result::kUnknown,
                    kGlobalRange.limit);
   page.put(
       "td", {{"class", "n"}},
@@ -142,7 +142,7 @@ void write_objection(Markup& page, const Result& result, const CaseLinks& links)
     page.put("p", {{"class", "cause"}}, cause_text(result.diagnosis->front()));
   }
   if (!result.reasons.empty()) {
-    const compare::Reason& reason = result.reasons.front();
+    const result::Reason& reason = result.reasons.front();
     const std::string_view words = gate_words(reason.gate);
     if (!words.empty()) page.put("p", words);
     page.put("p", {{"class", "quiet"}},

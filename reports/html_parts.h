@@ -42,7 +42,7 @@ void write_families(Markup& page, const std::vector<Result>& results, const Case
 void write_moved(Markup& page, const Comparison& comparison);
 
 // html_state.cpp: the state matrix of one result, open where a cell is bad.
-void write_state(Markup& page, const compare::StateSection& state);
+void write_state(Markup& page, const result::StateSection& state);
 
 // html_case.cpp: open where something did not pass.
 void write_case(Markup& page, const CaseGroup& group, const CaseLinks& links);

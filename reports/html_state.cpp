@@ -9,7 +9,7 @@
 namespace plumb::reports {
 namespace {
 
-using compare::StateCell;
+using result::StateCell;
 
 // Each name once, in the order of its first cell.
 std::vector<std::string> names_of(const std::vector<StateCell>& cells,
@@ -39,7 +39,7 @@ void write_cell(Markup& page, const StateCell* cell) {
   page.put("td", {{"class", "n over"}}, "✗ " + state_place_text(*cell));
 }
 
-std::string summary_of(const compare::StateSection& state) {
+std::string summary_of(const result::StateSection& state) {
   const auto bad = std::count_if(state.cells.begin(), state.cells.end(),
                                  [](const auto& cell) { return cell.verdict != Verdict::kPassed; });
   std::string text = "State: " + count_text(static_cast<int>(state.cells.size()), "other run");
@@ -54,7 +54,7 @@ std::string summary_of(const compare::StateSection& state) {
 
 }  // namespace
 
-void write_state(Markup& page, const compare::StateSection& state) {
+void write_state(Markup& page, const result::StateSection& state) {
   const bool bad = std::any_of(state.cells.begin(), state.cells.end(),
                                [](const auto& cell) { return cell.verdict != Verdict::kPassed; });
   const auto details = page.open("details", {{"class", "taps"}, {"open", bad ? "open" : ""}});

@@ -12,13 +12,13 @@ namespace {
 // All that is known of why, a line each.
 std::vector<std::string> explanation(const Result& result) {
   std::vector<std::string> lines;
-  for (const compare::Reason& reason : result.reasons) {
+  for (const result::Reason& reason : result.reasons) {
     lines.push_back(reason.gate + (reason.tap.empty() ? "" : " at " + reason.tap) + ": " +
                     reason.message);
   }
   if (result.first_divergence) lines.push_back(divergence_text(*result.first_divergence));
   if (result.diagnosis) {
-    for (const compare::Diagnosis& diagnosis : *result.diagnosis) {
+    for (const result::Diagnosis& diagnosis : *result.diagnosis) {
       lines.push_back("cause " + diagnosis.cause + ": " + diagnosis.says);
     }
   }

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "compare/result.h"
+#include "result/result.h"
 
 namespace plumb::reports {
 
 // `results` must be in_order().
-std::string junit_text(const std::vector<compare::Result>& results);
+std::string junit_text(const std::vector<result::Result>& results);
 
 }  // namespace plumb::reports

@@ -81,7 +81,7 @@ std::string families_table(const std::vector<Result>& results) {
 std::string reasons_cell(const Result& result) {
   std::string text;
   for (size_t i = 0; i < std::min(result.reasons.size(), kMaxReasons); ++i) {
-    const compare::Reason& reason = result.reasons[i];
+    const result::Reason& reason = result.reasons[i];
     if (i > 0) text += "<br>";
     text += "**" + escape_markdown(reason.gate) + "**";
     if (!reason.tap.empty()) text += " " + escape_markdown(reason.tap);

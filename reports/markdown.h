@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "compare/result.h"
 #include "reports/baseline.h"
+#include "result/result.h"
 
 namespace plumb::reports {
 
 // `results` must be in_order().
-std::string markdown_text(const std::vector<compare::Result>& results,
+std::string markdown_text(const std::vector<result::Result>& results,
                           const std::optional<Comparison>& comparison);
 
 }  // namespace plumb::reports

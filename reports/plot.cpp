@@ -29,13 +29,13 @@ constexpr size_t kManyTaps = 120;
 
 struct PanelKind {
   std::string_view title;
-  double compare::TapRow::*ratio;
+  double result::TapRow::*ratio;
   CleanRange clean;
 };
 
 constexpr std::array<PanelKind, 2> kPanels = {{
-    {"The whole forward: drift over the noise floor", &compare::TapRow::floor_ratio, kGlobalRange},
-    {"Step by step: each step on the candidate’s own inputs", &compare::TapRow::local_ratio,
+    {"The whole forward: drift over the noise floor", &result::TapRow::floor_ratio, kGlobalRange},
+    {"Step by step: each step on the candidate’s own inputs", &result::TapRow::local_ratio,
      kLocalRange},
 }};
 
@@ -47,7 +47,7 @@ template <class Predicate>
 bool any_ratio(const ResultRefs& results, const PanelKind& panel, Predicate predicate) {
   return std::any_of(results.begin(), results.end(), [&](const Result* result) {
     return std::any_of(result->taps.begin(), result->taps.end(),
-                       [&](const compare::TapRow& row) { return predicate(row.*panel.ratio); });
+                       [&](const result::TapRow& row) { return predicate(row.*panel.ratio); });
   });
 }
 
@@ -102,7 +102,7 @@ class DriftPlot {
   std::vector<double> ratios(const PanelKind& panel) const {
     std::vector<double> all;
     for (const Result* result : results_) {
-      for (const compare::TapRow& row : result->taps) all.push_back(row.*panel.ratio);
+      for (const result::TapRow& row : result->taps) all.push_back(row.*panel.ratio);
     }
     return all;
   }
@@ -128,10 +128,10 @@ class DriftPlot {
   }
 
   // One value a tap of the axis; unknown where the candidate has none.
-  std::vector<const compare::TapRow*> rows_on_axis(const Result& result) const {
-    std::map<std::string_view, const compare::TapRow*> rows;
-    for (const compare::TapRow& row : result.taps) rows.emplace(row.tap, &row);
-    std::vector<const compare::TapRow*> on_axis;
+  std::vector<const result::TapRow*> rows_on_axis(const Result& result) const {
+    std::map<std::string_view, const result::TapRow*> rows;
+    for (const result::TapRow& row : result.taps) rows.emplace(row.tap, &row);
+    std::vector<const result::TapRow*> on_axis;
     for (const std::string& tap : axis_.taps()) {
       const auto row = rows.find(tap);
       on_axis.push_back(row == rows.end() ? nullptr : row->second);

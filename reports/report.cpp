@@ -32,7 +32,7 @@ std::vector<Result> read_all(const std::vector<std::string>& files) {
   std::vector<Result> all;
   std::map<std::pair<std::string, std::string>, std::string> seen;
   for (const std::string& file : files) {
-    for (Result& result : compare::read_results(file)) {
+    for (Result& result : result::read_results(file)) {
       const auto [earlier, fresh] =
           seen.emplace(std::pair(result.case_name, result.candidate.name), file);
       if (!fresh) {
@@ -56,7 +56,7 @@ std::string json_text(const std::vector<Result>& results) {
   const auto dump = [](const OrderedJson& json) {
     return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   };
-  const OrderedJson all = compare::to_json(results);
+  const OrderedJson all = result::to_json(results);
   std::string text = "{";
   for (const auto& [key, value] : all.items()) {
     if (text.size() > 1) text += ",\n";

@@ -11,8 +11,8 @@
 namespace plumb::reports {
 namespace {
 
-using compare::Result;
-using compare::TapRow;
+using result::Result;
+using result::TapRow;
 
 // Rows of the ledger before and after the first departure.
 constexpr size_t kShownBefore = 12;
@@ -25,7 +25,7 @@ std::string number(double value) {
 std::string cause_text(const Result& result) {
   if (!result.diagnosis || result.diagnosis->empty()) return "cause: unknown\n";
   std::string text;
-  for (const compare::Diagnosis& cause : *result.diagnosis) {
+  for (const result::Diagnosis& cause : *result.diagnosis) {
     text += fmt::format("{}{} ({}, explains {}% of the difference)\n",
                         text.empty() ? "cause: " : "   or: ", clean(cause.says), clean(cause.cause),
                         number(100.0 * cause.explained));
@@ -86,7 +86,7 @@ std::string ledger_text(const Result& result, size_t first) {
 std::string story_text(const Result& result, const std::string& command) {
   std::string text = fmt::format("{} {}: {}\n", clean(result.case_name),
                                  clean(result.candidate.name), to_text(result.verdict));
-  for (const compare::Reason& reason : result.reasons) {
+  for (const result::Reason& reason : result.reasons) {
     text += fmt::format("{}: {}{}\n", reason.gate,
                         reason.tap.empty() ? "" : clean(reason.tap) + ": ", clean(reason.message));
   }
@@ -95,7 +95,7 @@ std::string story_text(const Result& result, const std::string& command) {
     text += cause_text(result) + place_text(result, first) + ledger_text(result, first);
   }
   for (const std::string& note : result.notes) text += "note: " + clean(note) + "\n";
-  if (result.verdict != compare::Verdict::kPassed) text += "repeat: " + command + "\n";
+  if (result.verdict != result::Verdict::kPassed) text += "repeat: " + command + "\n";
   return text;
 }
 

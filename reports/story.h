@@ -4,12 +4,12 @@
 
 #include <string>
 
-#include "compare/result.h"
+#include "result/result.h"
 
 namespace plumb::reports {
 
 // `command` is the line that reproduces the finding. Plain ASCII but for names; ends with a
 // newline.
-std::string story_text(const compare::Result& result, const std::string& command);
+std::string story_text(const result::Result& result, const std::string& command);
 
 }  // namespace plumb::reports

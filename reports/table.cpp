@@ -68,7 +68,7 @@ std::string aligned(const std::vector<Row>& rows) {
 // The first reason alone: a reader of logs needs to know where to look, the reports hold the rest.
 std::string why(const Result& result) {
   if (result.verdict == Verdict::kPassed || result.reasons.empty()) return "";
-  const compare::Reason& reason = result.reasons.front();
+  const result::Reason& reason = result.reasons.front();
   std::string text = fmt::format("{} {} / {}: {}{}: {}", to_text(result.verdict), result.case_name,
                                  result.candidate.name, reason.gate,
                                  reason.tap.empty() ? "" : " at " + reason.tap, reason.message);

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "compare/result.h"
+#include "result/result.h"
 
 namespace plumb::reports {
 
 // Results in any order. Plain ASCII but for names; ends with a newline.
-std::string table_text(const std::vector<compare::Result>& results);
+std::string table_text(const std::vector<result::Result>& results);
 
 }  // namespace plumb::reports

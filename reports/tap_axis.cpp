@@ -24,7 +24,7 @@ std::optional<int> layer_of(std::string_view tap) {
 
 void merge(std::vector<std::string>& taps, const Result& result) {
   auto place = taps.begin();
-  for (const compare::TapRow& row : result.taps) {
+  for (const result::TapRow& row : result.taps) {
     const auto known = std::find(taps.begin(), taps.end(), row.tap);
     place = (known != taps.end() ? known : taps.insert(place, row.tap)) + 1;
   }

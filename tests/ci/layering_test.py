@@ -11,7 +11,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FOLDERS = ("base", "model", "trace", "graph", "fixtures", "reference", "candidates", "compare",
-           "reports", "cli", "tests", "bench")
+           "result", "reports", "cli", "tests", "bench", "studies")
 
 # A file of the copy, a line planted in it, and a word of the complaint.
 FORBIDDEN = [
@@ -23,25 +23,37 @@ FORBIDDEN = [
     ("graph/graph.h", '#include "fixtures/synth.h"', "goes down"),
     ("graph/graph.h", '#include "reference/run.h"', "goes down"),
     ("reference/run.h", '#include "candidates/candidate.h"', "goes down"),
-    ("candidates/planted.h", '#include "reference/run.h"', "goes down"),
-    ("candidates/cpu/planted.h", '#include "compare/result.h"', "goes down"),
-    ("compare/result.h", '#include "candidates/candidate.h"', "source of traces"),
-    ("compare/result.h", '#include "reports/report.h"', "goes down"),
-    ("reports/planted.h", '#include "graph/graph.h"', "alone"),
-    ("reports/planted.h", '#include "compare/judge.h"', "alone"),
-    ("reports/planted.h", '#include "cli/common.h"', "alone"),
+    ("candidates/planted.h", '#include "reference/run.h"', "does not use reference/"),
+    ("candidates/cpu/planted.h", '#include "compare/measure/gates.h"', "goes down"),
+    ("candidates/cpu/planted.h", '#include "result/result.h"', "does not use result/"),
+    ("result/result.h", '#include "trace/tap.h"', "goes down"),
+    ("compare/measure/gates.h", '#include "candidates/candidate.h"', "goes down"),
+    ("compare/measure/gates.h", '#include "compare/evidence/truth.h"', "goes down"),
+    ("compare/library/fault.h", '#include "compare/diagnose/trial.h"', "goes down"),
+    ("compare/diagnose/trial.h", '#include "compare/power/power.h"', "goes down"),
+    ("compare/power/power.h", '#include "compare/verdict/judge.h"', "goes down"),
+    ("compare/verdict/judge.h", '#include "candidates/candidate.h"', "does not use candidates/"),
+    ("compare/verdict/judge.h", '#include "fixtures/synth.h"', "does not use fixtures/"),
+    ("compare/verdict/judge.h", '#include "reports/report.h"', "goes down"),
+    ("compare/planted.h", "", "stands in no room"),
+    ("reports/planted.h", '#include "graph/graph.h"', "does not use graph/"),
+    ("reports/planted.h", '#include "compare/verdict/judge.h"', "does not use compare/verdict/"),
+    ("reports/planted.h", '#include "cli/common.h"', "goes down"),
     ("cli/common.h", '#include "tests/support/files.h"', "nobody"),
     ("model/model.cpp", '#include "model/families/gemma_parts.h"', "only model/families/"),
     ("graph/builder.cpp", 'const bool odd = spec.name == "llama";', "names a family"),
     ("reference/run.cpp", "const auto& odd = model::kLlama;", "names a family"),
-    ("compare/result.cpp", "if (spec.model_type == x) return;", "asks for the model type"),
+    ("result/result.cpp", "if (spec.model_type == x) return;", "asks for the model type"),
 ]
 ALLOWED = [
     ("fixtures/synth.h", '#include "graph/graph.h"'),
     ("fixtures/presets.cpp", 'const auto odd = "llama";'),
     ("model/families/llama.cpp", '#include "model/families/gemma_parts.h"'),
-    ("compare/result.h", '#include "reference/run.h"'),
-    ("reports/planted.h", '#include "compare/result.h"'),
+    ("compare/measure/gates.h", '#include "reference/run.h"'),
+    ("compare/measure/bits.h", '#include "compare/measure/gates.h"'),
+    ("compare/verdict/judge.h", '#include "compare/measure/gates.h"'),
+    ("compare/verdict/judge.h", '#include "model/spec.h"'),
+    ("reports/planted.h", '#include "result/result.h"'),
     ("reports/planted.h", '#include "base/json.h"'),
     ("cli/common.h", '#include "candidates/candidate.h"'),
     ("tests/planted.h", '#include "cli/common.h"'),
@@ -114,6 +126,27 @@ class LayeringTest(unittest.TestCase):
         for file, line in ALLOWED:
             with self.subTest(file=file, line=line):
                 self.assertEqual(self.plant(file, line), [])
+
+    def test_knot_inside_a_room_is_found(self):
+        for lower, upper in (("gates", "bits"), ("statistics", "recognise")):
+            with self.subTest(lower=lower, upper=upper):
+                found = self.plant(f"compare/measure/{lower}.h", f'#include "compare/measure/{upper}.h"')
+                self.assertEqual(len(found), 1, found)
+                self.assertIn("a knot: ", found[0])
+                self.assertIn(f"compare/measure/{upper}", found[0])
+
+    def test_link_that_goes_up_is_found(self):
+        script = self.copy / "compare/measure/CMakeLists.txt"
+        script.write_text(script.read_text().replace("plumb_reference", "plumb_reference plumb_verdict"))
+        found = list(layering.faults(self.copy))
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("compare/measure/CMakeLists.txt:1: a link goes down", found[0])
+
+    def test_who_does_not_know_whom(self):
+        _, closed = layering.uses(ROOT)
+        self.assertEqual(closed["reports"], {"base", "result"})
+        self.assertNotIn("reference", closed["candidates"])
+        self.assertNotIn("candidates", closed["compare/verdict"])
 
     def test_what_is_no_checkout_is_refused(self):
         with tempfile.TemporaryDirectory() as empty:

@@ -8,6 +8,11 @@
 
 namespace plumb::compare::testing {
 
+using library::applicable_faults;
+using library::Mutant;
+using library::Mutation;
+using result::Reason;
+
 Bench::Bench(const std::string& case_name)
     : Bench(tests::read_case(case_name).config, tests::read_case(case_name).seed) {}
 

@@ -8,12 +8,16 @@
 #include <vector>
 
 #include "base/parallel.h"
-#include "compare/faults/fault.h"
-#include "compare/judge.h"
+#include "compare/library/fault.h"
+#include "compare/verdict/judge.h"
 #include "tests/support/emulated_engine.h"
 #include "tests/support/model.h"
 
 namespace plumb::compare::testing {
+
+using library::Fault;
+using result::Result;
+using verdict::Judge;
 
 class Bench {
  public:

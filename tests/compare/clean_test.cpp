@@ -6,6 +6,8 @@
 namespace plumb::compare::testing {
 namespace {
 
+using result::Verdict;
+
 class CleanRuns : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(CleanRuns, PassUnderTheirContract) {

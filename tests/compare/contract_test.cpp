@@ -6,6 +6,8 @@
 namespace plumb::compare::testing {
 namespace {
 
+using result::Verdict;
+
 struct Rounding {
   const char* contract;
   const char* cause;

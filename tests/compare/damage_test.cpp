@@ -9,11 +9,11 @@
 namespace plumb::compare::testing {
 namespace {
 
+using evidence::kLogits;
+using result::Verdict;
 using trace::Tap;
 using trace::TapId;
 using trace::Tensor;
-
-constexpr Tap kLogits{TapId::kLogits, -1};
 
 // A right engine whose tensors somebody touches.
 class Damaged : public trace::Source {

@@ -8,6 +8,11 @@
 namespace plumb::compare::testing {
 namespace {
 
+using library::Mutant;
+using library::Mutation;
+using result::Diagnosis;
+using result::Verdict;
+
 struct Planted {
   const char* model;
   const char* contract;

@@ -3,11 +3,27 @@
 
 #include <set>
 
-#include "compare/faults/fault.h"
+#include "compare/library/fault.h"
 #include "tests/compare/bench.h"
 
 namespace plumb::compare::testing {
 namespace {
+
+using evidence::replay;
+using library::activation_faults;
+using library::applicable_faults;
+using library::attention_faults;
+using library::delta_faults;
+using library::expert_faults;
+using library::FaultClass;
+using library::FaultRow;
+using library::linear_faults;
+using library::Mutant;
+using library::Mutation;
+using library::norm_faults;
+using library::position_faults;
+using library::rounding_faults;
+using library::wiring_faults;
 
 TEST(Faults, HaveOneRowACause) {
   std::set<std::string_view> causes;

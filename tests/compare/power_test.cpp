@@ -1,13 +1,19 @@
 // A pass is worth what the fixture could have shown.
-#include "compare/power.h"
+#include "compare/power/power.h"
 
 #include <gtest/gtest.h>
 
-#include "compare/certificate.h"
+#include "compare/power/certificate.h"
 #include "tests/compare/bench.h"
 
 namespace plumb::compare::testing {
 namespace {
+
+using evidence::Truth;
+using power::Certificate;
+using power::CertificateRow;
+using power::certify;
+using result::Verdict;
 
 class Certified : public ::testing::TestWithParam<std::string> {};
 

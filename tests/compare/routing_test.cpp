@@ -1,5 +1,5 @@
 // Choices of experts: ties may fall either way, and nothing else may.
-#include "compare/routing.h"
+#include "compare/evidence/routing.h"
 
 #include <gtest/gtest.h>
 
@@ -11,6 +11,9 @@
 
 namespace plumb::compare::testing {
 namespace {
+
+using evidence::Routing;
+using result::Verdict;
 
 // An engine that keeps its stream in float32 takes the other side of many ties.
 TEST(Routing, LetsTiesFallEitherWay) {

@@ -1,15 +1,18 @@
 // What a 16-bit candidate does wrong within the limits of its noise is found all the same.
-#include "compare/small_departures.h"
+#include "compare/verdict/small_departures.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "compare/bit_judge.h"
+#include "compare/diagnose/bit_judge.h"
 #include "tests/compare/bench.h"
 
 namespace plumb::compare::testing {
 namespace {
+
+using result::Reason;
+using result::Verdict;
 
 bool has_gate(const Result& result, const std::string& gate) {
   return std::ranges::any_of(result.reasons,

@@ -6,9 +6,9 @@
 #include <numeric>
 
 #include "base/errors.h"
-#include "compare/state/cells.h"
-#include "compare/state/faults.h"
-#include "compare/state/matrix.h"
+#include "compare/library/state_faults.h"
+#include "compare/verdict/state_cells.h"
+#include "compare/verdict/state_matrix.h"
 #include "reference/engine.h"
 #include "tests/compare/bench.h"
 #include "trace/pieces.h"
@@ -16,8 +16,15 @@
 namespace plumb::compare::testing {
 namespace {
 
+using library::state_faults;
+using library::StateFault;
+using library::StateScene;
+using reference::Matrix;
 using reference::Request;
 using reference::State;
+using result::Diagnosis;
+using result::StateCell;
+using result::Verdict;
 using trace::Prompt;
 
 // An engine in float32 by its own account, whose calls and sessions something may go wrong with.

@@ -88,7 +88,7 @@ TEST(Approved, PlotWithGapsInfinityAndZero) {
 TEST(Approved, PlotOfLogitsAlone) {
   Result result = passed_result();
   result.taps = {result.taps.back()};
-  result.taps[0].local_ratio = compare::kUnknown;
+  result.taps[0].local_ratio = result::kUnknown;
   expect_approved("logits_alone.plot.html", plot_of({&result}));
 }
 

@@ -10,8 +10,8 @@
 namespace plumb::reports {
 namespace {
 
-using compare::Result;
-using compare::Verdict;
+using result::Result;
+using result::Verdict;
 
 std::vector<Change> changes(const Result& before, const Result& after) {
   return compare_with({"before", {before}}, {after}).changes;

@@ -12,9 +12,9 @@
 namespace plumb::reports {
 namespace {
 
-using compare::Result;
-using compare::TapRow;
-using compare::Verdict;
+using result::Result;
+using result::TapRow;
+using result::Verdict;
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
@@ -189,7 +189,7 @@ void overflow(Result& result) {
     departed = departed || row.tap == "layer.1.ffn_act";
     if (!departed) continue;
     const bool is_first = row.tap == "layer.1.ffn_act";
-    const double value = is_first ? kInfinite : compare::kUnknown;
+    const double value = is_first ? kInfinite : result::kUnknown;
     row = {.tap = row.tap,
            .max_abs = value,
            .max_rel = value,

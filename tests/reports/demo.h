@@ -4,15 +4,15 @@
 
 #include <vector>
 
-#include "compare/result.h"
+#include "result/result.h"
 
 namespace plumb::reports {
 
 // 24 cases on two candidates. Nearly all pass; among the rest are a wrong rotation, a missing cap,
 // an infinity, an inconclusive fixture and a skipped one. One case has 28 layers.
-std::vector<compare::Result> demo_results();
+std::vector<result::Result> demo_results();
 
 // The same a while ago: a case less, one more, and what now fails passing.
-std::vector<compare::Result> demo_baseline();
+std::vector<result::Result> demo_baseline();
 
 }  // namespace plumb::reports

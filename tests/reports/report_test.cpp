@@ -75,8 +75,8 @@ TEST(ReadAll, JoinsFilesOfBothForms) {
   const base::TemporaryFolder folder;
   const std::string one = (folder.path() / "one.json").string();
   const std::string gate = (folder.path() / "gate.json").string();
-  base::write_file(one, compare::to_json(nan_result()).dump());
-  base::write_file(gate, compare::to_json(all_passed()).dump(2));
+  base::write_file(one, result::to_json(nan_result()).dump());
+  base::write_file(gate, result::to_json(all_passed()).dump(2));
   EXPECT_EQ(read_all({one, gate}).size(), 4U);
 }
 
@@ -84,8 +84,8 @@ TEST(ReadAll, NamesBothFilesOfADuplicate) {
   const base::TemporaryFolder folder;
   const std::string first = (folder.path() / "first.json").string();
   const std::string second = (folder.path() / "second.json").string();
-  base::write_file(first, compare::to_json(all_passed()).dump());
-  base::write_file(second, compare::to_json(passed_result()).dump());
+  base::write_file(first, result::to_json(all_passed()).dump());
+  base::write_file(second, result::to_json(passed_result()).dump());
   const std::string message = message_of([&] { read_all({first, second}); });
   EXPECT_NE(message.find("first.json"), std::string::npos) << message;
   EXPECT_NE(message.find("second.json"), std::string::npos) << message;

@@ -5,9 +5,9 @@
 namespace plumb::reports {
 namespace {
 
-using compare::Result;
-using compare::TapRow;
-using compare::Verdict;
+using result::Result;
+using result::TapRow;
+using result::Verdict;
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 

@@ -3,26 +3,26 @@
 
 #include <vector>
 
-#include "compare/result.h"
+#include "result/result.h"
 
 namespace plumb::reports {
 
 // Every section filled, nothing amiss.
-compare::Result passed_result();
+result::Result passed_result();
 // A wrong rotation in bf16: reasons at three gates, a first divergence, a diagnosis.
-compare::Result failed_result();
+result::Result failed_result();
 // A NaN in the candidate: no number known from there on.
-compare::Result nan_result();
+result::Result nan_result();
 // An infinity, an exact zero and no diagnosis.
-compare::Result infinite_result();
-compare::Result inconclusive_result();
-compare::Result skipped_result();
+result::Result infinite_result();
+result::Result inconclusive_result();
+result::Result skipped_result();
 // Every text holds what means something to XML, Markdown, a terminal or to UTF-8.
-compare::Result hostile_result();
+result::Result hostile_result();
 
 // Two candidates on one case, and another family: all passed.
-std::vector<compare::Result> all_passed();
+std::vector<result::Result> all_passed();
 // All of the above, in no order.
-std::vector<compare::Result> mixed();
+std::vector<result::Result> mixed();
 
 }  // namespace plumb::reports

@@ -34,8 +34,8 @@ Outcome plumb(const std::string& arguments, const std::string& redirection) {
 class ReportVerb : public testing::Test {
  protected:
   std::string file(const std::string& name) const { return (folder_.path() / name).string(); }
-  void write(const std::string& name, const std::vector<compare::Result>& results) const {
-    base::write_file(file(name), compare::to_json(results).dump());
+  void write(const std::string& name, const std::vector<result::Result>& results) const {
+    base::write_file(file(name), result::to_json(results).dump());
   }
 
   base::TemporaryFolder folder_;

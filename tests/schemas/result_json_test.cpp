@@ -5,11 +5,11 @@
 
 #include "base/errors.h"
 #include "base/files.h"
-#include "compare/result.h"
+#include "result/result.h"
 #include "tests/reports/demo.h"
 #include "tests/reports/samples.h"
 
-namespace plumb::compare {
+namespace plumb::result {
 namespace {
 
 base::Json parsed(const base::OrderedJson& json) {
@@ -103,4 +103,4 @@ TEST(ReadResults, RefusesWhatIsNoResult) {
 }
 
 }  // namespace
-}  // namespace plumb::compare
+}  // namespace plumb::result

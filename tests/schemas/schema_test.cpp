@@ -8,11 +8,11 @@
 #include <valijson/validator.hpp>
 
 #include "base/json.h"
-#include "compare/result.h"
+#include "result/result.h"
 #include "tests/reports/demo.h"
 #include "tests/reports/samples.h"
 
-namespace plumb::compare {
+namespace plumb::result {
 namespace {
 
 using base::Json;
@@ -139,4 +139,4 @@ TEST(GateSchema, AcceptsAGateAndLooksIntoItsResults) {
 }
 
 }  // namespace
-}  // namespace plumb::compare
+}  // namespace plumb::result

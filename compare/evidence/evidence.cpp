@@ -1,0 +1,224 @@
+#include "compare/evidence/evidence.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/random.h"
+#include "compare/evidence/tie_search.h"
+
+namespace plumb::evidence {
+namespace {
+
+using trace::Tap;
+using trace::TapId;
+
+uint64_t seed_of(const trace::Prompt& prompt) {
+  uint64_t seed = 0;
+  for (const int64_t token : prompt.tokens) seed = base::mix64(seed + static_cast<uint64_t>(token));
+  return seed;
+}
+
+// The part of a continuation that the model can be asked for.
+std::vector<int64_t> known_tokens(const PromptSubject& subject, int vocab_size) {
+  std::vector<int64_t> known;
+  if (!subject.greedy) return known;
+  for (const int64_t token : subject.greedy->tokens) {
+    if (token < 0 || token >= vocab_size) break;
+    known.push_back(token);
+  }
+  return known;
+}
+
+double squared_distance(std::span<const double> a, std::span<const double> b) {
+  double sum = 0.0;
+  for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return sum;
+}
+
+// Contracts of 16 bits leave some results in float32.
+bool is_in_16_bits(base::DType storage, const Matrix& values) {
+  return base::size_of(storage) == 2 &&
+         std::ranges::all_of(values, [&](double v) { return base::round_to(storage, v) == v; });
+}
+
+void set_row(Matrix& matrix, size_t t, std::span<const double> values) {
+  std::copy(values.begin(), values.end(), reference::row(matrix, t).begin());
+}
+
+}  // namespace
+
+std::vector<Tap> taps_to_judge(const graph::Graph& graph, const Recorded& recorded) {
+  std::set<Tap> taps = {kLogits};
+  for (const auto& [tap, value] : recorded.values()) taps.insert(tap);
+  for (const Tap& tap : router_taps(graph)) taps.insert(tap);
+  return {taps.begin(), taps.end()};
+}
+
+Evidence::Evidence(Truth& truth, const PromptSubject& subject, int replicas)
+    : s_(subject),
+      truth_(truth),
+      noise_{subject.contract, replicas, seed_of(*subject.prompt)},
+      routing_(truth.reference()),
+      taps_(taps_to_judge(truth.graph(), *subject.recorded)) {
+  const auto& tokens = subject.prompt->tokens;
+  if (pieces() != nullptr) {
+    values_in_pieces_ = replay(truth.reference(), tokens, taps_, {.pieces = pieces()});
+    truth_values_ = &*values_in_pieces_;
+  } else {
+    truth_values_ = &truth.values(tokens, taps_, known_tokens(subject, truth.graph().vocab_size));
+  }
+  if (!s_.alone()) establish_local();
+  establish_global();
+  note_ties();
+}
+
+const std::vector<size_t>* Evidence::pieces() const {
+  const std::vector<size_t>& pieces = s_.prompt->pieces;
+  return pieces.size() > 1 && graph::depends_on_length(truth_.graph()) ? &pieces : nullptr;
+}
+
+bool Evidence::is_recorded(int layer) const {
+  return s_.recorded->has({TapId::kRouterIds, layer});
+}
+
+// Each segment on the candidate's own inputs.
+Given Evidence::local(const Choices& choices) const {
+  return {.recorded = s_.recorded, .choices = &choices, .pieces = pieces()};
+}
+
+void Evidence::establish_local() {
+  const reference::Reference& reference = truth_.reference();
+  const auto& tokens = s_.prompt->tokens;
+  const Choices recorded = recorded_choices(*s_.recorded);
+  local_values_ = replay(reference, tokens, taps_, local(recorded));
+  choices_ = routing_.choices(local_values_);
+  measure_local();
+  if (!resolve_local_ties(choices_)) return;
+  local_values_ = replay(reference, tokens, taps_, local(choices_));
+  measure_local();
+}
+
+void Evidence::measure_local() {
+  bits_.clear();
+  const auto count = [&](const Tap& tap, const Matrix& replicas) {
+    if (!s_.recorded->has(tap) || is_choice(tap)) return;
+    if (is_in_16_bits(s_.contract->storage, replicas)) {
+      bits_[tap].add(s_.recorded->at(tap), replicas);
+    }
+  };
+  local_floors_ = measure_floors(truth_.reference(), s_.prompt->tokens, taps_, local_values_,
+                                 noise_, local(choices_), count);
+}
+
+// The k-th other choice of each position that has so many; none where no position has.
+std::optional<Choices> Evidence::nth_alternatives(size_t k) const {
+  Choices others = routing_.choices(local_values_);
+  bool any = false;
+  for (auto& [layer, ids] : others) {
+    if (is_recorded(layer)) continue;
+    const Tap scores{TapId::kRouterLogits, layer};
+    for (size_t t = 0; t < ids.shape(0); ++t) {
+      const auto ties = routing_.ties(layer, reference::row(local_values_.at(scores), t),
+                                      local_floors_.at(scores).rows[t]);
+      if (k + 1 >= ties.size()) continue;
+      set_row(ids, t, ties[k + 1].ids);
+      any = true;
+    }
+  }
+  return any ? std::optional(std::move(others)) : std::nullopt;
+}
+
+// Where a layer's choices were not recorded, the next recorded tap tells which side of a tie the
+// candidate took. True when any choice changed.
+bool Evidence::resolve_local_ties(Choices& choices) const {
+  constexpr size_t kMostAlternatives = 4;
+  Values nearest = local_values_;
+  bool changed = false;
+  for (size_t k = 0; k < kMostAlternatives; ++k) {
+    const auto others = nth_alternatives(k);
+    if (!others) break;
+    const Values values = replay(truth_.reference(), s_.prompt->tokens, taps_, local(*others));
+    for (auto& [layer, ids] : choices) {
+      const auto seen = s_.recorded->values().upper_bound({TapId::kRouterIds, layer});
+      if (is_recorded(layer) || seen == s_.recorded->values().end()) continue;
+      const auto& [tap, value] = *seen;
+      for (size_t t = 0; t < ids.shape(0); ++t) {
+        const auto mine = reference::row(value, t);
+        const auto other = reference::row(values.at(tap), t);
+        const auto before = reference::row(nearest.at(tap), t);
+        if (!(squared_distance(mine, other) < squared_distance(mine, before))) continue;
+        std::ranges::copy(other, before.begin());
+        set_row(ids, t, reference::row(others->at(layer), t));
+        changed = true;
+      }
+    }
+  }
+  return changed;
+}
+
+void Evidence::establish_global() {
+  if (s_.alone()) choices_ = routing_.choices(*truth_values_);
+  measure_global(choices_);
+  if (drop_wrong_choices(choices_)) measure_global(choices_);
+  if (s_.alone() && !routing_.empty()) resolve_global_ties();
+}
+
+void Evidence::measure_global(const Choices& choices) {
+  own_values_.reset();
+  const Given given{.choices = &choices, .pieces = pieces()};
+  if (choices != routing_.choices(*truth_values_)) {
+    own_values_ = replay(truth_.reference(), s_.prompt->tokens, taps_, given);
+  }
+  floors_ = measure_floors(truth_.reference(), s_.prompt->tokens, taps_, values(), noise_, given);
+}
+
+// With one tap alone, that tap tells.
+void Evidence::resolve_global_ties() {
+  const auto& [tap, value] = *s_.recorded->values().begin();
+  Choices settled =
+      settle_ties({truth_.reference(), routing_, s_.prompt->tokens, tap, value, floors_}, choices_);
+  if (settled == choices_) return;
+  choices_ = std::move(settled);
+  measure_global(choices_);
+}
+
+// A choice that the candidate did not record, and that is no tie in the whole forward, is not
+// taken for granted there. True when any was dropped.
+bool Evidence::drop_wrong_choices(Choices& choices) const {
+  bool dropped = false;
+  const Choices truth = routing_.choices(*truth_values_);
+  for (auto& [layer, ids] : choices) {
+    if (is_recorded(layer)) continue;
+    const Tap scores{TapId::kRouterLogits, layer};
+    for (size_t t = 0; t < ids.shape(0); ++t) {
+      if (routing_.judge(layer, reference::row(values().at(scores), t), floors_.at(scores).rows[t],
+                         reference::row(ids, t)) != Routing::Verdict::kWrong) {
+        continue;
+      }
+      set_row(ids, t, reference::row(truth.at(layer), t));
+      dropped = true;
+    }
+  }
+  return dropped;
+}
+
+void Evidence::note_ties() {
+  const Choices truth = routing_.choices(*truth_values_);
+  int ties = 0;
+  std::string first;
+  for (const auto& [layer, ids] : choices_) {
+    for (size_t t = 0; t < ids.shape(0); ++t) {
+      if (std::ranges::equal(reference::row(ids, t), reference::row(truth.at(layer), t))) continue;
+      if (ties++ == 0) first = fmt::format("at position {} in layer {}", t, layer);
+    }
+  }
+  if (ties == 0) return;
+  notes_.push_back(fmt::format(
+      "{}: compared under the candidate's own choice of experts where the truth's is another: {} "
+      "times, first {}",
+      s_.prompt->name, ties, first));
+}
+
+}  // namespace plumb::evidence

@@ -1,0 +1,64 @@
+// What a candidate recorded of one prompt, checked against the graph and made comparable.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compare/measure/statistics.h"
+#include "graph/graph.h"
+#include "trace/recording.h"
+
+namespace plumb::evidence {
+
+using reference::Matrix;
+
+inline constexpr trace::Tap kLogits{trace::TapId::kLogits, -1};
+
+// The experts chosen: names, not numbers.
+inline bool is_choice(const trace::Tap& tap) {
+  return tap.id == trace::TapId::kRouterIds;
+}
+
+class Recorded {
+ public:
+  // Reads every tap that the graph knows. Throws InputError naming `where` and the tap when a
+  // tensor does not have the shape that the graph gives it, or names experts that are not there.
+  Recorded(const graph::Graph& graph, const trace::Recording& recording, size_t positions,
+           const std::string& where);
+
+  bool has(const trace::Tap& tap) const { return values_.contains(tap); }
+  const Matrix& at(const trace::Tap& tap) const { return values_.at(tap); }
+  const std::map<trace::Tap, Matrix>& values() const { return values_; }
+  // The value as an input for others: what is not finite is 0 there, so that one NaN does not hide
+  // all that comes after it.
+  Matrix usable(const trace::Tap& tap) const;
+  // A tap that names this many experts a position, where the model takes another number: the
+  // candidate's choice, and no mistake of the recording. It is not among the values.
+  struct Miscount {
+    trace::Tap tap;
+    int counted = 0;
+    int due = 0;
+  };
+  const std::vector<Miscount>& miscounts() const { return miscounts_; }
+  bool finite(const trace::Tap& tap) const;
+  bool finite() const;  // all of it
+  // Does the other hold the same taps?
+  bool is_like(const Recorded& other) const;
+  // State taps, as reference/state.h lays their rows out.
+  const std::map<trace::Tap, Matrix>& states() const { return states_; }
+  // Taps of the recording that this graph does not have.
+  const std::vector<std::string>& ignored() const { return ignored_; }
+
+ private:
+  void read_state(const graph::StateTensor& tensor, const trace::Tap& tap,
+                  const trace::Recording& recording, size_t positions, const std::string& where);
+  void order_experts(const std::string& where, int num_experts, int layer);
+
+  std::map<trace::Tap, Matrix> values_;
+  std::map<trace::Tap, Matrix> states_;
+  std::vector<std::string> ignored_;
+  std::vector<Miscount> miscounts_;
+};
+
+}  // namespace plumb::evidence

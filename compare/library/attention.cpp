@@ -1,0 +1,141 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "compare/library/edits.h"
+
+namespace plumb::library {
+namespace {
+
+using graph::Attention;
+
+constexpr int64_t kAllKeys = std::numeric_limits<int32_t>::max();
+
+bool leave_out_scale(Mutation& m, size_t op, double) {
+  return set(m, op, &Attention::scale, 1.0);
+}
+
+bool scale_twice(Mutation& m, size_t op, double) {
+  const Attention* attention = right<Attention>(m, op);
+  return attention && set(m, op, &Attention::scale, attention->scale * attention->scale);
+}
+
+bool multiply_scale(Mutation& m, size_t op, double by) {
+  const Attention* attention = right<Attention>(m, op);
+  return attention && set(m, op, &Attention::scale, attention->scale * by);
+}
+
+bool leave_out_cap(Mutation& m, size_t op, double) {
+  return set(m, op, &Attention::soft_cap, 0.0);
+}
+
+bool multiply_cap(Mutation& m, size_t op, double by) {
+  const Attention* attention = right<Attention>(m, op);
+  return attention && set(m, op, &Attention::soft_cap, attention->soft_cap * by);
+}
+
+bool look_ahead(Mutation& m, size_t op, int64_t keys) {
+  if (!right<Attention>(m, op)) return false;
+  m.deviation(op).lookahead = keys;
+  return true;
+}
+
+bool leave_out_mask(Mutation& m, size_t op, double) {
+  set(m, op, &Attention::window, 0);
+  return look_ahead(m, op, kAllKeys);
+}
+bool see_next(Mutation& m, size_t op, double) {
+  return look_ahead(m, op, 1);
+}
+bool miss_itself(Mutation& m, size_t op, double) {
+  return look_ahead(m, op, -1);
+}
+
+bool ignore_window(Mutation& m, size_t op, double) {
+  return set(m, op, &Attention::window, 0);
+}
+
+bool move_window(Mutation& m, size_t op, double by) {
+  const Attention* attention = right<Attention>(m, op);
+  if (!attention || attention->window == 0) return false;
+  const int window = attention->window + static_cast<int>(by);
+  return window > 0 && set(m, op, &Attention::window, window);
+}
+
+// The window of the layers that have one.
+bool slide_everywhere(Mutation& m, size_t op, double) {
+  const Attention* attention = right<Attention>(m, op);
+  if (!attention || attention->window != 0) return false;
+  for (const graph::Op& other : m.graph().ops) {
+    const auto* theirs = std::get_if<Attention>(&other.kind);
+    if (theirs && theirs->window > 0) return set(m, op, &Attention::window, theirs->window);
+  }
+  return false;
+}
+
+bool tile_heads(Mutation& m, size_t op, double) {
+  const Attention* attention = right<Attention>(m, op);
+  if (!attention || attention->kv_heads == 1 || attention->kv_heads == attention->heads) {
+    return false;
+  }
+  m.deviation(op).tiled_heads = true;
+  return true;
+}
+
+bool drop_sinks(Mutation& m, size_t op, double) {
+  if (!right<Attention>(m, op) || m.original(op).weights.empty()) return false;
+  m.op(op).weights.clear();
+  return true;
+}
+
+constexpr double kFactors[] = {1.02};
+constexpr double kSteps[] = {-1.0, 1.0};
+
+constexpr FaultRow kRows[] = {
+    {"score_scale_missing", "leaves the scale of the scores out", FaultClass::kStructural,
+     FaultScope::kLayer, leave_out_scale},
+    {"score_scale_twice", "scales the scores twice", FaultClass::kStructural, FaultScope::kLayer,
+     scale_twice},
+    {"score_scale", "scales the scores by {:.4g} times what it should", FaultClass::kSubtle,
+     FaultScope::kLayer, multiply_scale, kFactors, true},
+    {"score_cap_missing", "leaves the soft cap of the scores out", FaultClass::kSubtle,
+     FaultScope::kLayer, leave_out_cap},
+    {"score_cap", "caps the scores at {:.4g} times what it should", FaultClass::kSubtle,
+     FaultScope::kLayer, multiply_cap, kFactors, true},
+    {"mask_missing", "attends to later positions", FaultClass::kStructural, FaultScope::kLayer,
+     leave_out_mask},
+    {"mask_next", "attends to the next position", FaultClass::kStructural, FaultScope::kLayer,
+     see_next},
+    {"mask_itself", "does not let a position attend to itself", FaultClass::kStructural,
+     FaultScope::kLayer, miss_itself},
+    {"window_ignored",
+     "ignores the sliding window",
+     FaultClass::kStructural,
+     FaultScope::kLayer,
+     ignore_window,
+     {},
+     false,
+     true},
+    {"window_off_by_one", "has a sliding window {:+g} off", FaultClass::kStructural,
+     FaultScope::kLayer, move_window, kSteps, false, true},
+    {"window_everywhere",
+     "slides a window where it should see all",
+     FaultClass::kStructural,
+     FaultScope::kLayer,
+     slide_everywhere,
+     {},
+     false,
+     true},
+    {"heads_tiled", "takes key heads in turns instead of in groups", FaultClass::kStructural,
+     FaultScope::kLayer, tile_heads},
+    {"sinks_missing", "drops the attention sinks", FaultClass::kStructural, FaultScope::kLayer,
+     drop_sinks},
+};
+
+}  // namespace
+
+std::span<const FaultRow> attention_faults() {
+  return kRows;
+}
+
+}  // namespace plumb::library

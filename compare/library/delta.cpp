@@ -1,0 +1,117 @@
+#include <algorithm>
+
+#include "compare/library/edits.h"
+
+namespace plumb::library {
+namespace {
+
+using graph::CausalConv;
+using graph::DeltaDecay;
+using graph::GatedDeltaRule;
+using model::WeightView;
+using trace::TapId;
+
+bool shift_conv(Mutation& m, size_t op, double by) {
+  if (!right<CausalConv>(m, op)) return false;
+  m.deviation(op).position_shift = static_cast<int64_t>(by);
+  return true;
+}
+
+bool reverse_kernel(Mutation& m, size_t op, double) {
+  if (!right<CausalConv>(m, op)) return false;
+  m.edit(m.original(op).weights.front(),
+         [](const WeightView& stored, size_t first, size_t count, std::span<double> out) {
+           stored.widen(first, count, out);
+           const size_t n = stored.columns();
+           for (size_t i = 0; i < count; ++i) {
+             std::reverse(out.begin() + static_cast<int64_t>(i * n),
+                          out.begin() + static_cast<int64_t>((i + 1) * n));
+           }
+         });
+  return true;
+}
+
+bool toggle_silu(Mutation& m, size_t op, double) {
+  const CausalConv* conv = right<CausalConv>(m, op);
+  return conv && set(m, op, &CausalConv::silu, !conv->silu);
+}
+
+bool multiply_decay(Mutation& m, size_t op, double by) {
+  if (!right<DeltaDecay>(m, op)) return false;
+  m.deviation(op).factor = by;
+  return true;
+}
+
+bool multiply_beta(Mutation& m, size_t op, double by) {
+  if (!makes(m, op, TapId::kGdnBeta)) return false;
+  m.deviation(op).factor = by;
+  return true;
+}
+
+bool leave_out_length(Mutation& m, size_t op, double) {
+  if (!right<GatedDeltaRule>(m, op)) return false;
+  m.deviation(op).unit_length = false;
+  return true;
+}
+
+bool leave_out_query_scale(Mutation& m, size_t op, double) {
+  return set(m, op, &GatedDeltaRule::query_scale, 1.0);
+}
+
+bool set_unit_eps(Mutation& m, size_t op, double eps) {
+  return set(m, op, &GatedDeltaRule::unit_eps, eps);
+}
+
+bool read_first(Mutation& m, size_t op, double) {
+  if (!right<GatedDeltaRule>(m, op)) return false;
+  m.deviation(op).read_first = true;
+  return true;
+}
+
+bool tile_heads(Mutation& m, size_t op, double) {
+  const GatedDeltaRule* rule = right<GatedDeltaRule>(m, op);
+  if (!rule || rule->key_heads == 1 || rule->key_heads == rule->value_heads) return false;
+  m.deviation(op).tiled_heads = true;
+  return true;
+}
+
+constexpr double kShifts[] = {-1.0, 1.0};
+constexpr double kSign[] = {-1.0};
+constexpr double kNone[] = {0.0};
+constexpr double kTwice[] = {2.0};
+constexpr double kEpsilons[] = {0.0, 1e-12, 1e-5};
+
+constexpr FaultRow kRows[] = {
+    {"conv_shifted", "convolves inputs {:+g} positions off", FaultClass::kStructural,
+     FaultScope::kEach, shift_conv, kShifts},
+    {"conv_reversed", "convolves with the kernel reversed", FaultClass::kStructural,
+     FaultScope::kEach, reverse_kernel},
+    {"conv_activation", "does (or leaves out) SiLU after the convolution", FaultClass::kStructural,
+     FaultScope::kEach, toggle_silu},
+    {"decay_sign", "lets the state grow instead of decay", FaultClass::kStructural,
+     FaultScope::kLayer, multiply_decay, kSign},
+    {"decay_missing", "does not let the state decay", FaultClass::kStructural, FaultScope::kLayer,
+     multiply_decay, kNone},
+    {"decay_twice", "lets the state decay twice", FaultClass::kStructural, FaultScope::kLayer,
+     multiply_decay, kTwice},
+    {"beta_range", "doubles beta", FaultClass::kStructural, FaultScope::kLayer, multiply_beta,
+     kTwice},
+    {"delta_length_missing", "does not bring queries and keys to unit length", FaultClass::kSubtle,
+     FaultScope::kLayer, leave_out_length},
+    {"delta_query_scale_missing", "leaves the scale of queries out", FaultClass::kSubtle,
+     FaultScope::kLayer, leave_out_query_scale},
+    {"delta_eps", "has eps {:g} in the length of queries and keys", FaultClass::kSubtle,
+     FaultScope::kLayer, set_unit_eps, kEpsilons},
+    {"delta_read_first", "reads the state before it is updated", FaultClass::kStructural,
+     FaultScope::kLayer, read_first},
+    {"delta_heads_tiled", "takes key heads in turns instead of in groups", FaultClass::kStructural,
+     FaultScope::kLayer, tile_heads},
+};
+
+}  // namespace
+
+std::span<const FaultRow> delta_faults() {
+  return kRows;
+}
+
+}  // namespace plumb::library

@@ -1,0 +1,145 @@
+#include "compare/library/fault.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "graph/segment.h"
+
+namespace plumb::library {
+namespace {
+
+using graph::Graph;
+
+// The ops that a mistake strikes together: those of one layer (and one label, op by op).
+struct Place {
+  int layer;
+  std::string label;  // empty for a whole layer
+  auto operator<=>(const Place&) const = default;
+};
+
+constexpr int kEveryLayer = -2;
+constexpr int kWholeModel = -3;
+
+std::string describe(const Place& place) {
+  std::string where;
+  if (place.layer == kEveryLayer) where = "every layer";
+  if (place.layer >= 0) where = fmt::format("layer {}", place.layer);
+  if (place.layer == kWholeModel) return "the model";
+  if (where.empty()) return place.label.empty() ? "the model" : place.label;
+  return place.label.empty() ? where : place.label + " of " + where;
+}
+
+std::map<Place, std::vector<size_t>> find_places(const FaultRow& row, const Graph& graph,
+                                                 double parameter) {
+  std::map<Place, std::vector<size_t>> places;
+  for (size_t i = 0; i < graph.ops.size(); ++i) {
+    Mutation scratch(graph);
+    if (!row.apply(scratch, i, parameter)) continue;
+    const graph::Op& op = graph.ops[i];
+    const bool each = row.scope == FaultScope::kEach || op.layer < 0;
+    const std::string label = each ? op_label(graph, op) : std::string();
+    places[{op.layer, label}].push_back(i);
+    if (op.layer >= 0) places[{kEveryLayer, label}].push_back(i);
+    if (row.severity == FaultClass::kRounding) places[{kWholeModel, ""}].push_back(i);
+  }
+  return places;
+}
+
+// A mistake in every layer, or in the whole model, is another only where several layers have it,
+// or something outside them too.
+bool is_repeated(const Graph& graph, const Place& place, const std::vector<size_t>& ops) {
+  const int first = graph.ops[ops.front()].layer;
+  const int last = graph.ops[ops.back()].layer;
+  return first != last && (place.layer != kWholeModel || first < 0 || last < 0);
+}
+
+// Of the op's first output; 1 where it has none.
+int heads_of(const Graph& graph, const graph::Op& op) {
+  if (const auto* attention = std::get_if<graph::Attention>(&op.kind)) return attention->heads;
+  if (const auto* rule = std::get_if<graph::GatedDeltaRule>(&op.kind)) return rule->value_heads;
+  const auto& shape = graph.value(op.outputs.front()).shape;
+  return shape.size() == 2 ? shape[0] : 1;
+}
+
+void add_faults(const FaultRow& row, const Graph& graph, std::vector<Fault>& faults) {
+  const double none[] = {0.0};
+  for (const double parameter : row.values.empty() ? std::span<const double>(none) : row.values) {
+    for (auto& [place, ops] : find_places(row, graph, parameter)) {
+      if (place.layer <= kEveryLayer && !is_repeated(graph, place, ops)) continue;
+      Fault fault{.row = &row, .ops = ops, .place = describe(place), .parameter = parameter};
+      if (place.layer >= 0) fault.layer = place.layer;
+      fault.order = faults.size();
+      faults.push_back(std::move(fault));
+    }
+  }
+}
+
+}  // namespace
+
+std::string Fault::says() const {
+  const std::string all = place + " " + fmt::format(fmt::runtime(row->says), parameter);
+  return part ? all + " " + part->says : all;
+}
+
+Mutation Fault::mutate(const Graph& graph) const {
+  Mutation mutation(graph);
+  for (const size_t op : ops) row->apply(mutation, op, parameter);
+  for (const Fault& other : with) {
+    for (const size_t op : other.ops) other.row->apply(mutation, op, other.parameter);
+  }
+  if (part) mutation.restrict(part->where);
+  return mutation;
+}
+
+bool are_kin(const Fault& a, const Fault& b) {
+  return a.row == b.row &&
+         (std::ranges::includes(a.ops, b.ops) || std::ranges::includes(b.ops, a.ops));
+}
+
+std::vector<Fault> applicable_faults(const Graph& graph, const std::vector<std::string>& without) {
+  std::vector<Fault> faults;
+  for (const auto rows :
+       {position_faults(), attention_faults(), norm_faults(), linear_faults(), wiring_faults(),
+        activation_faults(), expert_faults(), delta_faults(), rounding_faults()}) {
+    for (const FaultRow& row : rows) {
+      const bool left_out = std::ranges::find(without, row.cause) != without.end();
+      if (!left_out) add_faults(row, graph, faults);
+    }
+  }
+  return faults;
+}
+
+std::optional<Fault> confine(const Graph& graph, const Fault& fault, Part part) {
+  const Mutation mutation = fault.mutate(graph);
+  if (!mutation.weights().empty() || !mutation.values().empty()) return std::nullopt;
+  for (const auto& [index, op] : mutation.ops()) {
+    if (op.inputs != graph.ops[index].inputs) return std::nullopt;
+  }
+  Fault confined = fault;
+  confined.part = std::move(part);
+  return confined;
+}
+
+std::optional<Fault> confine(const Graph& graph, const Fault& fault, const char* what, int which,
+                             int count) {
+  reference::Restriction where;
+  where.head = which;
+  where.heads = count;
+  return confine(graph, fault, {where, fmt::format("in {} {} alone", what, which)});
+}
+
+std::vector<Fault> confine_to_heads(const Graph& graph, const Fault& fault) {
+  const int heads = heads_of(graph, graph.ops[fault.ops.front()]);
+  const bool alike = std::ranges::all_of(
+      fault.ops, [&](size_t op) { return heads_of(graph, graph.ops[op]) == heads; });
+  std::vector<Fault> confined;
+  for (int head = 0; head < heads && heads > 1 && alike; ++head) {
+    auto one = confine(graph, fault, "head", head, heads);
+    if (one) confined.push_back(std::move(*one));
+  }
+  return confined;
+}
+
+}  // namespace plumb::library

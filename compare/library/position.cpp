@@ -1,0 +1,181 @@
+#include "compare/library/edits.h"
+
+namespace plumb::library {
+namespace {
+
+using graph::PositionScale;
+using graph::Rope;
+using model::RopePairs;
+using model::RopeScaling;
+using trace::TapId;
+
+bool leave_out_rope(Mutation& m, size_t op, double) {
+  if (!right<Rope>(m, op)) return false;
+  m.bypass(op);
+  return true;
+}
+
+// The two numbers of one pair stand beside each other either way, and turn by 1 whatever the base.
+bool is_one_pair(const Rope& rope) {
+  return rope.rope.rotary_dim == 2;
+}
+
+bool set_pairs(Mutation& m, size_t op, RopePairs pairs) {
+  const Rope* rope = right<Rope>(m, op);
+  if (!rope || rope->rope.pairs == pairs || is_one_pair(*rope)) return false;
+  changed<Rope>(m, op).rope.pairs = pairs;
+  return true;
+}
+
+bool interleave(Mutation& m, size_t op, double) {
+  const Rope* rope = right<Rope>(m, op);
+  return rope && rope->rope.pairs == RopePairs::kHalves &&
+         set_pairs(m, op, RopePairs::kInterleaved);
+}
+
+bool halve(Mutation& m, size_t op, double) {
+  return set_pairs(m, op, RopePairs::kHalves);
+}
+
+bool set_theta(Mutation& m, size_t op, double theta) {
+  const Rope* rope = right<Rope>(m, op);
+  if (!rope || rope->rope.theta == theta || is_one_pair(*rope)) return false;
+  changed<Rope>(m, op).rope.theta = theta;
+  return true;
+}
+
+double own_theta(const graph::Op& op) {
+  return std::get<Rope>(op.kind).rope.theta;
+}
+
+// The rope of the layers that have another one.
+bool swap_rope(Mutation& m, size_t op, double) {
+  const Rope* rope = right<Rope>(m, op);
+  if (!rope) return false;
+  for (const graph::Op& other : m.graph().ops) {
+    const auto* theirs = std::get_if<Rope>(&other.kind);
+    if (!theirs || theirs->head_dim != rope->head_dim || theirs->rope == rope->rope) continue;
+    if (is_one_pair(*rope) && is_one_pair(*theirs)) continue;
+    changed<Rope>(m, op).rope = theirs->rope;
+    return true;
+  }
+  return false;
+}
+
+bool drop_scaling(Mutation& m, size_t op, double) {
+  const Rope* rope = right<Rope>(m, op);
+  if (!rope || rope->rope.scaling.kind == RopeScaling::Kind::kDefault) return false;
+  changed<Rope>(m, op).rope.scaling = RopeScaling{};
+  changed<Rope>(m, op).rope.attention_factor = 1.0;
+  return true;
+}
+
+bool drop_attention_factor(Mutation& m, size_t op, double) {
+  const Rope* rope = right<Rope>(m, op);
+  if (!rope || rope->rope.attention_factor == 1.0) return false;
+  changed<Rope>(m, op).rope.attention_factor = 1.0;
+  return true;
+}
+
+bool rotate_whole_head(Mutation& m, size_t op, double) {
+  const Rope* rope = right<Rope>(m, op);
+  if (!rope || rope->rope.rotary_dim == rope->head_dim) return false;
+  changed<Rope>(m, op).rope.rotary_dim = rope->head_dim;
+  changed<Rope>(m, op).rope.rotary_offset = 0;
+  return true;
+}
+
+bool rotate_backwards(Mutation& m, size_t op, double) {
+  if (!right<Rope>(m, op)) return false;
+  m.deviation(op).position_factor = -1.0;
+  return true;
+}
+
+// Moved alike, queries and keys would meet as before.
+bool shift_keys(Mutation& m, size_t op, double positions) {
+  if (!right<Rope>(m, op) || !makes(m, op, TapId::kKRope)) return false;
+  m.deviation(op).position_shift = static_cast<int64_t>(positions);
+  return true;
+}
+
+bool leave_out_on_keys(Mutation& m, size_t op, double) {
+  return makes(m, op, TapId::kKRope) && leave_out_rope(m, op, 0.0);
+}
+
+bool leave_out_on_queries(Mutation& m, size_t op, double) {
+  return right<Rope>(m, op) && !makes(m, op, TapId::kKRope) && leave_out_rope(m, op, 0.0);
+}
+
+// norm, rope -> rope, norm: without a weight the two commute, with an even one they nearly do
+bool rotate_before_norm(Mutation& m, size_t op, double) {
+  if (!right<Rope>(m, op)) return false;
+  const graph::Op& rope = m.original(op);
+  const int before = m.graph().value(rope.inputs.front()).producer;
+  if (before < 0) return false;
+  const auto norm = static_cast<size_t>(before);
+  if (!right<graph::RmsNorm>(m, norm) && !right<graph::LayerNorm>(m, norm)) return false;
+  if (m.original(norm).weights.empty()) return false;
+  std::swap(m.op(op).kind, m.op(norm).kind);
+  std::swap(m.op(op).weights, m.op(norm).weights);
+  return true;
+}
+
+bool leave_out_temperature(Mutation& m, size_t op, double) {
+  if (!right<PositionScale>(m, op)) return false;
+  m.bypass(op);
+  return true;
+}
+
+constexpr double kThetas[] = {1e4, 5e5, 1e6};
+constexpr double kShifts[] = {-1.0, 1.0};
+
+constexpr FaultRow kRows[] = {
+    {"rope_missing", "does not rotate queries and keys", FaultClass::kStructural,
+     FaultScope::kLayer, leave_out_rope},
+    {"rope_interleaved", "rotates interleaved pairs instead of halves", FaultClass::kStructural,
+     FaultScope::kLayer, interleave},
+    {"rope_halves", "rotates halves instead of interleaved pairs", FaultClass::kStructural,
+     FaultScope::kLayer, halve},
+    {"rope_theta", "rotates with base {:g}", FaultClass::kSubtle, FaultScope::kLayer, set_theta,
+     kThetas, true, false, own_theta},
+    {"rope_swapped", "rotates as the other kind of layer does", FaultClass::kStructural,
+     FaultScope::kLayer, swap_rope},
+    {"rope_scaling_missing",
+     "leaves the scaling of the rope's frequencies out",
+     FaultClass::kStructural,
+     FaultScope::kLayer,
+     drop_scaling,
+     {},
+     false,
+     true},
+    {"rope_attention_factor_missing", "leaves the rope's attention factor out",
+     FaultClass::kStructural, FaultScope::kLayer, drop_attention_factor},
+    {"rope_whole_head", "rotates the whole head instead of a part", FaultClass::kStructural,
+     FaultScope::kLayer, rotate_whole_head},
+    {"rope_backwards", "rotates the other way round", FaultClass::kStructural, FaultScope::kLayer,
+     rotate_backwards},
+    {"rope_key_position", "rotates keys {:+g} positions off", FaultClass::kStructural,
+     FaultScope::kLayer, shift_keys, kShifts},
+    {"rope_missing_on_keys", "does not rotate keys", FaultClass::kStructural, FaultScope::kLayer,
+     leave_out_on_keys},
+    {"rope_missing_on_queries", "does not rotate queries", FaultClass::kStructural,
+     FaultScope::kLayer, leave_out_on_queries},
+    {"rope_before_norm", "rotates before the norm of queries and keys", FaultClass::kSubtle,
+     FaultScope::kLayer, rotate_before_norm},
+    {"query_temperature_missing",
+     "leaves the temperature of queries out",
+     FaultClass::kStructural,
+     FaultScope::kLayer,
+     leave_out_temperature,
+     {},
+     false,
+     true},
+};
+
+}  // namespace
+
+std::span<const FaultRow> position_faults() {
+  return kRows;
+}
+
+}  // namespace plumb::library

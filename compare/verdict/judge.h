@@ -1,0 +1,53 @@
+// Judges candidates on one checkpoint: their recordings against the float64 reference, each tap
+// beside what the candidate's precision makes by itself; and the reference against an oracle.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compare/evidence/truth.h"
+#include "compare/verdict/oracle.h"
+#include "graph/contract.h"
+#include "reference/run.h"
+#include "result/result.h"
+#include "trace/recording.h"
+#include "trace/trace_file.h"
+
+namespace plumb::verdict {
+
+using result::Result;
+
+struct Subject {
+  std::string case_name;
+  std::string family;
+  trace::Source* candidate = nullptr;
+  std::string candidate_name;                       // as on the command line
+  std::vector<trace::Prompt> prompts;               // to judge
+  const graph::Contract* contract = nullptr;        // what the candidate's precision entitles it to
+  trace::TapFilter taps = trace::TapFilter::all();  // that an in-tree candidate records
+  int greedy_steps = 0;                     // of an in-tree candidate; a trace gives what it holds
+  bool state_matrix = false;                // of an engine: every way of running a prompt, too
+  std::vector<std::string> unknown_causes;  // that a diagnosis is to do without, for a study
+  std::vector<std::string> notes;
+};
+
+// What does not depend on the candidate is computed once: the float64 truth, and its agreement with
+// the oracle. What is passed must outlive the judge; `oracle` may be null.
+class Judge {
+ public:
+  Judge(const reference::Reference& reference, const trace::TraceFile* oracle)
+      : truth_(reference), oracle_(oracle) {}
+
+  // Throws InputError when a recording does not have the shapes of the graph.
+  Result judge(const Subject& subject);
+
+ private:
+  class Session;
+
+  Truth truth_;
+  const trace::TraceFile* oracle_;
+  std::map<std::vector<std::vector<int64_t>>, double> reference_matrices_;  // by prompts
+};
+
+}  // namespace plumb::verdict

@@ -1,0 +1,366 @@
+#include "compare/verdict/prompt_judge.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "compare/diagnose/first_divergence.h"
+#include "compare/measure/gates.h"
+#include "compare/measure/recognise.h"
+#include "compare/measure/tokens.h"
+#include "compare/measure/whereabouts.h"
+#include "compare/verdict/judge_states.h"
+#include "graph/segment.h"
+#include "trace/pieces.h"
+
+namespace plumb::verdict {
+namespace {
+
+using diagnose::locate;
+using evidence::Floors;
+using evidence::is_choice;
+using evidence::kLogits;
+using evidence::measure_floor;
+using evidence::Noise;
+using evidence::Recorded;
+using evidence::Routing;
+using evidence::Values;
+using graph::Segment;
+using measure::best_token;
+using measure::Floor;
+using measure::GateLimits;
+using measure::global_limits;
+using measure::logit_limits;
+using measure::mean_kl_divergence;
+using measure::measure;
+using measure::measure_floor;
+using measure::Ratios;
+using measure::replicas_for;
+using measure::TokenJudgement;
+using measure::TokenVerdict;
+using measure::within;
+using reference::Matrix;
+using result::kUnknown;
+using trace::Tap;
+using trace::TapId;
+
+// A tap this many floors off, whose forward nevertheless ends in clean logits, was misrecorded.
+constexpr double kFarOff = 50.0;
+
+// Emulations that are asked whether one of them takes a token: a tie of experts that falls the
+// other way once in twenty times is among so many.
+constexpr int kChoosingReplicas = 64;
+
+class PromptJudge {
+ public:
+  PromptJudge(Truth& truth, const PromptSubject& subject, const Evidence& evidence)
+      : s_(subject), truth_(truth), evidence_(evidence) {}
+
+  PromptFindings run() {
+    findings_.notes = evidence_.notes();
+    judge_counts();
+    judge_taps();
+    judge_state();
+    if (s_.recorded->has(kLogits)) judge_logits();
+    if (s_.greedy) judge_greedy();
+    return std::move(findings_);
+  }
+
+ private:
+  std::vector<int64_t> continuation() const {
+    std::vector<int64_t> known;
+    if (!s_.greedy) return known;
+    for (const int64_t token : s_.greedy->tokens) {
+      if (token < 0 || token >= truth_.graph().vocab_size) break;
+      known.push_back(token);
+    }
+    return known;
+  }
+
+  void fail(const std::string& gate, const std::string& tap, const std::string& message) {
+    findings_.failures.push_back({gate, tap, s_.prompt->name + ": " + message});
+  }
+
+  void judge_counts() {
+    for (const Recorded::Miscount& miscount : s_.recorded->miscounts()) {
+      fail("proof", miscount.tap.name(),
+           fmt::format("takes {} experts at a position, {} are due", miscount.counted,
+                       miscount.due));
+      diverge(miscount.tap, kUnknown, "");
+      local_failed_ = true;
+      return;
+    }
+  }
+
+  // As this graph makes them: queries may be normalised before their rotation or after it.
+  std::vector<Tap> taps_in_order() const {
+    std::vector<Tap> taps;
+    for (const auto& [tap, value] : s_.recorded->values()) taps.push_back(tap);
+    std::ranges::stable_sort(taps, {}, [&](const Tap& tap) { return truth_.graph().find(tap); });
+    return taps;
+  }
+
+  void judge_taps() {
+    const bool logits_clean = are_logits_clean();
+    for (const Tap& tap : taps_in_order()) {
+      const Matrix& value = s_.recorded->at(tap);
+      if (is_choice(tap)) {
+        judge_choices(tap, value);
+        continue;
+      }
+      const Side whole = global_side(tap, value);
+      const Side part = s_.alone() ? whole : local_side(tap, value);
+      TapFigures& figures = findings_.taps[tap];
+      figures.metrics = measure(value, whole.truth);
+      figures.global.add(whole.ratios.plain, whole.floor.rms, value.size());
+      figures.local.add(part.ratios.plain, part.floor.rms, value.size());
+      judge_local(tap, value, part, logits_clean);
+      judge_global(tap, value, whole, part);
+    }
+  }
+
+  // A tap beside one truth and its floor.
+  struct Side {
+    const Matrix& truth;
+    const Floor& floor;
+    Ratios ratios;
+  };
+
+  static Side measure_side(const Matrix& value, const Matrix& truth, const Floor& floor) {
+    return {truth, floor, over_floor(value, truth, floor)};
+  }
+  Side global_side(const Tap& tap, const Matrix& value) const {
+    return measure_side(value, evidence_.values().at(tap), evidence_.floors().at(tap));
+  }
+  Side local_side(const Tap& tap, const Matrix& value) const {
+    return measure_side(value, evidence_.local_values().at(tap), evidence_.local_floors().at(tap));
+  }
+
+  // Each choice on the candidate's own scores, then on those of the whole forward.
+  void judge_choices(const Tap& tap, const Matrix& ids) {
+    if (!local_failed_ && !s_.alone()) {
+      local_failed_ =
+          are_choices_wrong("local", tap, ids, evidence_.local_values(), evidence_.local_floors());
+    }
+    if (!local_failed_ && !global_failed_) {
+      global_failed_ =
+          are_choices_wrong("global", tap, ids, evidence_.values(), evidence_.floors());
+    }
+  }
+
+  bool are_choices_wrong(const char* gate, const Tap& tap, const Matrix& ids, const Values& values,
+                         const Floors& floors) {
+    const Tap scores{TapId::kRouterLogits, tap.layer};
+    for (size_t t = 0; t < ids.shape(0); ++t) {
+      const auto verdict =
+          evidence_.routing().judge(tap.layer, reference::row(values.at(scores), t),
+                                    floors.at(scores).rows[t], reference::row(ids, t));
+      if (verdict != Routing::Verdict::kWrong) continue;
+      fail(gate, tap.name(),
+           fmt::format("position {} takes experts {}, which its scores do not choose", t,
+                       fmt::join(reference::row(ids, t), ", ")));
+      diverge(tap, kUnknown, fmt::format("at position {}", t), t);
+      return true;
+    }
+    return false;
+  }
+
+  void judge_local(const Tap& tap, const Matrix& value, const Side& part, bool logits_clean) {
+    if (local_failed_) return;
+    const GateLimits gate = local_limits(s_.contract->storage, part.floor);
+    if (!s_.recorded->finite(tap)) {
+      fail("proof", tap.name(), describe(value, part, gate));
+    } else if (!s_.alone() && !within(part.ratios, gate)) {
+      const bool misrecorded = logits_clean && part.ratios.plain > kFarOff && tap != kLogits;
+      fail(misrecorded ? "recording" : "local", tap.name(),
+           describe(value, part, gate) +
+               (misrecorded ? "; the logits are clean, so the recording of this tap is wrong, not "
+                              "the forward"
+                            : ", on the candidate's own inputs"));
+    } else {
+      return;
+    }
+    local_failed_ = true;
+    diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(value, part));
+  }
+
+  void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
+    if (local_failed_ || global_failed_) return;
+    const auto limits = tap == kLogits ? logit_limits : global_limits;
+    const GateLimits gate = limits(s_.contract->storage, whole.floor);
+    if (within(whole.ratios, gate)) return;
+    global_failed_ = true;
+    diverge(tap, part.ratios.plain, whereabouts(tap, value, whole), first_off(value, whole));
+    fail("global", tap.name(), describe(value, whole, gate));
+  }
+
+  static std::string describe(const Matrix& value, const Side& side, const GateLimits& limits) {
+    const auto plain = recognise(value, side.truth, side.floor);
+    return (plain ? *plain + "; " : "") + describe_excess(side.ratios, limits, value.shape(1));
+  }
+
+  bool are_logits_clean() const {
+    if (!s_.recorded->has(kLogits)) return false;
+    const Side whole = global_side(kLogits, s_.recorded->at(kLogits));
+    return within(whole.ratios, logit_limits(s_.contract->storage, whole.floor));
+  }
+
+  std::string whereabouts(const Tap& tap, const Matrix& value, const Side& side) const {
+    const auto& shape = truth_.graph().value(*truth_.graph().find(tap)).shape;
+    const size_t heads = shape.size() > 1 ? static_cast<size_t>(shape.front()) : 1;
+    return s_.prompt->name + ": " + describe_whereabouts(value, side.truth, side.floor, heads);
+  }
+
+  static std::optional<size_t> first_off(const Matrix& value, const Side& side) {
+    return first_position_off(value, side.truth, side.floor);
+  }
+
+  void diverge(const Tap& tap, double ratio, const std::string& where,
+               std::optional<size_t> position = std::nullopt) {
+    if (findings_.first_divergence) return;
+    const auto recorded = [&](const Tap& t) { return s_.recorded->has(t); };
+    findings_.first_divergence = locate(truth_.graph(), tap, recorded, ratio);
+    findings_.first_divergence->where = where;
+    if (!s_.prompt->run.empty())
+      blame_state(segment_before(truth_.graph(), tap, recorded), position);
+  }
+
+  // Of a prompt run otherwise than at once: the call, and what the segment had from those before.
+  void blame_state(const Segment& segment, std::optional<size_t> position) {
+    FirstDivergence& first = *findings_.first_divergence;
+    first.run = s_.prompt->name;
+    if (position) {
+      first.position = static_cast<int>(*position);
+      first.call = s_.prompt->pieces.empty()
+                       ? 0
+                       : static_cast<int>(trace::piece_at(s_.prompt->pieces, *position));
+    }
+    for (const size_t op : segment.ops) {
+      for (const std::string& name : carried_by(truth_.graph(), op)) {
+        const bool known =
+            std::find(first.slots.begin(), first.slots.end(), name) != first.slots.end();
+        if (!known) first.slots.push_back(name);
+      }
+    }
+  }
+
+  // Where the forward departs too, that tells more than what it leaves behind.
+  void judge_state() {
+    for (const StateFinding& finding : judge_states(truth_, s_, evidence_)) {
+      if (finding.figures.metrics.rms > 0.0 || finding.failure.empty()) {
+        findings_.taps[finding.tap] = finding.figures;
+      }
+      if (finding.failure.empty() || state_failed_) continue;
+      if (!findings_.failures.empty() && s_.prompt->run.empty()) continue;
+      state_failed_ = true;
+      fail("state", finding.tap.name(), finding.failure);
+      if (findings_.first_divergence) continue;
+      findings_.first_divergence = {.tap = finding.tap.name(), .layer = finding.tap.layer};
+      if (!s_.prompt->run.empty()) findings_.first_divergence->run = s_.prompt->name;
+      findings_.first_divergence->slots = {finding.tap.name()};
+    }
+  }
+
+  void judge_logits() {
+    const Matrix& value = s_.recorded->at(kLogits);
+    const Matrix& truth = evidence_.values().at(kLogits);
+    findings_.kld = mean_kl_divergence(value, truth);
+    for (size_t t = 0; t < value.shape(0); ++t) {
+      const int64_t chosen = best_token(reference::row(value, t));
+      ++findings_.tokens.compared;
+      findings_.flip_odds.push_back(flip_probability(truth, evidence_.floors().at(kLogits), t));
+      count_token(judge_token(truth, evidence_.floors().at(kLogits), t, chosen), chosen,
+                  fmt::format("position {}", t), findings_.tokens.exact);
+    }
+  }
+
+  void judge_greedy() {
+    const std::vector<int64_t> known = continuation();
+    if (known.size() < s_.greedy->tokens.size()) {
+      fail("tokens", "logits",
+           fmt::format("greedy token {} lies outside the vocabulary",
+                       s_.greedy->tokens[known.size()]));
+    }
+    if (known.empty()) return;
+    const Matrix& logits = truth_.continuation(s_.prompt->tokens, known);
+    const Floor floor = greedy_floor(known, logits);
+    for (size_t i = 0; i < known.size(); ++i) {
+      ++findings_.tokens.greedy_compared;
+      TokenJudgement judgement = judge_token(logits, floor, i, known[i]);
+      if (judgement.verdict == TokenVerdict::kFlip && may_choose(known, i, judgement.allowed)) {
+        judgement.verdict = TokenVerdict::kCertifiedTie;
+      }
+      if (judgement.verdict != TokenVerdict::kFlip) ++findings_.tokens.greedy_exact;
+      int uncounted = 0;
+      count_token(judgement, known[i], fmt::format("greedy step {}", i), uncounted);
+    }
+  }
+
+  // Where experts tie, the precision may take others, and with them another token: as one of its
+  // emulations does.
+  bool may_choose(const std::vector<int64_t>& tokens, size_t step, double allowed) {
+    if (evidence_.routing().empty()) return false;
+    if (!emulated_) {
+      Noise noise = evidence_.noise();
+      noise.replicas = kChoosingReplicas;
+      noise.mode = reference::RoundingMode::kDithered;  // to nearest they all fall alike
+      emulated_ = emulate_continuation(truth_.reference(), s_.prompt->tokens, tokens, noise);
+    }
+    for (size_t row = step; row < emulated_->shape(0); row += tokens.size()) {
+      const auto logits = reference::row(std::as_const(*emulated_), row);
+      const double best = logits[static_cast<size_t>(best_token(logits))];
+      if (within(best - logits[static_cast<size_t>(tokens[step])], allowed)) return true;
+    }
+    return false;
+  }
+
+  // Only a token that is not the best needs a floor.
+  Floor greedy_floor(const std::vector<int64_t>& tokens, const Matrix& logits) const {
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i] == best_token(reference::row(logits, i))) continue;
+      Noise noise = evidence_.noise();
+      noise.replicas = replicas_for(noise.replicas, logits.shape(0), logits.shape(1));
+      return measure_floor(truth_.reference(), s_.prompt->tokens, tokens, logits, noise);
+    }
+    return {};
+  }
+
+  void count_token(const TokenJudgement& judgement, int64_t chosen, const std::string& place,
+                   int& exact) {
+    switch (judgement.verdict) {
+      case TokenVerdict::kExact:
+        ++exact;
+        return;
+      case TokenVerdict::kCertifiedTie:
+        ++findings_.tokens.certified_ties;
+        return;
+      case TokenVerdict::kFlip:
+        if (findings_.tokens.flips++ > 0) return;  // the first says enough
+        fail(
+            "tokens", "logits",
+            fmt::format("{}: token {} where the truth has {}, {:.3g} ahead; a tie is within {:.3g}",
+                        place, chosen, judgement.best, judgement.regret, judgement.allowed));
+        return;
+    }
+  }
+
+  const PromptSubject& s_;
+  Truth& truth_;
+  const Evidence& evidence_;
+  PromptFindings findings_;
+  std::optional<Matrix> emulated_;  // the logits of a continuation
+  bool local_failed_ = false;
+  bool global_failed_ = false;
+  bool state_failed_ = false;
+};
+
+}  // namespace
+
+PromptFindings judge_prompt(Truth& truth, const PromptSubject& subject, const Evidence& evidence) {
+  return PromptJudge(truth, subject, evidence).run();
+}
+
+}  // namespace plumb::verdict
