@@ -69,8 +69,8 @@ class Hdf5Container : public Container {
     throw InputError(path_.string(), name, "cannot be read: the file is corrupt", kMend);
   }
 
-  // An attribute that cannot be read is damage, not absence: what a rehearsal, short of memory, could
-  // not read must not be tried again without its limits.
+  // An attribute that cannot be read is damage, not absence: what a rehearsal, short of memory,
+  // could not read must not be tried again without its limits.
   void read_attributes() {
     const Handle root(H5Gopen2(file_.get(), "/", H5P_DEFAULT), H5Gclose);
     if (!root.valid()) damaged("/");

@@ -49,7 +49,8 @@ TEST_F(TraceRefusalTest, RefusesAnAttributeOfAbsurdLength) {
     return std::string{static_cast<char>(value), static_cast<char>(value >> 8),
                        static_cast<char>(value >> 16), static_cast<char>(value >> 24)};
   };
-  const std::string heap = little_endian(static_cast<uint32_t>(bytes.find("GCOL"))) + little_endian(0);
+  const std::string heap =
+      little_endian(static_cast<uint32_t>(bytes.find("GCOL"))) + little_endian(0);
   const size_t length = bytes.find(little_endian(8) + heap);
   ASSERT_NE(length, std::string::npos);
   bytes.replace(length, 4, little_endian(0x7fffffff));
