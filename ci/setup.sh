@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs from Debian what is not there yet. Needs neither root nor a network when all is there.
 #   ci/setup.sh          what the build and the tests need
-#   ci/setup.sh PART...  what else: format, tidy, record
+#   ci/setup.sh PART...  what else: format, tidy, record, python
 set -euo pipefail
 
 # A tool counts as there when it can be called, whoever installed it; a library, when Debian's
@@ -13,6 +13,7 @@ declare -A needs=(
   [format]="clang-format-14:clang-format-14"
   [tidy]="clang-tidy-19:clang-tidy-19"
   [record]="python3-venv"
+  [python]="python3-venv"
 )
 
 is_there() {

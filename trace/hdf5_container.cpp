@@ -69,39 +69,50 @@ class Hdf5Container : public Container {
     throw InputError(path_.string(), name, "cannot be read: the file is corrupt", kMend);
   }
 
+  // An attribute that cannot be read is damage, not absence: what a rehearsal, short of memory,
+  // could not read must not be tried again without its limits.
   void read_attributes() {
     const Handle root(H5Gopen2(file_.get(), "/", H5P_DEFAULT), H5Gclose);
     if (!root.valid()) damaged("/");
     hsize_t index = 0;
     const auto each = [](hid_t location, const char* name, const H5A_info_t*,
                          void* self) -> herr_t {
-      static_cast<Hdf5Container*>(self)->read_attribute(location, name);
-      return 0;
+      try {
+        return static_cast<Hdf5Container*>(self)->read_attribute(location, name) ? 0 : -1;
+      } catch (const std::exception&) {
+        return -1;  // must not pass through C
+      }
     };
-    H5Aiterate2(root.get(), H5_INDEX_NAME, H5_ITER_NATIVE, &index, each, this);
+    if (H5Aiterate2(root.get(), H5_INDEX_NAME, H5_ITER_NATIVE, &index, each, this) < 0) {
+      throw InputError(path_.string(), "/", "has an attribute that cannot be read: corrupt", kMend);
+    }
   }
 
-  // Text attributes, of fixed or variable length; others carry nothing that is read here.
-  void read_attribute(hid_t location, const char* name) {
+  // Text attributes, of fixed or variable length; others carry nothing that is read here. False
+  // where the attribute is damaged.
+  bool read_attribute(hid_t location, const char* name) {
     const Handle attribute(H5Aopen(location, name, H5P_DEFAULT), H5Aclose);
     const Handle type(H5Aget_type(attribute.get()), H5Tclose);
     const Handle space(H5Aget_space(attribute.get()), H5Sclose);
-    if (!type.valid() || H5Tget_class(type.get()) != H5T_STRING ||
-        H5Sget_simple_extent_npoints(space.get()) != 1) {
-      return;
+    if (!attribute.valid() || !type.valid() || !space.valid()) return false;
+    if (H5Tget_class(type.get()) != H5T_STRING || H5Sget_simple_extent_npoints(space.get()) != 1) {
+      return true;
     }
-    if (H5Tis_variable_str(type.get()) > 0) {
-      char* text = nullptr;
-      if (H5Aread(attribute.get(), type.get(), &text) >= 0 && text != nullptr) {
-        attributes_[name] = text;
-        H5Dvlen_reclaim(type.get(), space.get(), H5P_DEFAULT, &text);
-      }
-    } else if (H5Tget_size(type.get()) <= kTextLimit) {
-      std::string text(H5Tget_size(type.get()), '\0');
-      if (H5Aread(attribute.get(), type.get(), text.data()) >= 0) {
-        attributes_[name] = text.substr(0, text.find('\0'));
-      }
-    }
+    if (H5Tis_variable_str(type.get()) > 0) return read_variable_text(attribute, type, space, name);
+    if (H5Tget_size(type.get()) > kTextLimit) return true;
+    std::string text(H5Tget_size(type.get()), '\0');
+    if (H5Aread(attribute.get(), type.get(), text.data()) < 0) return false;
+    attributes_[name] = text.substr(0, text.find('\0'));
+    return true;
+  }
+
+  bool read_variable_text(const Handle& attribute, const Handle& type, const Handle& space,
+                          const char* name) {
+    char* text = nullptr;
+    if (H5Aread(attribute.get(), type.get(), &text) < 0) return false;
+    attributes_[name] = text == nullptr ? "" : text;
+    H5Dvlen_reclaim(type.get(), space.get(), H5P_DEFAULT, &text);
+    return true;
   }
 
   void visit() {

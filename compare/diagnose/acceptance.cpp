@@ -131,7 +131,8 @@ std::optional<double> Acceptance::score_rounding(const Trial& trial) const {
 bool Acceptance::worsens(const Trial& trial) const {
   return std::ranges::any_of(trial.fits(), [&](const auto& entry) {
     const auto& [tap, fit] = entry;
-    return !failing_.contains(tap) && !within(fit.residual_rms(), kWorse * std::max(1.0, fit.null_rms()));
+    return !failing_.contains(tap) &&
+           !within(fit.residual_rms(), kWorse * std::max(1.0, fit.null_rms()));
   });
 }
 

@@ -44,7 +44,9 @@ std::vector<Tap> sorted(std::vector<Tap> taps) {
 
 // But for its parameter.
 bool is_repeated(const Fault& a, const Fault& b) {
-  const auto part = [](const Fault& fault) { return fault.part ? fault.part->says : std::string(); };
+  const auto part = [](const Fault& fault) {
+    return fault.part ? fault.part->says : std::string();
+  };
   return a.row == b.row && a.ops == b.ops && part(a) == part(b);
 }
 
@@ -210,7 +212,8 @@ class Diagnoser {
   // Of those that have a continuous one, where the difference lies most in their direction, each
   // from the value that shows it best.
   void fit_parameters() {
-    std::map<std::pair<const FaultRow*, std::vector<size_t>>, std::pair<double, const Trial*>> starts;
+    std::map<std::pair<const FaultRow*, std::vector<size_t>>, std::pair<double, const Trial*>>
+        starts;
     for (const Ranked& ranked : ranked_) {
       const Fault& fault = ranked.trial.fault();
       if (!fault.row->fitted) continue;
@@ -333,7 +336,8 @@ class Diagnoser {
     std::vector<std::pair<double, const Trial*>> order;
     for (const Trial* single : singles()) {
       const double correlation = single->fit(accept_.failing()).correlation();
-      if (!single->fault().layer && within(kSome, correlation)) order.push_back({correlation, single});
+      if (!single->fault().layer && within(kSome, correlation))
+        order.push_back({correlation, single});
     }
     std::ranges::stable_sort(order, std::greater{}, [](const auto& one) { return one.first; });
     std::vector<Trial> firsts;
@@ -440,9 +444,8 @@ class Diagnoser {
     std::vector<size_t> kept;
     for (const size_t i : causes) {
       const Fault& fault = ranked_[i].trial.fault();
-      const auto same = std::ranges::find_if(kept, [&](size_t k) {
-        return is_repeated(ranked_[k].trial.fault(), fault);
-      });
+      const auto same = std::ranges::find_if(
+          kept, [&](size_t k) { return is_repeated(ranked_[k].trial.fault(), fault); });
       if (same == kept.end()) {
         kept.push_back(i);
       } else if (is_rounder(fault, ranked_[*same].trial.fault())) {
@@ -482,7 +485,8 @@ class Diagnoser {
     for (const Tap& tap : accept_.failing()) {
       if (!touched.contains(tap)) explanation.left.push_back(tap);
     }
-    std::ranges::sort(explanation.left, {}, [&](const Tap& tap) { return truth_.graph().find(tap); });
+    std::ranges::sort(explanation.left, {},
+                      [&](const Tap& tap) { return truth_.graph().find(tap); });
   }
 
   Diagnosis cause(const Trial& trial) const {
@@ -550,7 +554,8 @@ Explanation diagnose(Truth& truth, const std::vector<Scene>& scenes, const Tap& 
     left = std::move(still);
   }
   if (count > 1) {
-    std::erase_if(all.notes, [](const std::string& note) { return note.starts_with(kNotExplained); });
+    std::erase_if(all.notes,
+                  [](const std::string& note) { return note.starts_with(kNotExplained); });
     all.notes.push_back(fmt::format("{} mistakes, each at taps of its own", count));
     std::vector<std::string> names;
     for (const Tap& tap : left) names.push_back(tap.name());

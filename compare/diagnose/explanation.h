@@ -14,10 +14,11 @@ namespace plumb::diagnose {
 using result::Diagnosis;
 
 struct Explanation {
-  std::vector<Diagnosis> causes;          // best first; empty where none is certain
-  std::vector<std::string> notes;         // what is nearest where none is
-  std::vector<size_t> ops;                // of the best cause, in the order of the graph
-  std::vector<trace::Tap> left = {};      // that fail by themselves and are none of the cause's business
+  std::vector<Diagnosis> causes;   // best first; empty where none is certain
+  std::vector<std::string> notes;  // what is nearest where none is
+  std::vector<size_t> ops;         // of the best cause, in the order of the graph
+  std::vector<trace::Tap> left =
+      {};  // that fail by themselves and are none of the cause's business
   std::vector<library::Fault> near = {};  // where none is certain: what goes most of the way
 };
 

@@ -144,9 +144,8 @@ std::vector<Sum> likeliest_sums(const Trials& trials, const std::vector<const Tr
   for (size_t i = 0; i < singles.size(); ++i) {
     for (size_t j = i + 1; j < singles.size(); ++j) {
       const double both = dot(singles[i]->effect(), singles[j]->effect());
-      const double left =
-          left_by(dd, shared[i], shared[j], own[i], own[j], both, singles[i]->fault().row->fitted,
-                  singles[j]->fault().row->fitted);
+      const double left = left_by(dd, shared[i], shared[j], own[i], own[j], both,
+                                  singles[i]->fault().row->fitted, singles[j]->fault().row->fitted);
       if (within(left, kSome * dd)) sums.push_back({i, j, left});
     }
   }
@@ -154,8 +153,8 @@ std::vector<Sum> likeliest_sums(const Trials& trials, const std::vector<const Tr
   std::vector<Sum> apart;
   for (const Sum& sum : sums) {
     if (apart.size() == kRun) break;
-    const bool may = are_apart(trials.graph(), singles[sum.first]->fault(),
-                               singles[sum.second]->fault());
+    const bool may =
+        are_apart(trials.graph(), singles[sum.first]->fault(), singles[sum.second]->fault());
     if (may) apart.push_back(sum);
   }
   return apart;

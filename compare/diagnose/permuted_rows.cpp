@@ -35,8 +35,8 @@ std::vector<Tap> products_beside(const Trials& trials, const Tap& first) {
   const Recorded& recorded = *trials.scenes().front().subject.recorded;
   std::vector<Tap> taps = {first};
   for (const graph::Op& other : graph.ops) {
-    const bool beside = std::holds_alternative<graph::Linear>(other.kind) &&
-                        other.inputs == graph.ops[op].inputs;
+    const bool beside =
+        std::holds_alternative<graph::Linear>(other.kind) && other.inputs == graph.ops[op].inputs;
     if (!beside) continue;
     for (const Tap& tap : graph.value(other.outputs.front()).taps) {
       if (tap == first || !recorded.has(tap)) continue;
@@ -99,7 +99,8 @@ std::string tell(const std::vector<Source>& sources, const std::vector<Tap>& tap
     if (++moved > kTold) continue;
     const std::string from =
         sources[j].tap == 0 ? "" : fmt::format(" of {}", taps[sources[j].tap].name());
-    text += fmt::format("{}row {} is row {}{}", text.empty() ? "" : ", ", j, sources[j].channel, from);
+    text +=
+        fmt::format("{}row {} is row {}{}", text.empty() ? "" : ", ", j, sources[j].channel, from);
   }
   return fmt::format("{} of {} rows stand elsewhere: {}{}", moved, sources.size(), text,
                      moved > kTold ? ", ..." : "");
@@ -122,9 +123,9 @@ std::optional<Explanation> find_permuted_rows(const Trials& trials, const Tap& f
   }
   Diagnosis cause{.cause = "rows_permuted", .explained = 1.0};
   if (op.layer >= 0) cause.layer = op.layer;
-  cause.says = fmt::format("{}{} has its weight's rows in another order: {}", op_label(graph, op),
-                           op.layer >= 0 ? fmt::format(" of layer {}", op.layer) : "",
-                           tell(sources, taps));
+  cause.says =
+      fmt::format("{}{} has its weight's rows in another order: {}", op_label(graph, op),
+                  op.layer >= 0 ? fmt::format(" of layer {}", op.layer) : "", tell(sources, taps));
   return Explanation{.causes = {cause}, .ops = {index}};
 }
 

@@ -30,17 +30,21 @@ constexpr std::pair<std::string_view, std::string_view> kPairs[] = {
     {"gdn.b_proj", "gdn.a_proj"},
 };
 constexpr double kWhich[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
-constexpr std::string_view kNames[] = {
-    "k_proj and v_proj",         "q_proj and k_proj",
-    "q_proj and v_proj",         "q_proj and o_proj",
-    "q_proj and attn_gate_proj", "q_norm and k_norm",
-    "mixer_norm and ffn_norm",   "mixer_norm and mixer_post_norm",
-    "mixer_post_norm and ffn_norm",
-    "mixer_post_norm and ffn_post_norm",
-    "ffn_norm and ffn_post_norm",
-    "the shared expert's gate and up",
-    "gdn.q_proj and gdn.k_proj", "gdn.v_proj and gdn.z_proj",
-    "gdn.b_proj and gdn.a_proj"};
+constexpr std::string_view kNames[] = {"k_proj and v_proj",
+                                       "q_proj and k_proj",
+                                       "q_proj and v_proj",
+                                       "q_proj and o_proj",
+                                       "q_proj and attn_gate_proj",
+                                       "q_norm and k_norm",
+                                       "mixer_norm and ffn_norm",
+                                       "mixer_norm and mixer_post_norm",
+                                       "mixer_post_norm and ffn_norm",
+                                       "mixer_post_norm and ffn_post_norm",
+                                       "ffn_norm and ffn_post_norm",
+                                       "the shared expert's gate and up",
+                                       "gdn.q_proj and gdn.k_proj",
+                                       "gdn.v_proj and gdn.z_proj",
+                                       "gdn.b_proj and gdn.a_proj"};
 static_assert(std::size(kPairs) == std::size(kWhich) && std::size(kPairs) == std::size(kNames));
 
 const WeightDeclaration* find(const Mutation& m, const WeightId& id) {

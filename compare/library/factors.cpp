@@ -55,8 +55,8 @@ bool leave_out_query_key_weights(Mutation& m, size_t op, double) {
 bool normalize_by_sum(Mutation& m, size_t op, double) {
   const RmsNorm* norm = right<RmsNorm>(m, op);
   if (!norm) return false;
-  const auto width = static_cast<double>(m.graph().value(m.original(op).outputs[0]).width()) /
-                     norm->groups;
+  const auto width =
+      static_cast<double>(m.graph().value(m.original(op).outputs[0]).width()) / norm->groups;
   if (width == 1.0) return false;
   // x / sqrt(sum + eps) = x / sqrt(mean + eps / width) / sqrt(width), on the normalised row.
   changed<RmsNorm>(m, op).eps = norm->eps / width;

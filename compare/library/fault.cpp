@@ -138,10 +138,11 @@ bool are_kin(const Fault& a, const Fault& b) {
 }
 
 std::vector<std::span<const FaultRow>> all_fault_rows() {
-  return {position_faults(),  attention_faults(), norm_faults(),     linear_faults(),
-          wiring_faults(),    activation_faults(), expert_faults(),  delta_faults(),
-          rounding_faults(),  layout_faults(), order_faults(),   exchange_faults(), frequency_faults(),
-          routing_faults(),   factor_faults(),    weight_faults(),    pattern_faults()};
+  return {position_faults(),  attention_faults(),  norm_faults(),   linear_faults(),
+          wiring_faults(),    activation_faults(), expert_faults(), delta_faults(),
+          rounding_faults(),  layout_faults(),     order_faults(),  exchange_faults(),
+          frequency_faults(), routing_faults(),    factor_faults(), weight_faults(),
+          pattern_faults()};
 }
 
 std::vector<Fault> applicable_faults(const Graph& graph, const std::vector<std::string>& without) {

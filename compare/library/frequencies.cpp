@@ -102,9 +102,9 @@ bool multiply_number(Mutation& m, size_t op, int which, double by) {
   const Rope* rope = right<Rope>(m, op);
   if (!rope) return false;
   static constexpr double RopeScaling::*kFields[] = {
-      &RopeScaling::factor,           &RopeScaling::original_max_position_embeddings,
-      &RopeScaling::low_freq_factor,  &RopeScaling::high_freq_factor,
-      &RopeScaling::beta_fast,        &RopeScaling::beta_slow};
+      &RopeScaling::factor,          &RopeScaling::original_max_position_embeddings,
+      &RopeScaling::low_freq_factor, &RopeScaling::high_freq_factor,
+      &RopeScaling::beta_fast,       &RopeScaling::beta_slow};
   const Kind kind = rope->rope.scaling.kind;
   if (kind != Kind::kLinear && kind != Kind::kLlama3 && kind != Kind::kYarn) return false;
   RopeSpec other = rope->rope;
@@ -225,8 +225,8 @@ bool turn_anyway(Mutation& m, size_t op, double) {
 bool keep_base(Mutation& m, size_t op, double contexts) {
   const Rope* rope = right<Rope>(m, op);
   if (!rope || rope->rope.scaling.kind != Kind::kDynamic) return false;
-  m.deviation(op).frequencies = graph::inverse_frequencies(
-      rope->rope, contexts * rope->rope.scaling.max_position_embeddings);
+  m.deviation(op).frequencies =
+      graph::inverse_frequencies(rope->rope, contexts * rope->rope.scaling.max_position_embeddings);
   return true;
 }
 

@@ -29,7 +29,8 @@ bool is_rotated(const Mutation& m, size_t op) {
   static constexpr std::string_view kRoles[] = {"q_proj.weight", "k_proj.weight", "q_b_proj.weight",
                                                 "k_rope_proj.weight"};
   const Linear* linear = right<Linear>(m, op);
-  return linear && std::ranges::find(kRoles, m.original(op).weights.front().role) != std::end(kRoles);
+  return linear &&
+         std::ranges::find(kRoles, m.original(op).weights.front().role) != std::end(kRoles);
 }
 
 // In each of `parts` equal parts, what stands in two halves is made to alternate, or the reverse.
@@ -121,9 +122,7 @@ class Layout {
   }
 
  private:
-  size_t turn() const {
-    return std::accumulate(rows_.begin(), rows_.end(), size_t{0}) / turns_;
-  }
+  size_t turn() const { return std::accumulate(rows_.begin(), rows_.end(), size_t{0}) / turns_; }
 
   std::vector<size_t> rows_;
   size_t turns_;
@@ -206,8 +205,8 @@ bool take_heads_in_turns(Mutation& m, size_t op, double reverse) {
     const size_t each = static_cast<size_t>(attention->heads) / groups;
     if (groups == 1 || each == 1) return false;
     const size_t inner = reverse > 0.0 ? each : groups;
-    const size_t dim = static_cast<size_t>(m.graph().value(m.original(op).outputs[0]).width()) /
-                       (groups * each);
+    const size_t dim =
+        static_cast<size_t>(m.graph().value(m.original(op).outputs[0]).width()) / (groups * each);
     Order order;
     for (size_t h = 0; h < groups * each; ++h) {
       const size_t from = h % inner * (groups * each / inner) + h / inner;

@@ -46,8 +46,9 @@ void take_columns(const model::Weights& right, size_t n, const Mutation::Origins
 
 void Mutation::edit(const model::WeightId& id, WeightView::Edit edit) {
   weights_[id] = [edit = std::move(edit)](const model::Weights&, const WeightView& stored,
-                                          size_t first, size_t count,
-                                          std::span<double> out) { edit(stored, first, count, out); };
+                                          size_t first, size_t count, std::span<double> out) {
+    edit(stored, first, count, out);
+  };
 }
 
 void Mutation::gather(const model::WeightId& id, Origins origin) {

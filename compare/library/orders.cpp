@@ -78,18 +78,18 @@ bool transpose_experts(Mutation& m, size_t op, double which) {
   const WeightId& id = m.original(op).weights[static_cast<size_t>(which)];
   const auto& shape = declaration(m, id).shape;
   if (shape[1] != shape[2]) return false;
-  m.edit(id, [](const model::WeightView& stored, size_t first, size_t count,
-                std::span<double> out) {
-    const size_t n = stored.columns();
-    std::vector<double> expert(n * n);
-    size_t held = SIZE_MAX;
-    for (size_t i = 0; i < count; ++i) {
-      const size_t e = (first + i) / n;
-      if (e != held) stored.widen(e * n, n, expert);
-      held = e;
-      for (size_t j = 0; j < n; ++j) out[i * n + j] = expert[j * n + (first + i) % n];
-    }
-  });
+  m.edit(id,
+         [](const model::WeightView& stored, size_t first, size_t count, std::span<double> out) {
+           const size_t n = stored.columns();
+           std::vector<double> expert(n * n);
+           size_t held = SIZE_MAX;
+           for (size_t i = 0; i < count; ++i) {
+             const size_t e = (first + i) / n;
+             if (e != held) stored.widen(e * n, n, expert);
+             held = e;
+             for (size_t j = 0; j < n; ++j) out[i * n + j] = expert[j * n + (first + i) % n];
+           }
+         });
   return true;
 }
 

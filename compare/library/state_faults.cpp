@@ -190,8 +190,9 @@ class Lister {
     wider.wider_window = 1;
     const Edit edit{"window_wide", "sees a key more than its window once keys come from the cache",
                     [](const Found&) {}};
-    add_deviation(slots, edit, wider, [this](size_t slot) { return has_window(slot); },
-                  [](size_t) { return true; });
+    add_deviation(
+        slots, edit, wider, [this](size_t slot) { return has_window(slot); },
+        [](size_t) { return true; });
   }
 
   // A token at a time takes another way, which forgets the sinks.
@@ -201,8 +202,9 @@ class Lister {
     sinkless.sinkless = true;
     const Edit edit{"sinks_missing", "leaves the attention sinks out where a token comes alone",
                     [](const Found&) {}};
-    add_deviation(slots, edit, sinkless, [this](size_t slot) { return has_sinks(slot); },
-                  [calls = calls_](size_t call) { return calls[call] == 1; });
+    add_deviation(
+        slots, edit, sinkless, [this](size_t slot) { return has_sinks(slot); },
+        [calls = calls_](size_t call) { return calls[call] == 1; });
   }
 
   // The mistake made by the ops of some slots in some calls, the first left out.

@@ -214,7 +214,8 @@ class PromptJudge {
                         found ? found->says + "; " : "",
                         describe_excess(part.ratios, gate, value.shape(1)), last_clean_->name()));
       }
-      fail(Gate::kLocal, tap.name(), describe(value, part, gate) + ", on the candidate's own inputs");
+      fail(Gate::kLocal, tap.name(),
+           describe(value, part, gate) + ", on the candidate's own inputs");
     } else {
       return;
     }

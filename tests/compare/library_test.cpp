@@ -43,13 +43,34 @@ base::Json with(const char* name, const std::vector<std::pair<const char*, int>>
 
 TEST(Library, HasNoRowThatChangesNothing) {
   std::set<std::string> causes;
-  for (const char* name :
-       {"llama-gqa", "llama-llama3", "gemma2-caps", "gemma3-linear", "gpt_oss-yarn",
-        "deepseek_v3-groups", "qwen3_5_text-default", "phi3-longrope", "nemotron-half",
-        "smollm3-nope", "ministral3-yarn", "olmoe-gqa", "qwen2_moe-shared", "qwen3_next-packed",
-        "granite-multipliers", "solar_open-groups", "starcoder2-window", "stablelm-qk-norm",
-        "olmo2-gqa", "llama-dynamic", "hunyuan-bias", "rlformers-all", "rlformers-residual-gate", "qwen3-bias-window",
-        "cohere2-pattern", "apertus-defaults", "olmoe-clip", "gpt_oss-types"}) {
+  for (const char* name : {"llama-gqa",
+                           "llama-llama3",
+                           "gemma2-caps",
+                           "gemma3-linear",
+                           "gpt_oss-yarn",
+                           "deepseek_v3-groups",
+                           "qwen3_5_text-default",
+                           "phi3-longrope",
+                           "nemotron-half",
+                           "smollm3-nope",
+                           "ministral3-yarn",
+                           "olmoe-gqa",
+                           "qwen2_moe-shared",
+                           "qwen3_next-packed",
+                           "granite-multipliers",
+                           "solar_open-groups",
+                           "starcoder2-window",
+                           "stablelm-qk-norm",
+                           "olmo2-gqa",
+                           "llama-dynamic",
+                           "hunyuan-bias",
+                           "rlformers-all",
+                           "rlformers-residual-gate",
+                           "qwen3-bias-window",
+                           "cohere2-pattern",
+                           "apertus-defaults",
+                           "olmoe-clip",
+                           "gpt_oss-types"}) {
     add_causes(Bench(name), causes);
   }
   Bench deep(with("llama-gqa", {{"num_hidden_layers", 12}}), 3);
@@ -97,10 +118,8 @@ TEST_P(Variant, IsNamed) {
 TEST_P(Variant, HasNoWrongName) {
   Bench bench(GetParam().model);
   const Fault fault = bench.fault(GetParam().cause, GetParam().place);
-  const Result result = bench.judge({.taps = GetParam().taps,
-                                     .seed = 5,
-                                     .fault = &fault,
-                                     .unknown_causes = {GetParam().cause}});
+  const Result result = bench.judge(
+      {.taps = GetParam().taps, .seed = 5, .fault = &fault, .unknown_causes = {GetParam().cause}});
   ASSERT_EQ(result.verdict, Verdict::kFailed);
   EXPECT_TRUE(result.diagnosis->empty()) << result.diagnosis->front().says;
 }

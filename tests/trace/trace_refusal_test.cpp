@@ -68,6 +68,25 @@ TEST_F(TraceRefusalTest, SaysHowToWriteForThisLibrary) {
   EXPECT_NE(line.find("libver=('earliest', 'v110')"), std::string::npos) << line;
 }
 
+// The length in a text attribute's reference to the heap, 2 GiB: libhdf5 1.10 makes room for it and
+// fills that. A child that may not have so much calls it unreadable, and so must the parent.
+TEST_F(TraceRefusalTest, RefusesAnAttributeOfAbsurdLength) {
+  read([](Hdf5Builder& b) { b.text_attribute("producer", "somebody", true); });
+  std::string bytes = tests::read_text(file_);
+  const auto little_endian = [](uint32_t value) {
+    return std::string{static_cast<char>(value), static_cast<char>(value >> 8),
+                       static_cast<char>(value >> 16), static_cast<char>(value >> 24)};
+  };
+  const std::string heap =
+      little_endian(static_cast<uint32_t>(bytes.find("GCOL"))) + little_endian(0);
+  const size_t length = bytes.find(little_endian(8) + heap);
+  ASSERT_NE(length, std::string::npos);
+  bytes.replace(length, 4, little_endian(0x7fffffff));
+  tests::write_text(file_, bytes);
+  const std::string line = refusal([&] { TraceFile unused(file_); });
+  EXPECT_NE(line.find("attribute that cannot be read"), std::string::npos) << line;
+}
+
 TEST_F(TraceRefusalTest, RefusesPromptsThatAreNoTokenIds) {
   const auto fills = std::vector<std::function<void(Hdf5Builder&)>>{
       [](Hdf5Builder& b) {
