@@ -47,8 +47,9 @@ bool is_gguf(const std::filesystem::path& path) {
 }
 
 std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& first) {
+  const GgufSource source(first);
   std::vector<std::filesystem::path> parts;
-  for (const auto& file : GgufSource(first).files()) parts.push_back(file->path());
+  for (const auto& file : source.files()) parts.push_back(file->path());
   return parts;
 }
 
