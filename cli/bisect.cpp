@@ -22,7 +22,7 @@ std::string command_of(const Options& options) {
                                     options.judge.candidate);
   if (!options.judge.oracle.empty()) command += " --oracle " + options.judge.oracle;
   if (!options.judge.contract.empty()) command += " --contract " + options.judge.contract;
-  if (options.judge.taps != "all") command += " --taps '" + options.judge.taps + "'";
+  if (!options.judge.taps.empty()) command += " --taps '" + options.judge.taps + "'";
   return command;
 }
 
@@ -45,6 +45,7 @@ void add_bisect(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("bisect", "find where a candidate first departs, and why");
   verb->footer("Example: plumb bisect /tmp/qwen3 --candidate trace:engine.h5 --oracle oracle.h5");
   auto options = std::make_shared<Options>();
+  options->judge.finer = true;
   options->common.add_checkpoint(*verb);
   options->common.add_threads(*verb);
   options->judge.add(*verb);

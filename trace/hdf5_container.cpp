@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "base/errors.h"
 #include "base/rehearsal.h"
 #include "trace/container.h"
 #include "trace/hdf5.h"
+#include "trace/logprobs.h"
 
 namespace plumb::trace {
 namespace {
@@ -21,6 +23,11 @@ constexpr const char* kMend = "record or fetch the trace again";
 size_t product_or_most(size_t a, size_t b) {
   constexpr size_t kMost = std::numeric_limits<size_t>::max();
   return b != 0 && a > kMost / b ? kMost : a * b;
+}
+
+std::string to_text(double number) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof(text), number).ptr};
 }
 
 class Hdf5Container : public Container {
@@ -75,31 +82,36 @@ class Hdf5Container : public Container {
     hsize_t index = 0;
     const auto each = [](hid_t location, const char* name, const H5A_info_t*,
                          void* self) -> herr_t {
-      static_cast<Hdf5Container*>(self)->read_attribute(location, name);
+      static_cast<Hdf5Container*>(self)->read_attribute(location, name, "");
       return 0;
     };
     H5Aiterate2(root.get(), H5_INDEX_NAME, H5_ITER_NATIVE, &index, each, this);
   }
 
-  // Text attributes, of fixed or variable length; others carry nothing that is read here.
-  void read_attribute(hid_t location, const char* name) {
+  // Text attributes, of fixed or variable length, and single numbers; others carry nothing that is
+  // read here.
+  void read_attribute(hid_t location, const char* name, const std::string& group) {
     const Handle attribute(H5Aopen(location, name, H5P_DEFAULT), H5Aclose);
     const Handle type(H5Aget_type(attribute.get()), H5Tclose);
     const Handle space(H5Aget_space(attribute.get()), H5Sclose);
-    if (!type.valid() || H5Tget_class(type.get()) != H5T_STRING ||
-        H5Sget_simple_extent_npoints(space.get()) != 1) {
-      return;
+    if (!type.valid() || H5Sget_simple_extent_npoints(space.get()) != 1) return;
+    const H5T_class_t kind = H5Tget_class(type.get());
+    if (kind == H5T_FLOAT || kind == H5T_INTEGER) {
+      double number = 0.0;
+      if (H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &number) < 0) return;
+      attributes_[group + name] = to_text(number);
     }
+    if (kind != H5T_STRING) return;
     if (H5Tis_variable_str(type.get()) > 0) {
       char* text = nullptr;
       if (H5Aread(attribute.get(), type.get(), &text) >= 0 && text != nullptr) {
-        attributes_[name] = text;
+        attributes_[group + name] = text;
         H5Dvlen_reclaim(type.get(), space.get(), H5P_DEFAULT, &text);
       }
     } else if (H5Tget_size(type.get()) <= kTextLimit) {
       std::string text(H5Tget_size(type.get()), '\0');
       if (H5Aread(attribute.get(), type.get(), text.data()) >= 0) {
-        attributes_[name] = text.substr(0, text.find('\0'));
+        attributes_[group + name] = text.substr(0, text.find('\0'));
       }
     }
   }
@@ -123,6 +135,9 @@ class Hdf5Container : public Container {
     if (datasets_.size() >= kDatasetLimit) return false;
     const Handle object(H5Oopen(group, name.c_str(), H5P_DEFAULT), H5Oclose);
     if (!object.valid()) return false;
+    if (H5Iget_type(object.get()) == H5I_GROUP && H5Aexists(object.get(), kLogprobStep) > 0) {
+      read_attribute(object.get(), kLogprobStep, name + "/");
+    }
     if (H5Iget_type(object.get()) != H5I_DATASET) return true;
     const Handle type(H5Dget_type(object.get()), H5Tclose);
     const Handle space(H5Dget_space(object.get()), H5Sclose);
