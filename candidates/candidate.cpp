@@ -12,7 +12,6 @@ namespace {
 using base::DType;
 using base::InputError;
 
-constexpr std::string_view kReserved[] = {"exec:", "plugin:"};
 constexpr std::string_view kEngines[] = {"cpu-f32", "cpu-bf16"};
 constexpr DType kPrecisions[] = {DType::kF32, DType::kBF16};  // of kEngines
 static_assert(std::size(kEngines) == std::size(kPrecisions));
@@ -38,16 +37,10 @@ std::unique_ptr<trace::Source> make_candidate(std::string_view text, const graph
                                               const model::Weights& weights,
                                               const base::Threads& threads) {
   if (text.starts_with(kTracePrefix)) return open_recorded(text);
-  for (const std::string_view prefix : kReserved) {
-    if (text.starts_with(prefix)) {
-      throw InputError("--candidate", std::string(text),
-                       "candidates of the form " + std::string(prefix) + " are reserved",
-                       "record a trace with the engine and pass trace:FILE");
-    }
-  }
   if (std::find(std::begin(kEngines), std::end(kEngines), text) == std::end(kEngines)) {
     throw InputError("--candidate", std::string(text), "is not known",
-                     "known: cpu-f32, cpu-bf16, trace:FILE[#dtype]");
+                     "known: cpu-f32, cpu-bf16, trace:FILE[#dtype], exec:COMMAND, py:MODULE, "
+                     "plugin:FILE.so[:OPTIONS]");
   }
   return make_engine(text, graph, weights, threads);
 }

@@ -2,7 +2,7 @@
 //
 //   cpu-f32, cpu-bf16      the in-tree engines, candidates/cpu/
 //   trace:FILE[#dtype]     what somebody's engine recorded
-//   exec:, plugin:         reserved
+// Those outside of this program: candidates/outside/outside.h.
 #pragma once
 
 #include <memory>

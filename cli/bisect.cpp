@@ -38,6 +38,7 @@ void add_bisect(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("bisect", "find where a candidate first departs, and why");
   verb->footer("Example: plumb bisect /tmp/qwen3 --candidate trace:engine.h5 --oracle oracle.h5");
   auto options = std::make_shared<Options>();
+  options->judge.finer = true;
   options->common.add_checkpoint(*verb);
   options->common.add_threads(*verb);
   options->judge.add(*verb);

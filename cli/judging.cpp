@@ -8,6 +8,8 @@
 
 #include "base/errors.h"
 #include "candidates/candidate.h"
+#include "candidates/outside/open.h"
+#include "cli/asking.h"
 #include "cli/verbs.h"
 #include "fixtures/catalogue.h"
 #include "graph/contract_file.h"
@@ -120,37 +122,118 @@ Judging::Judging(const LoadedModel& model, const base::Threads& threads,
       judge_(reference_, oracle) {}
 
 result::Result Judging::operator()(const JudgingOptions& options) {
+  if (const auto engine = candidates::make_outside(options.candidate, options.outside)) {
+    return judge_outside(options, *engine);
+  }
   const auto candidate =
       candidates::make_candidate(options.candidate, model_.graph, model_.weights, threads_);
-  const auto* recorded = dynamic_cast<const trace::FileSource*>(candidate.get());
+  std::vector<trace::Prompt> prompts =
+      choose_prompts(model_, *candidate, options.candidate, oracle_).list;
+  return judge(subject_of(options, *candidate, std::move(prompts)), options);
+}
+
+verdict::Subject Judging::subject_of(const JudgingOptions& options, trace::Source& candidate,
+                                     std::vector<trace::Prompt> prompts) const {
+  const auto* recorded = dynamic_cast<const trace::FileSource*>(&candidate);
   if (recorded != nullptr) check_same_checkpoint(model_, recorded->file());
   const trace::TraceFile* file = recorded != nullptr ? &recorded->file() : nullptr;
-  verdict::Subject subject{
-      .case_name = options.case_name,
-      .family = model_.config.spec.model_type,
-      .candidate = candidate.get(),
-      .candidate_name = options.candidate,
-      .prompts = choose_prompts(model_, *candidate, options.candidate, oracle_).list,
-      .contract = &declared_contract(*candidate),
-      .taps = parse_taps(options.taps, model_.graph),
-      .greedy_steps = options.greedy_steps,
-      .state_matrix = options.state_matrix,
-      .notes = notes_on(model_, file)};
+  const bool in_tree = recorded == nullptr;
+  return {.case_name = options.case_name,
+          .family = model_.config.spec.model_type,
+          .candidate = &candidate,
+          .candidate_name = options.candidate,
+          .prompts = std::move(prompts),
+          .contract = &declared_contract(candidate),
+          .taps = in_tree && !options.taps.empty() ? parse_taps(options.taps, model_.graph)
+                                                   : trace::TapFilter::all(),
+          .greedy_steps = options.greedy_steps,
+          .state_matrix = options.state_matrix,
+          .notes = notes_on(model_, file)};
+}
+
+result::Result Judging::judge(verdict::Subject subject, const JudgingOptions& options) {
   if (options.contract == kFindContract) return judge_.judge_under_best(subject);
   if (!options.contract.empty()) subject.contract = &named_contract(options.contract);
   return judge_.judge(subject);
 }
 
+result::Result Judging::judge_outside(const JudgingOptions& options, candidates::Outside& engine) {
+  Prompts prompts = default_prompts(model_);
+  if (oracle_ != nullptr) prompts = {oracle_->prompts(), oracle_->path()};
+  check_prompts(model_, prompts);
+  candidates::Request request{.checkpoint = std::filesystem::absolute(model_.checkpoint.folder()),
+                              .threads = threads_.count(),
+                              .dtype = options.dtype,
+                              .taps = tap_wishes(options.taps),
+                              .greedy = options.greedy_steps,
+                              .prompts = prompts.list,
+                              .vocab_size = model_.graph.vocab_size};
+  if (options.state_matrix) request.taps.emplace_back("layer.*.state.*");
+  result::Result result = judge_answer(options, engine, request);
+  const bool asks_again = options.finer && options.taps.empty() && result.first_divergence &&
+                          result.first_divergence->suspects.size() > 1;
+  if (!asks_again) return result;
+  const auto& suspects = result.first_divergence->suspects;
+  request.taps.insert(request.taps.end(), suspects.begin(), suspects.end());
+  result::Result finer = judge_answer(options, engine, request);
+  if (finer.verdict != result.verdict) {
+    result.notes.push_back(
+        fmt::format("asked again for finer taps, the engine is {}: it does not compute the same "
+                    "twice, or what it records changes what it computes",
+                    result::to_text(finer.verdict)));
+    return result;
+  }
+  return finer;
+}
+
+result::Result Judging::judge_answer(const JudgingOptions& options, candidates::Outside& engine,
+                                     const candidates::Request& request) {
+  try {
+    const Answer answer = ask(engine, request, options.state_matrix);
+    result::Result result = judge(subject_of(options, *answer.source, request.prompts), options);
+    for (const auto& notes : {engine.notes(), answer.notes}) {
+      result.notes.insert(result.notes.end(), notes.begin(), notes.end());
+    }
+    if (answer.state_skipped) skip_state(request.prompts, result);
+    return result;
+  } catch (const candidates::CannotDo& refusal) {
+    return {.case_name = options.case_name,
+            .family = model_.config.spec.model_type,
+            .candidate = {.name = options.candidate},
+            .verdict = result::Verdict::kSkipped,
+            .reasons = {{result::Gate::kRecording, "", refusal.what()}}};
+  }
+}
+
 void JudgeOptions::add(CLI::App& verb) {
-  verb.add_option("--candidate", candidate, "cpu-f32, cpu-bf16 or trace:FILE[#dtype]")->required();
+  verb.add_option("--candidate", candidate,
+                  "cpu-f32, cpu-bf16, trace:FILE[#dtype], exec:COMMAND, py:MODULE or "
+                  "plugin:FILE.so[:OPTIONS], http://HOST:PORT[/PATH], https://...")
+      ->required();
   verb.add_option("--oracle", oracle, "trace of a trusted producer");
   verb.add_option("--contract", contract,
                   "precision contract to hold it to, by name or as FILE.json; auto: the strictest "
                   "that it keeps");
-  verb.add_option("--taps", taps, "what an in-tree candidate records: all, coarse, logits, globs")
+  verb.add_option("--taps", taps,
+                  "what an engine records: all, coarse, logits, globs (default: all of an in-tree "
+                  "one, coarse of one outside)");
+  verb.add_option("--dtype", dtype, "precision that an engine outside is asked to compute in");
+  verb.add_option("--dialect", outside.dialect, "that a server speaks")
+      ->check(
+          CLI::IsMember({candidates::kAutoDialect, "vllm", "openai", "llama.cpp", "sglang", "tgi"}))
+      ->capture_default_str();
+  verb.add_option("--served-model", outside.served_model, "the model's name at a server");
+  verb.add_option("--top-logprobs", outside.top_logprobs,
+                  "tokens that a server is asked to list a position (default: all up to 256)")
+      ->check(CLI::Range(1, 1 << 20));
+  verb.add_option("--concurrency", outside.concurrency, "requests under way at a server at a time")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  verb.add_option("--timeout", outside.timeout, "seconds that an engine outside may take")
+      ->check(CLI::Range(0.001, 1e6))
       ->capture_default_str();
   add_state_option(verb, state_matrix);
-  verb.add_option("--greedy", greedy_steps, "greedy tokens of each prompt, in-tree candidates")
+  verb.add_option("--greedy", greedy_steps, "greedy tokens of each prompt, by an engine")
       ->check(CLI::Range(0, 1 << 16))
       ->capture_default_str();
 }
@@ -168,12 +251,25 @@ result::Result judge_checkpoint(const CommonOptions& common, const JudgeOptions&
   if (!options.oracle.empty()) oracle.emplace(open_trace_of(model, options.oracle));
   const std::filesystem::path folder = common.checkpoint;
   return Judging(model, threads, oracle ? &*oracle : nullptr)(
-      {.case_name = (folder / "").parent_path().filename().string(),
-       .candidate = options.candidate,
-       .greedy_steps = options.greedy_steps,
-       .contract = options.contract,
-       .taps = options.taps,
-       .state_matrix = options.state_matrix});
+      options.judging((folder / "").parent_path().filename().string()));
+}
+
+JudgingOptions JudgeOptions::judging(const std::string& case_name) const {
+  JudgingOptions all{.case_name = case_name,
+                     .candidate = candidate,
+                     .greedy_steps = greedy_steps,
+                     .contract = contract,
+                     .taps = taps,
+                     .state_matrix = state_matrix,
+                     .outside = outside,
+                     .finer = finer};
+  if (dtype.empty()) return all;
+  all.dtype = base::dtype_from_torch_name(dtype);
+  if (!all.dtype) {
+    throw base::InputError("--dtype", dtype, "is none of a trace",
+                           "known: float64, float32, bfloat16, float16");
+  }
+  return all;
 }
 
 std::vector<trace::Prompt> prompts_of(const LoadedModel& model, const std::string& trace) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "candidates/outside/outside.h"
 #include "cli/common.h"
 #include "compare/verdict/judge.h"
 #include "reference/run.h"
@@ -20,12 +21,17 @@ trace::TraceFile open_trace_of(const LoadedModel& model, const std::string& file
 
 struct JudgingOptions {
   std::string case_name;
-  std::string candidate;  // cpu-f32 | cpu-bf16 | trace:FILE[#dtype]
-  int greedy_steps = 0;   // of each prompt, by an in-tree candidate; a trace gives what it holds
+  std::string candidate;  // cpu-f32 | cpu-bf16 | trace:FILE[#dtype] | candidates/outside/outside.h
+  int greedy_steps = 0;   // of each prompt, by an engine; a trace gives what it holds
   // A precision contract's name or file; auto: the strictest that it keeps; empty: its dtype's.
   std::string contract;
-  std::string taps = "all";  // that an in-tree candidate records
+  // That an engine records; empty: all of an in-tree one, the coarse ones of one outside.
+  std::string taps;
   bool state_matrix = false;
+  std::optional<base::DType> dtype;  // that an engine outside is asked for
+  candidates::OutsideOptions outside;
+  // Where an engine outside departs, it is asked again for the taps in question.
+  bool finer = false;
 };
 
 // Judges candidates on one model; what they share is computed once. `oracle` may be null.
@@ -37,6 +43,13 @@ class Judging {
   result::Result operator()(const JudgingOptions& options);
 
  private:
+  verdict::Subject subject_of(const JudgingOptions& options, trace::Source& candidate,
+                              std::vector<trace::Prompt> prompts) const;
+  result::Result judge(verdict::Subject subject, const JudgingOptions& options);
+  result::Result judge_outside(const JudgingOptions& options, candidates::Outside& engine);
+  result::Result judge_answer(const JudgingOptions& options, candidates::Outside& engine,
+                              const candidates::Request& request);
+
   const LoadedModel& model_;
   const base::Threads& threads_;
   const trace::TraceFile* oracle_;
@@ -57,11 +70,15 @@ struct JudgeOptions {
   std::string candidate;
   std::string oracle;
   std::string contract;
-  std::string taps = "all";
+  std::string taps;
   bool state_matrix = false;
   int greedy_steps = 64;
+  std::string dtype;
+  candidates::OutsideOptions outside;
+  bool finer = false;
 
   void add(CLI::App& verb);
+  JudgingOptions judging(const std::string& case_name) const;
 };
 
 // The option --state.

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <span>
 
 #include "base/errors.h"
+#include "base/interrupts.h"
 #include "cli/verbs.h"
 
 namespace {
@@ -43,6 +45,7 @@ int run(int argc, char** argv) {
   plumb::cli::add_certify(app, action);
   plumb::cli::add_gate(app, action);
   plumb::cli::add_report(app, action);
+  plumb::cli::add_host_plugin(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -62,6 +65,9 @@ int main(int argc, char** argv) {
     return complain(error.what(), wrong_input);
   } catch (const std::filesystem::filesystem_error& error) {
     return complain(error.what(), wrong_input);
+  } catch (const plumb::base::Interrupted& interrupt) {
+    ::raise(interrupt.signal());  // which ends this program as if it had not been caught
+    return kInternalFault;
   } catch (const std::exception& error) {
     return complain(std::string("internal fault: ") + error.what(), kInternalFault);
   }

@@ -26,6 +26,14 @@ std::string repeat_line(std::string_view verb, const CommonOptions& common,
     add("--greedy", std::to_string(options.greedy_steps));
   }
   if (options.state_matrix) line += " --state";
+  if (!options.dtype.empty()) add("--dtype", options.dtype);
+  const candidates::OutsideOptions& outside = options.outside;
+  if (outside.dialect != defaults.outside.dialect) add("--dialect", outside.dialect);
+  if (!outside.served_model.empty()) add("--served-model", outside.served_model);
+  if (outside.top_logprobs != 0) add("--top-logprobs", std::to_string(outside.top_logprobs));
+  if (outside.timeout != defaults.outside.timeout) {
+    add("--timeout", std::to_string(outside.timeout));
+  }
   for (const std::string& key : common.allowed_keys) add("--allow-key", key);
   return line;
 }

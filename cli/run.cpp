@@ -139,7 +139,8 @@ void add_run(CLI::App& app, Action& action) {
   verb->add_option("--engine", options->engine, fmt::format("{}", fmt::join(engines, ", ")))
       ->check(CLI::IsMember(engines))
       ->required();
-  verb->add_option("-o,--output", options->output, "trace to write (HDF5)")->required();
+  verb->add_option("-o,--output", options->output, "trace to write: FILE.safetensors, else HDF5")
+      ->required();
   verb->add_option("--tokens", options->tokens, "token ids of one prompt: 1,2,3");
   verb->add_option("--prompts", options->prompts, "a trace whose prompts are run");
   verb->add_option("--taps", options->taps, "all, coarse, logits, or globs over tap names")

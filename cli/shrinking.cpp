@@ -8,6 +8,10 @@
 #include "base/errors.h"
 #include "base/files.h"
 #include "candidates/candidate.h"
+#include "candidates/outside/open.h"
+#include "candidates/outside/plugin.h"
+#include "candidates/outside/program.h"
+#include "cli/asking.h"
 #include "fixtures/presets.h"
 #include "fixtures/shrink.h"
 #include "fixtures/synth.h"
@@ -17,6 +21,36 @@ namespace {
 
 constexpr uint64_t kSeed = 1;
 
+// Runs again on another checkpoint: an engine in the tree or a program, and no recording or server.
+bool can_run_again(const std::string& candidate) {
+  const auto engines = candidates::engine_names();
+  return std::find(engines.begin(), engines.end(), candidate) != engines.end() ||
+         candidate.starts_with(candidates::kExecPrefix) ||
+         candidate.starts_with(candidates::kPythonPrefix) ||
+         candidate.starts_with(candidates::kPluginPrefix);
+}
+
+// Null where an engine outside cannot run so small a model.
+std::unique_ptr<trace::Source> run_on(const LoadedModel& model, const trace::Prompt& prompt,
+                                      const JudgeOptions& options, const base::Threads& threads) {
+  const auto outside = candidates::make_outside(options.candidate, options.outside);
+  if (!outside) {
+    return candidates::make_engine(options.candidate, model.graph, model.weights, threads);
+  }
+  const candidates::Request request{.checkpoint = model.checkpoint.folder(),
+                                    .threads = threads.count(),
+                                    .dtype = options.judging("").dtype,
+                                    .taps = tap_wishes(options.taps),
+                                    .prompts = {prompt}};
+  try {
+    return ask(*outside, request, options.state_matrix).source;
+  } catch (const candidates::CannotDo&) {
+    return nullptr;
+  } catch (const base::InputError&) {
+    return nullptr;
+  }
+}
+
 bool fails(const fixtures::SmallCase& one, const JudgeOptions& options,
            const base::Threads& threads) {
   const base::TemporaryFolder folder;
@@ -24,8 +58,9 @@ bool fails(const fixtures::SmallCase& one, const JudgeOptions& options,
                        folder.path() / "checkpoint", threads);
   const LoadedModel model(folder.path() / "checkpoint", one.allowed_keys);
   const reference::Reference reference(model.graph, model.weights, threads);
-  const auto candidate =
-      candidates::make_engine(options.candidate, model.graph, model.weights, threads);
+  const trace::Prompt prompt{.name = "p0", .tokens = one.tokens};
+  const auto candidate = run_on(model, prompt, options, threads);
+  if (candidate == nullptr) return false;
   const graph::Contract& contract =
       options.contract.empty() ? declared_contract(*candidate) : named_contract(options.contract);
   verdict::Judge judge(reference, nullptr);
@@ -34,7 +69,7 @@ bool fails(const fixtures::SmallCase& one, const JudgeOptions& options,
                      .family = model.config.spec.model_type,
                      .candidate = candidate.get(),
                      .candidate_name = options.candidate,
-                     .prompts = {{"p0", one.tokens}},
+                     .prompts = {prompt},
                      .contract = &contract,
                      .state_matrix = options.state_matrix})
              .verdict == result::Verdict::kFailed;
@@ -53,10 +88,10 @@ base::Json config_of(const CommonOptions& common, const LoadedModel& model) {
 
 std::string shrink_failure(const CommonOptions& common, const JudgeOptions& judge,
                            const std::string& file) {
-  const auto engines = candidates::engine_names();
-  if (std::find(engines.begin(), engines.end(), judge.candidate) == engines.end()) {
+  if (!can_run_again(judge.candidate)) {
     throw base::InputError("--shrink", judge.candidate, "cannot be run again on a smaller model",
-                           fmt::format("name one of {}", fmt::join(engines, ", ")));
+                           fmt::format("name one of {}, exec:, py: or plugin:",
+                                       fmt::join(candidates::engine_names(), ", ")));
   }
   const LoadedModel model(common);
   const base::Threads threads(common.threads);

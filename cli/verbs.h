@@ -23,5 +23,6 @@ void add_bisect(CLI::App& app, Action& action);
 void add_certify(CLI::App& app, Action& action);
 void add_gate(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
+void add_host_plugin(CLI::App& app, Action& action);
 
 }  // namespace plumb::cli

@@ -11,6 +11,9 @@
 
 namespace plumb::trace {
 
+// The end of a name that chooses safetensors; any other chooses HDF5.
+inline constexpr const char* kSafetensorsEnding = ".safetensors";
+
 struct Dataset {
   std::vector<size_t> shape;
   bool integers = false;
@@ -21,6 +24,7 @@ class Container {
   virtual ~Container() = default;
 
   const std::filesystem::path& path() const { return path_; }
+  // That of a group that logprobs.h names stands under "<group>/<name>".
   const std::map<std::string, std::string>& attributes() const { return attributes_; }
   // By full name without a leading slash: "float64/p0/layer.0.out".
   const std::map<std::string, Dataset>& datasets() const { return datasets_; }

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "base/errors.h"
 #include "base/rehearsal.h"
 #include "trace/container.h"
 #include "trace/hdf5.h"
+#include "trace/logprobs.h"
 
 namespace plumb::trace {
 namespace {
@@ -21,6 +23,11 @@ constexpr const char* kMend = "record or fetch the trace again";
 size_t product_or_most(size_t a, size_t b) {
   constexpr size_t kMost = std::numeric_limits<size_t>::max();
   return b != 0 && a > kMost / b ? kMost : a * b;
+}
+
+std::string to_text(double number) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof(text), number).ptr};
 }
 
 class Hdf5Container : public Container {
@@ -78,7 +85,7 @@ class Hdf5Container : public Container {
     const auto each = [](hid_t location, const char* name, const H5A_info_t*,
                          void* self) -> herr_t {
       try {
-        return static_cast<Hdf5Container*>(self)->read_attribute(location, name) ? 0 : -1;
+        return static_cast<Hdf5Container*>(self)->read_attribute(location, name, "") ? 0 : -1;
       } catch (const std::exception&) {
         return -1;  // must not pass through C
       }
@@ -88,30 +95,40 @@ class Hdf5Container : public Container {
     }
   }
 
-  // Text attributes, of fixed or variable length; others carry nothing that is read here. False
-  // where the attribute is damaged.
-  bool read_attribute(hid_t location, const char* name) {
+  // Text attributes, of fixed or variable length, and single numbers; others carry nothing that is
+  // read here. False where the attribute is damaged.
+  bool read_attribute(hid_t location, const char* name, const std::string& group) {
     const Handle attribute(H5Aopen(location, name, H5P_DEFAULT), H5Aclose);
     const Handle type(H5Aget_type(attribute.get()), H5Tclose);
     const Handle space(H5Aget_space(attribute.get()), H5Sclose);
     if (!attribute.valid() || !type.valid() || !space.valid()) return false;
-    if (H5Tget_class(type.get()) != H5T_STRING || H5Sget_simple_extent_npoints(space.get()) != 1) {
+    if (H5Sget_simple_extent_npoints(space.get()) != 1) return true;
+    std::string& value = attributes_[group + name];
+    const H5T_class_t kind = H5Tget_class(type.get());
+    if (kind == H5T_FLOAT || kind == H5T_INTEGER) {
+      double number = 0.0;
+      if (H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &number) < 0) return false;
+      value = to_text(number);
       return true;
     }
-    if (H5Tis_variable_str(type.get()) > 0) return read_variable_text(attribute, type, space, name);
-    if (H5Tget_size(type.get()) > kTextLimit) return true;
-    std::string text(H5Tget_size(type.get()), '\0');
-    if (H5Aread(attribute.get(), type.get(), text.data()) < 0) return false;
-    attributes_[name] = text.substr(0, text.find('\0'));
+    if (kind == H5T_STRING) return read_text(attribute, type, space, value);
+    attributes_.erase(group + name);
     return true;
   }
 
-  bool read_variable_text(const Handle& attribute, const Handle& type, const Handle& space,
-                          const char* name) {
-    char* text = nullptr;
-    if (H5Aread(attribute.get(), type.get(), &text) < 0) return false;
-    attributes_[name] = text == nullptr ? "" : text;
-    H5Dvlen_reclaim(type.get(), space.get(), H5P_DEFAULT, &text);
+  static bool read_text(const Handle& attribute, const Handle& type, const Handle& space,
+                        std::string& value) {
+    if (H5Tis_variable_str(type.get()) > 0) {
+      char* text = nullptr;
+      if (H5Aread(attribute.get(), type.get(), &text) < 0) return false;
+      value = text == nullptr ? "" : text;
+      H5Dvlen_reclaim(type.get(), space.get(), H5P_DEFAULT, &text);
+      return true;
+    }
+    std::string text(std::min(H5Tget_size(type.get()), kTextLimit), '\0');
+    if (H5Tget_size(type.get()) > kTextLimit) return true;
+    if (H5Aread(attribute.get(), type.get(), text.data()) < 0) return false;
+    value = text.substr(0, text.find('\0'));
     return true;
   }
 
@@ -153,6 +170,10 @@ class Hdf5Container : public Container {
     const Handle object(H5Oopen(group, name.c_str(), H5P_DEFAULT), H5Oclose);
     if (!object.valid()) {
       if (failed_by_version()) newer_ = name;
+      return false;
+    }
+    if (H5Iget_type(object.get()) == H5I_GROUP && H5Aexists(object.get(), kLogprobStep) > 0 &&
+        !read_attribute(object.get(), kLogprobStep, name + "/")) {
       return false;
     }
     if (H5Iget_type(object.get()) != H5I_DATASET) return true;

@@ -1,10 +1,13 @@
 #include "trace/trace_file.h"
 
 #include <algorithm>
+#include <charconv>
+#include <fstream>
 #include <limits>
 #include <numeric>
 
 #include "base/errors.h"
+#include "trace/logprobs.h"
 #include "trace/pieces.h"
 #include "trace/tap_names.h"
 
@@ -16,8 +19,20 @@ using base::InputError;
 constexpr size_t kPromptLimit = size_t{1} << 20;
 constexpr size_t kTextLimit = 4096;
 
+// By what it begins with; where that tells nothing, by its name.
+bool is_safetensors(const std::filesystem::path& path) {
+  constexpr std::string_view kHdf5 = "\x89HDF";
+  char start[9] = {};  // of safetensors: eight bytes of length, and the header's brace
+  std::error_code unreadable;
+  if (std::filesystem::is_regular_file(path, unreadable)) {
+    std::ifstream(path, std::ios::binary).read(start, sizeof(start));
+  }
+  if (std::string_view(start, kHdf5.size()) == kHdf5) return false;
+  return start[8] == '{' || path.extension() == kSafetensorsEnding;
+}
+
 std::unique_ptr<Container> open_container(const std::filesystem::path& path) {
-  return path.extension() == ".safetensors" ? open_safetensors(path) : open_hdf5(path);
+  return is_safetensors(path) ? open_safetensors(path) : open_hdf5(path);
 }
 
 std::vector<std::string> split(const std::string& name) {
@@ -60,7 +75,7 @@ bool is_token_list(const Dataset& dataset) {
 
 }  // namespace
 
-class TraceFile::FileRecording : public Recording {
+class TraceFile::FileRecording : public Recording, public HoldsLogprobs {
  public:
   FileRecording(const Container& container, base::DType dtype, std::string prompt,
                 const Contents& contents)
@@ -70,8 +85,14 @@ class TraceFile::FileRecording : public Recording {
   std::vector<size_t> shape(const Tap& tap) const override {
     return container_.datasets().at(name(tap.name())).shape;
   }
-  Tensor read(const Tap& tap) const override {
-    return {.shape = shape(tap), .values = container_.read_reals(name(tap.name()))};
+  Tensor read(const Tap& tap) const override { return read(name(tap.name())); }
+
+  std::optional<Logprobs> logprobs() const override {
+    if (!contents_.logprobs && !contents_.logprob_ids) return std::nullopt;
+    Logprobs logprobs{.step = logprob_step()};
+    if (contents_.logprobs) logprobs.values = read(name(kLogprobs));
+    if (contents_.logprob_ids) logprobs.ids = read(name(kLogprobIds));
+    return logprobs;
   }
 
   std::optional<Greedy> greedy() const override {
@@ -88,6 +109,30 @@ class TraceFile::FileRecording : public Recording {
   }
 
  private:
+  Tensor read(const std::string& full) const {
+    return {.shape = container_.datasets().at(full).shape, .values = container_.read_reals(full)};
+  }
+
+  // The group's own, or one that holds for several.
+  std::optional<double> logprob_step() const {
+    const std::string dtype(base::torch_name(dtype_));
+    for (const std::string& group : {dtype + "/" + prompt_ + "/", dtype + "/", std::string()}) {
+      const auto found = container_.attributes().find(group + kLogprobStep);
+      if (found != container_.attributes().end()) return read_step(found->first, found->second);
+    }
+    return std::nullopt;
+  }
+
+  double read_step(const std::string& attribute, const std::string& text) const {
+    double step = 0.0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), step);
+    if (error != std::errc() || end != text.data() + text.size() || !(step > 0.0 && step < 1.0)) {
+      throw InputError(container_.path().string(), attribute, "is '" + text + "'",
+                       "write the step of the printed log-probabilities, 0.0001 for four decimals");
+    }
+    return step;
+  }
+
   void read_margins(std::vector<double>& margins) const {
     const std::string full = name("greedy_margin");
     if (container_.datasets().at(full).shape != std::vector<size_t>{margins.size()}) {
@@ -142,6 +187,10 @@ void TraceFile::index(const std::string& name) {
     contents.greedy = true;
   } else if (parts[2] == "greedy_margin") {
     contents.greedy_margin = true;
+  } else if (parts[2] == kLogprobs) {
+    contents.logprobs = true;
+  } else if (parts[2] == kLogprobIds) {
+    contents.logprob_ids = true;
   } else if (const std::optional<Tap> tap = parse_tap(parts[2])) {
     contents.taps.push_back(*tap);
   } else {

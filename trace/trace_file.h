@@ -47,6 +47,8 @@ class TraceFile {
     std::vector<Tap> taps;
     bool greedy = false;
     bool greedy_margin = false;
+    bool logprobs = false;
+    bool logprob_ids = false;
   };
   class FileRecording;
 

@@ -1,4 +1,5 @@
-// Writes a trace as HDF5, tap by tap, under a temporary name until commit().
+// Writes a trace, tap by tap, under a temporary name until commit(): as safetensors where the name
+// ends so, else as HDF5.
 #pragma once
 
 #include <filesystem>
@@ -7,9 +8,11 @@
 #include <string>
 
 #include "base/dtype.h"
-#include "trace/recording.h"
+#include "trace/logprobs.h"
 
 namespace plumb::trace {
+
+class TraceOutput;
 
 class TraceWriter {
  public:
@@ -21,12 +24,12 @@ class TraceWriter {
   void add_prompt(const Prompt& prompt);
   // A sink for the taps of one prompt; valid as long as the writer.
   std::unique_ptr<Sink> run(base::DType dtype, const std::string& prompt);
+  void add_logprobs(base::DType dtype, const std::string& prompt, const Logprobs& logprobs);
   void add_greedy(base::DType dtype, const std::string& prompt, const Greedy& greedy);
   void commit();
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<TraceOutput> output_;
 };
 
 }  // namespace plumb::trace

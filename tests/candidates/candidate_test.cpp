@@ -68,8 +68,6 @@ TEST_F(Candidate, MayHaveAHashInItsFileName) {
 
 TEST_F(Candidate, OfAnotherFormIsRefusedByName) {
   EXPECT_NE(complaint("cpu-f16").find("known: cpu-f32, cpu-bf16, trace:FILE"), std::string::npos);
-  EXPECT_NE(complaint("exec:./engine").find("reserved"), std::string::npos);
-  EXPECT_NE(complaint("plugin:engine.so").find("reserved"), std::string::npos);
   EXPECT_NE(complaint("trace:").find("names no file"), std::string::npos);
   EXPECT_NE(complaint("trace:/absent.h5").find("/absent.h5"), std::string::npos);
 }
