@@ -197,6 +197,48 @@ TEST(Verbs, BisectShrinksAFailureToTheLinesThatRepeatIt) {
               scene);
 }
 
+TEST(Verbs, CheckTellsTheStoryAndTheLineThatRepeatsIt) {
+  const Scene scene;
+  const std::vector<std::string> call = {
+      "check",      "ckpt",    "--candidate", "cpu-f32",
+      "--contract", "float64", "--taps",      "layer.*.out,logits"};
+  const Outcome outcome = run_plumb(call, scene.path());
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "FAILED"));
+  EXPECT_TRUE(contains(outcome.out, "cause: ")) << outcome.out;
+  EXPECT_TRUE(contains(outcome.out, "judged by")) << outcome.out;
+  EXPECT_TRUE(contains(outcome.out,
+                       "repeat: plumb check ckpt --candidate cpu-f32 --contract float64 --taps "
+                       "'layer.*.out,logits'\n"))
+      << outcome.out;
+  expect_done({"check", "ckpt", "--candidate", "cpu-f32"}, scene);
+}
+
+// What a gate asked stands in the result, as it was asked.
+TEST(Verbs, CheckGivesEachTapTheLimitThatItWasJudgedBy) {
+  const Scene scene;
+  const base::Json result = base::parse_json(
+      expect_done({"check", "ckpt", "--candidate", "cpu-f32", "--json", "-"}, scene).out, "stdout");
+  ASSERT_FALSE(result["taps"].empty());
+  for (const base::Json& row : result["taps"]) {
+    for (const char* side : {"global", "local"}) {
+      ASSERT_TRUE(row.contains(side)) << row.dump();
+      EXPECT_LE(row[side]["value"].get<double>(), row[side]["limit"].get<double>()) << row.dump();
+    }
+  }
+}
+
+TEST(Verbs, GateJudgesOneCandidateOfOneCase) {
+  const Scene scene;
+  const std::string out = expect_done({"gate", "llama-gqa", "--candidate", "cpu-bf16"}, scene).out;
+  EXPECT_TRUE(contains(out, "1 of 1 passed")) << out;
+  EXPECT_TRUE(contains(out, "cpu-bf16"));
+  EXPECT_FALSE(contains(out, "cpu-f32"));
+  const Outcome unknown = run_plumb({"gate", "--candidate", "cpu-f64"}, scene.path());
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_TRUE(contains(unknown.err, "--candidate")) << unknown.err;
+}
+
 TEST(Verbs, SayWhenStandardOutputIsFull) {
   if (!std::filesystem::exists("/dev/full")) return;
   const Scene scene;
