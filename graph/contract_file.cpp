@@ -153,9 +153,9 @@ std::vector<AttributeIs> read_conditions(const Reader& reader, const OpKind& kin
 
 ContractException read_exception(const Json& json, const std::string& file,
                                  const std::string& path) {
-  const Reader reader(json, file, path,
-                      {"op", "step", "to", "in_order", "from_table", "where", "from_queries",
-                       "below_queries"});
+  const Reader reader(
+      json, file, path,
+      {"op", "step", "to", "in_order", "from_table", "where", "from_queries", "below_queries"});
   const OpKind& kind = read_op(reader);
   ContractException exception{.op = reader.text("op"), .step = reader.text("step")};
   const std::set<std::string_view> steps = steps_of(kind);
@@ -171,8 +171,9 @@ ContractException read_exception(const Json& json, const std::string& file,
                   "it is known of attention's output_sum, rounded to some type");
   }
   exception.from_table = reader.flag("from_table");
-  const bool is_activation = (exception.op == GatedActivation::kName && exception.step == "activated") ||
-                             (exception.op == Activate::kName && exception.step == "output");
+  const bool is_activation =
+      (exception.op == GatedActivation::kName && exception.step == "activated") ||
+      (exception.op == Activate::kName && exception.step == "output");
   if (exception.from_table && (!is_activation || !exception.to)) {
     reader.refuse("from_table", "does not apply here",
                   "it is known of gated_activation's activated and of activation's output");
@@ -190,9 +191,9 @@ ContractException read_exception(const Json& json, const std::string& file,
 
 Contract read_contract(const std::filesystem::path& file) {
   const Json json = base::read_json_file(file);
-  const Reader reader(json, file.string(), "",
-                      {"schema", "name", "meaning", "storage", "compute", "accumulate",
-                       "exceptions"});
+  const Reader reader(
+      json, file.string(), "",
+      {"schema", "name", "meaning", "storage", "compute", "accumulate", "exceptions"});
   if (reader.text("schema") != kContractSchema) {
     reader.refuse("schema", "is " + json.at("schema").dump(),
                   "write \"" + std::string(kContractSchema) + "\"");

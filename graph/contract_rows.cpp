@@ -67,8 +67,8 @@ std::vector<Contract> make_contracts() {
   const auto in = [](std::string name, std::string meaning, DType storage,
                      Exceptions exceptions = {}) {
     const DType inside = storage == DType::kF64 ? DType::kF64 : DType::kF32;
-    return Contract{std::move(name), std::move(meaning), storage, inside, inside,
-                    std::move(exceptions)};
+    return Contract{std::move(name), std::move(meaning),   storage, inside,
+                    inside,          std::move(exceptions)};
   };
   const std::vector<AttributeIs> offset = {{"unit_offset", "true"}};
   const std::vector<AttributeIs> trained_rounded = {{"factor_rounded", "true"}};
@@ -86,8 +86,7 @@ std::vector<Contract> make_contracts() {
          DType::kF32, round_attention({"query", "key", "value"}, Precision::kF16)),
       in("float32-f16-attention",
          "float32, queries, keys, values and probabilities of attention rounded to float16",
-         DType::kF32,
-         round_attention({"query", "key", "value", "probabilities"}, Precision::kF16)),
+         DType::kF32, round_attention({"query", "key", "value", "probabilities"}, Precision::kF16)),
       in("float32-bf16-state", "float32, the recurrent state rounded to bfloat16", DType::kF32,
          {round("gated_delta_rule", "state", Precision::kBF16)}),
       in(std::string(kShortProducts),
@@ -115,7 +114,8 @@ std::vector<Contract> make_contracts() {
       in("float32-fp8-e5m2-kv", "float32, keys and values in float8_e5m2", DType::kF32,
          round_attention({"key", "value"}, Precision::kE5M2)),
       in("llama.cpp",
-         "llama.cpp's defaults: operands in the type of 16-bit weights, keys and values in float16, "
+         "llama.cpp's defaults: operands in the type of 16-bit weights, keys and values in "
+         "float16, "
          "flash attention (sums in float16 below 64 queries), GELU from a float16 table",
          DType::kF32, llama_cpp_products() + llama_cpp_flash()),
       in("llama.cpp-fa-off", "llama.cpp without flash attention: that runs in float16 throughout",

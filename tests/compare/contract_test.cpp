@@ -71,16 +71,15 @@ TEST_P(Rows, AreFoundWhereTheyAreKept) {
   EXPECT_EQ(result.candidate.contract, GetParam().contract) << reasons_of(result);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Engines, Rows,
-    ::testing::Values(Row{"float32-f16-qkv", "qwen3-gqa", "logits"},
-                      Row{"float32-f16-attention", "qwen3-gqa", "coarse"},
-                      Row{"mistralrs", "qwen3-gqa", "logits"},
-                      Row{"mistralrs", "qwen3-gqa", "coarse"},
-                      Row{"float32-fp8-kv", "llama-gqa", "logits"},
-                      Row{"float32-tf32", "llama-gqa", "coarse"},
-                      Row{"llama.cpp-f32-kv", "gemma3-nested", "coarse"},
-                      Row{"bfloat16", "llama-gqa", "logits"}));
+INSTANTIATE_TEST_SUITE_P(Engines, Rows,
+                         ::testing::Values(Row{"float32-f16-qkv", "qwen3-gqa", "logits"},
+                                           Row{"float32-f16-attention", "qwen3-gqa", "coarse"},
+                                           Row{"mistralrs", "qwen3-gqa", "logits"},
+                                           Row{"mistralrs", "qwen3-gqa", "coarse"},
+                                           Row{"float32-fp8-kv", "llama-gqa", "logits"},
+                                           Row{"float32-tf32", "llama-gqa", "coarse"},
+                                           Row{"llama.cpp-f32-kv", "gemma3-nested", "coarse"},
+                                           Row{"bfloat16", "llama-gqa", "logits"}));
 
 // A mistake on top of another contract's roundings: both are told, the mistake first.
 TEST(Mistake, IsFoundBesideAContract) {

@@ -50,9 +50,9 @@ TEST(Contracts, HaveNamesOfTheirOwn) {
     EXPECT_FALSE(contract.meaning.empty()) << contract.name;
     EXPECT_EQ(find_contract(contract.name), &contract);
   }
-  for (const char* name : {"float64", "float32", "bfloat16", "float16", "float32-f16-kv",
-                           "float32-bf16-state", "float32-bf16-matmul", "llama.cpp",
-                           "llama.cpp-f32-kv"}) {
+  for (const char* name :
+       {"float64", "float32", "bfloat16", "float16", "float32-f16-kv", "float32-bf16-state",
+        "float32-bf16-matmul", "llama.cpp", "llama.cpp-f32-kv"}) {
     EXPECT_NE(find_contract(name), nullptr) << name;
   }
   EXPECT_EQ(contracts_by_strictness().front()->name, "float64");
