@@ -29,6 +29,22 @@ StepRule rule_of(const ContractException& exception, const Circumstances& circum
   return {base::precision_of(*stored)};
 }
 
+// The rows that follow the weights' type, as they are on a file in float32.
+const std::vector<Contract>& widened_contracts() {
+  static const std::vector<Contract> widened = [] {
+    std::vector<Contract> result;
+    for (Contract contract : contracts()) {
+      const auto dropped =
+          std::erase_if(contract.exceptions,
+                        [](const ContractException& exception) { return exception.to_weights; });
+      contract.meaning += ", on a file in float32";
+      if (dropped > 0) result.push_back(std::move(contract));
+    }
+    return result;
+  }();
+  return widened;
+}
+
 }  // namespace
 
 double coarsest_roundoff(const Contract& contract) {
@@ -43,6 +59,7 @@ double coarsest_roundoff(const Contract& contract) {
 std::vector<const Contract*> contracts_by_strictness() {
   std::vector<const Contract*> sorted;
   for (const Contract& contract : contracts()) sorted.push_back(&contract);
+  for (const Contract& contract : widened_contracts()) sorted.push_back(&contract);
   const auto noise = [](const Contract* contract) {
     return std::pair(base::unit_roundoff(contract->storage), coarsest_roundoff(*contract));
   };

@@ -178,24 +178,22 @@ void TraceFile::index(const std::string& name) {
   const std::vector<std::string> parts = split(name);
   if (parts.size() == 2 && parts[0] == "prompts") return read_prompt(parts[1]);
   const auto dtype = base::dtype_from_torch_name(parts[0]);
-  if (!dtype || parts.size() != 3) {
+  const bool is_greedy = parts.back() == "greedy";
+  const bool is_margin = parts.back() == "greedy_margin";
+  const bool is_logprobs = parts.back() == kLogprobs;
+  const bool is_logprob_ids = parts.back() == kLogprobIds;
+  const std::optional<Tap> tap = parse_tap(parts.back());
+  const bool is_known = tap || is_greedy || is_margin || is_logprobs || is_logprob_ids;
+  if (!dtype || parts.size() != 3 || !is_known) {
     ignored_.push_back(name);
     return;
   }
   Contents& contents = runs_[*dtype][parts[1]];
-  if (parts[2] == "greedy") {
-    contents.greedy = true;
-  } else if (parts[2] == "greedy_margin") {
-    contents.greedy_margin = true;
-  } else if (parts[2] == kLogprobs) {
-    contents.logprobs = true;
-  } else if (parts[2] == kLogprobIds) {
-    contents.logprob_ids = true;
-  } else if (const std::optional<Tap> tap = parse_tap(parts[2])) {
-    contents.taps.push_back(*tap);
-  } else {
-    ignored_.push_back(name);
-  }
+  contents.greedy |= is_greedy;
+  contents.greedy_margin |= is_margin;
+  contents.logprobs |= is_logprobs;
+  contents.logprob_ids |= is_logprob_ids;
+  if (tap) contents.taps.push_back(*tap);
 }
 
 void TraceFile::read_prompt(const std::string& name) {

@@ -12,7 +12,7 @@ namespace plumb::diagnose {
 namespace {
 
 using evidence::Recorded;
-using library::op_label;
+using graph::op_label;
 using measure::within;
 using trace::Tap;
 
