@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "compare/measure/gates.h"
+#include "graph/segment.h"
 
 namespace plumb::diagnose {
 namespace {
