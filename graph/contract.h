@@ -57,8 +57,7 @@ std::span<const Contract> contracts();
 // Of the coarsest type to which it rounds anything.
 double coarsest_roundoff(const Contract& contract);
 
-// From the least noise to the most. Rows that follow the weights' type come twice, under one name:
-// an engine may run a file of 16 bits that was widened to float32 for it.
+// From the least noise to the most.
 std::vector<const Contract*> contracts_by_strictness();
 
 // Null for a name that is none of theirs.

@@ -509,7 +509,7 @@ class Diagnoser {
       const Trial& trial = ranked_[i].trial;
       const Fit fit = trial.fit(accept_.failing());
       if (!within(kHelpful, fit.correlation())) continue;
-      if (within(kPairCorrelation, fit.correlation())) unknown_.near.push_back(trial.fault());
+      unknown_.near.push_back(trial.fault());
       unknown_.notes.push_back(
           fmt::format("cause unknown; {}: {} (correlation {:.3f}, leaves {:.3g} floors of {:.3g})",
                       i == 0 ? "nearest" : "then", trial.fault().says(), fit.correlation(),

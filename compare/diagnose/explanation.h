@@ -17,9 +17,10 @@ struct Explanation {
   std::vector<Diagnosis> causes;   // best first; empty where none is certain
   std::vector<std::string> notes;  // what is nearest where none is
   std::vector<size_t> ops;         // of the best cause, in the order of the graph
-  std::vector<trace::Tap> left =
-      {};  // that fail by themselves and are none of the cause's business
-  std::vector<library::Fault> near = {};  // where none is certain: what goes most of the way
+  // Those that fail by themselves and are none of the cause's business.
+  std::vector<trace::Tap> left = {};
+  // Where none is certain: what goes some of the way.
+  std::vector<library::Fault> near = {};
 };
 
 }  // namespace plumb::diagnose

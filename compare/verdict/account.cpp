@@ -74,7 +74,7 @@ const ContractFit* Account::first_kept(const std::vector<ContractFit>& fits) con
 
 // A single rounding that leaves as little says what the contract is made of.
 void Account::explain_by(const ContractFit& fit) {
-  constexpr double kAsLittle = 1.5;
+  constexpr double kAsLittle = 4.0;
   std::vector<std::string> others = unknown_causes_;
   for (const Fault& fault : applicable_faults(truth_.graph())) {
     if (fault.row->severity != FaultClass::kRounding) others.push_back(fault.cause());

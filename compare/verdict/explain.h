@@ -17,7 +17,7 @@ using library::Fault;
 using result::Result;
 
 // `result` has a first divergence; `known`: where a gate found the cause itself. Returns what goes
-// most of the way where no cause is certain.
+// some of the way where no cause is certain.
 std::vector<Fault> explain(Truth& truth, const std::deque<Judged>& judged,
                            const std::vector<Scene>& scenes,
                            const std::vector<std::string>& unknown_causes,
