@@ -80,7 +80,8 @@ struct Judged {
 void establish(Truth& truth, Judged& judged, int replicas) {
   const int enough = replicas_for(replicas, judged.subject.prompt->tokens.size(),
                                   static_cast<size_t>(truth.graph().hidden_size));
-  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, enough);
+  judged.evidence =
+      std::make_unique<Evidence>(truth, judged.subject, enough, replicas >= kConfirmingReplicas);
 }
 
 // A failure stands only when floors measured on more replicas confirm it, and one by little only
