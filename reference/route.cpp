@@ -121,6 +121,7 @@ std::vector<bool> open_groups(const RouterSpec& router, std::span<const double> 
 template <class A>
 void compute(const A& a, const Route& op, const Context& context, Inputs in, Outputs out) {
   const RouterSpec& router = op.router;
+  const double scaling = a.compute(router.scaling, ~size_t{0});  // a number of the engine's type
   std::vector<double> correction;
   if (context.has_weight(0)) correction = context.weight(0).values();
   for_rows(context, out[0], [&](size_t t, size_t element) {
@@ -141,7 +142,7 @@ void compute(const A& a, const Route& op, const Context& context, Inputs in, Out
     }
     for (size_t i = 0; i < chosen.size(); ++i) {
       out[0](t, i) = static_cast<double>(chosen[i]);
-      out[1](t, i) = weights[i] * router.scaling;
+      out[1](t, i) = weights[i] * scaling;
     }
     a.round(Route::kOutput, row(out[1], t), element);
   });
