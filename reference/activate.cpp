@@ -1,3 +1,6 @@
+#include <cmath>
+#include <numbers>
+
 #include "reference/activation.h"
 #include "reference/elementwise.h"
 #include "reference/kernels.h"
@@ -13,12 +16,18 @@ struct Xielu {
   double eps;
 };
 
+// The errors of a softplus (of its exponential and its logarithm) are common to all that it scales.
 template <class A>
-Xielu read_xielu(const A& a, const Context& context) {
+Xielu read_xielu(const A& a, const Context& context, size_t sequence) {
   const auto scalar = [&](size_t i) { return context.weight(i).values().front(); };
-  const auto stored = [&](double v) { return a.round(graph::Activate::kScalar, v, 0); };
+  const auto scaling = [&](size_t i) {
+    const size_t element = ~(2 * sequence + i);
+    const double value = a.relative(softplus(scalar(i)), std::numbers::sqrt2, element);
+    return a.round(graph::Activate::kScalar, value, element);
+  };
   const double beta = scalar(2);
-  return {stored(softplus(scalar(0))), stored(beta + stored(softplus(scalar(1)))), beta, scalar(3)};
+  return {scaling(0), a.round(graph::Activate::kScalar, beta + scaling(1), ~sequence), beta,
+          scalar(3)};
 }
 
 // x > 0: a_p x^2 + beta x; else (expm1(min(x, eps)) - x) a_n + beta x, every step stored
@@ -37,8 +46,10 @@ template <class A>
 void compute(const A& a, const graph::Activate& op, const Context& context, Inputs in,
              Outputs out) {
   const bool is_xielu = op.activation == model::Activation::kXielu;
-  const Xielu scalars = is_xielu ? read_xielu(a, context) : Xielu{};
-  for_rows(context, out[0], [&](size_t t, size_t element) {
+  const auto read = [&](size_t sequence) {
+    return is_xielu ? read_xielu(a, context, sequence) : Xielu{};
+  };
+  for_rows_sharing(context, out[0], read, [&](size_t t, size_t element, const Xielu& scalars) {
     const auto x = row(*in[0], t);
     const auto y = row(out[0], t);
     for (size_t i = 0; i < y.size(); ++i) {

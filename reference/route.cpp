@@ -38,9 +38,10 @@ std::vector<size_t> top_k(std::span<const double> scores, size_t k) {
   return chosen;
 }
 
-// Experts outside the best groups cannot be chosen. A group is worth its two best experts.
-void close_groups(const RouterSpec& router, const Deviation& deviation,
-                  std::vector<double>& scores) {
+// The best groups: experts outside them cannot be chosen. A group is worth its two best experts, or
+// what a deviation says.
+std::vector<bool> best_groups(const RouterSpec& router, const Deviation& deviation,
+                              std::span<const double> scores) {
   const auto groups = static_cast<size_t>(router.num_groups);
   const size_t size = scores.size() / groups;
   std::vector<double> worth;
@@ -52,6 +53,13 @@ void close_groups(const RouterSpec& router, const Deviation& deviation,
   }
   std::vector<bool> open(groups, false);
   for (const size_t g : top_k(worth, static_cast<size_t>(router.top_groups))) open[g] = true;
+  return open;
+}
+
+void close_groups(const RouterSpec& router, const Deviation& deviation,
+                  std::vector<double>& scores) {
+  const std::vector<bool> open = best_groups(router, deviation, scores);
+  const size_t size = scores.size() / open.size();
   for (size_t e = 0; e < scores.size(); ++e) {
     if (open[e / size]) continue;
     scores[e] = deviation.closed_to_zero ? 0.0 : -std::numeric_limits<double>::infinity();
@@ -73,14 +81,20 @@ std::vector<double> score(const A& a, const RouterSpec& router, std::span<const 
   return scores;
 }
 
+template <class A>
+void correct(const A& a, std::span<double> scores, std::span<const double> correction,
+             size_t element) {
+  for (size_t e = 0; e < correction.size(); ++e) {
+    scores[e] = a.compute(scores[e] + correction[e], element + e);
+  }
+}
+
 // Adds the correction and closes groups: what the choice is made on.
 template <class A>
 std::vector<size_t> choose(const A& a, const RouterSpec& router, const Deviation& deviation,
                            std::vector<double> scores, std::span<const double> correction,
                            size_t element) {
-  for (size_t e = 0; e < correction.size(); ++e) {
-    scores[e] = a.compute(scores[e] + correction[e], element + e);
-  }
+  correct(a, scores, correction, element);
   if (router.num_groups > 1) close_groups(router, deviation, scores);
   return top_k(scores, static_cast<size_t>(router.top_k));
 }
@@ -101,9 +115,18 @@ std::vector<size_t> choose_experts(const RouterSpec& router, std::span<const dou
   return choose(exact, router, Context::kNone, score(exact, router, logits, 0), correction, 0);
 }
 
+std::vector<bool> open_groups(const RouterSpec& router, std::span<const double> logits,
+                              std::span<const double> correction) {
+  const Exact exact;
+  std::vector<double> scores = score(exact, router, logits, 0);
+  correct(exact, scores, correction, 0);
+  return best_groups(router, Context::kNone, scores);
+}
+
 template <class A>
 void compute(const A& a, const Route& op, const Context& context, Inputs in, Outputs out) {
   const RouterSpec& router = op.router;
+  const double scaling = a.compute(router.scaling, ~size_t{0});  // a number of the engine's type
   std::vector<double> correction;
   if (context.has_weight(0)) correction = context.weight(0).values();
   for_rows(context, out[0], [&](size_t t, size_t element) {
@@ -130,7 +153,7 @@ void compute(const A& a, const Route& op, const Context& context, Inputs in, Out
     }
     for (size_t i = 0; i < chosen.size(); ++i) {
       out[0](t, i) = static_cast<double>(chosen[i]);
-      out[1](t, i) = weights[i] * router.scaling;
+      out[1](t, i) = weights[i] * scaling;
     }
     a.round(Route::kOutput, row(out[1], t), element);
   });

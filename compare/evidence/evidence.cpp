@@ -56,10 +56,13 @@ std::vector<Tap> taps_to_judge(const graph::Graph& graph, const Recorded& record
   return {taps.begin(), taps.end()};
 }
 
-Evidence::Evidence(Truth& truth, const PromptSubject& subject, int replicas)
+Evidence::Evidence(Truth& truth, const PromptSubject& subject, int replicas, bool confirms)
     : s_(subject),
       truth_(truth),
-      noise_{subject.contract, replicas, seed_of(*subject.prompt)},
+      noise_{.contract = subject.contract,
+             .replicas = replicas,
+             .seed = seed_of(*subject.prompt),
+             .confirms = confirms},
       routing_(truth.reference()),
       taps_(taps_to_judge(truth.graph(), *subject.recorded)) {
   const auto& tokens = subject.prompt->tokens;

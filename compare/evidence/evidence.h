@@ -34,8 +34,8 @@ std::vector<trace::Tap> taps_to_judge(const graph::Graph& graph, const Recorded&
 
 class Evidence {
  public:
-  // Floors are measured on `replicas` emulations.
-  Evidence(Truth& truth, const PromptSubject& subject, int replicas);
+  // Floors are measured on `replicas` emulations; `confirms`: a failure stands on them.
+  Evidence(Truth& truth, const PromptSubject& subject, int replicas, bool confirms);
 
   // Against the whole forward; for router scores also where none were recorded.
   const Values& values() const { return own_values_ ? *own_values_ : *truth_values_; }

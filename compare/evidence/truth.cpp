@@ -9,7 +9,6 @@
 namespace plumb::evidence {
 namespace {
 
-using measure::kConfirmingReplicas;
 using measure::noise_of_rows;
 using reference::Reference;
 using reference::Request;
@@ -198,7 +197,7 @@ namespace {
 std::optional<Noise> dithered_noise(const Noise& noise) {
   const bool in_16_bits =
       graph::coarsest_roundoff(*noise.contract) > base::unit_roundoff(base::DType::kF32);
-  if (noise.replicas < kConfirmingReplicas || !in_16_bits) return std::nullopt;
+  if (!noise.confirms || !in_16_bits) return std::nullopt;
   Noise other = noise;
   other.mode = reference::RoundingMode::kDithered;
   return other;
@@ -220,7 +219,7 @@ Floors measure_floors(const Reference& reference, std::span<const int64_t> token
   const double u = base::unit_roundoff(noise.contract->storage);
   run(reference, make_emulation(tokens, taps, noise, given), given,
       [&](const Tap& tap, const Matrix& replicas) {
-        floors[tap] = measure_floor(replicas, truth.at(tap), u, dithered[tap]);
+        floors[tap] = measure_floor(replicas, truth.at(tap), u, dithered[tap], noise.confirms);
         look(tap, replicas);
       });
   return floors;
@@ -282,7 +281,7 @@ Floors measure_state_floors(const Reference& reference, std::span<const int64_t>
   const double u = base::unit_roundoff(noise.contract->storage);
   for (const auto& [tap, replicas] :
        run_for_state(reference, make_emulation(tokens, kNoTaps, noise, given), given)) {
-    floors[tap] = measure_floor(replicas, truth.at(tap), u, dithered[tap]);
+    floors[tap] = measure_floor(replicas, truth.at(tap), u, dithered[tap], noise.confirms);
   }
   return floors;
 }

@@ -58,6 +58,7 @@ struct Noise {
   int replicas = 0;
   uint64_t seed = 0;
   reference::RoundingMode mode = reference::RoundingMode::kNearest;
+  bool confirms = false;  // a failure stands on it, however few the replicas
 };
 
 // What a run is given instead of computing it, and the mistakes it is to make. All may be null.
@@ -84,8 +85,8 @@ Values replay_in_pieces(const reference::Reference& reference, std::span<const i
 Values emulate(const reference::Reference& reference, std::span<const int64_t> tokens,
                const std::vector<trace::Tap>& taps, const Noise& noise, const Given& given);
 
-// The floors of `taps` about their true values. Many replicas of a 16-bit contract come with as
-// many dithered ones. `look` is shown the replicas.
+// The floors of `taps` about their true values. Those of a 16-bit contract that confirm a failure
+// come with as many dithered ones. `look` is shown the replicas.
 using Look = base::FunctionRef<void(const trace::Tap&, const Matrix& replicas)>;
 Floors measure_floors(const reference::Reference& reference, std::span<const int64_t> tokens,
                       const std::vector<trace::Tap>& taps, const Values& truth, const Noise& noise,

@@ -77,12 +77,11 @@ double mean(std::span<const double> values) {
 }
 
 // What a variance estimated on `count` samples is at least a share of, but once in twenty times
-// (Wilson & Hilferty: the cube root of a sum of squares is normal). A first look with few replicas
-// takes the estimate as it is: what stands out there is looked at again with more.
-double least_share(size_t count) {
-  constexpr size_t kFew = 16;
+// (Wilson & Hilferty: the cube root of a sum of squares is normal). A first look takes the estimate
+// as it is: what stands out there is looked at again.
+double least_share(size_t count, bool confirms) {
   constexpr double kOnceInTwenty = 1.645;
-  if (count < kFew) return 1.0;
+  if (!confirms) return 1.0;
   const double v = 2.0 / (9.0 * static_cast<double>(count - 1));
   const double root = 1.0 - v - kOnceInTwenty * std::sqrt(v);
   return root * root * root;
@@ -90,13 +89,14 @@ double least_share(size_t count) {
 
 // A sum of n squares of normal deviates has a variance of 2 / n of its mean's square. Few replicas
 // may show too little of that variance: what it may be at most counts.
-double freedom(std::span<const double> mean_squares) {
+double freedom(std::span<const double> mean_squares, bool confirms) {
   const double center = mean(mean_squares);
   double variance = 0.0;
   for (const double v : mean_squares) variance += (v - center) * (v - center);
   variance /= static_cast<double>(mean_squares.size() - 1);
-  return variance > 0.0 ? 2.0 * center * center / variance * least_share(mean_squares.size())
-                        : kInfinity;
+  return variance > 0.0
+             ? 2.0 * center * center / variance * least_share(mean_squares.size(), confirms)
+             : kInfinity;
 }
 
 // z = |value - truth| / floor; gives the sum of squares of the differences themselves.
@@ -155,7 +155,7 @@ std::vector<double> noise_of_rows(const Matrix& replicas, const Matrix& truth) {
 }
 
 Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_roundoff,
-                    std::span<const double> dithered) {
+                    std::span<const double> dithered, bool confirms) {
   const size_t rows = truth.shape(0);
   const size_t columns = truth.shape(1);
   const size_t count = replicas.shape(0) / rows;
@@ -198,9 +198,9 @@ Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_rou
   for (size_t j = 0; j < columns; ++j) {
     for (size_t k = 0; k < count; ++k) channel[k] = squares(k, j);
     floor.columns.push_back(mean(channel));
-    floor.column_freedom = std::min(floor.column_freedom, freedom(channel));
+    floor.column_freedom = std::min(floor.column_freedom, freedom(channel, confirms));
   }
-  floor.freedom = freedom(whole);
+  floor.freedom = freedom(whole, confirms);
   floor.farthest = std::sqrt(*std::ranges::max_element(whole));
   for (double& column : floor.columns) column = std::max(std::sqrt(column), kSharedNoise);
   return floor;

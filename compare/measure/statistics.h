@@ -48,9 +48,10 @@ struct Floor {
 // `replicas` holds the replicas' values one under another; each is held against `truth`.
 // `unit_roundoff` guards taps that the precision keeps exact. `dithered` are mean squares of the
 // positions' noise where roundings fall at random: replicas that round to nearest all round a
-// position's few large parts alike, and what comes of that may by chance be small.
+// position's few large parts alike, and what comes of that may by chance be small. Where a failure
+// stands on it (`confirms`), few replicas may have shown too little of how the noise varies.
 Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_roundoff,
-                    std::span<const double> dithered = {});
+                    std::span<const double> dithered = {}, bool confirms = false);
 
 // Mean squares of the noise of each position.
 std::vector<double> noise_of_rows(const Matrix& replicas, const Matrix& truth);

@@ -45,7 +45,7 @@ Certificate certify(Truth& truth, const graph::Contract& contract,
   for (const trace::Prompt& prompt : prompts) {
     recorded.push_back(record(truth, contract, prompt, trace::TapFilter(filter)));
     subjects.push_back({&prompt, &recorded.back(), std::nullopt, &contract});
-    evidence.emplace_back(truth, subjects.back(), kReplicas);
+    evidence.emplace_back(truth, subjects.back(), kReplicas, false);
     scenes.push_back({subjects.back(), evidence.back()});
   }
   Certificate certificate{.contract = std::string(contract.name), .taps = filter};

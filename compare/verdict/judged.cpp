@@ -16,7 +16,8 @@ using measure::replicas_for;
 void establish(Truth& truth, Judged& judged, int replicas) {
   const int enough = replicas_for(replicas, judged.subject.prompt->tokens.size(),
                                   static_cast<size_t>(truth.graph().hidden_size));
-  judged.evidence = std::make_unique<Evidence>(truth, judged.subject, enough);
+  judged.evidence =
+      std::make_unique<Evidence>(truth, judged.subject, enough, replicas >= kConfirmingReplicas);
 }
 
 PromptFindings judge_surely(Truth& truth, Judged& judged) {

@@ -88,7 +88,7 @@ class MatrixJudge {
     run.play(engine_, trace::TapFilter::all(), recording);
     const Recorded recorded(truth_.graph(), recording, run.prompt.tokens.size(), run.prompt.name);
     const PromptSubject subject{&run.prompt, &recorded, std::nullopt, prompt.subject.contract};
-    const Evidence evidence(truth_, subject, kConfirmingReplicas);
+    const Evidence evidence(truth_, subject, kConfirmingReplicas, true);
     PromptFindings findings = judge_prompt(truth_, subject, evidence);
     if (findings.failures.empty()) return false;
     cell.verdict = Verdict::kFailed;
