@@ -5,6 +5,7 @@ maths is stated here as its examples/models/muse_glimmer/model/model.py has it: 
 with norm_eps after the embedding, and cap * tanh(logits / cap) at the end (there in float32).
 """
 
+import dataclasses
 import importlib.metadata
 import json
 import pathlib
@@ -14,6 +15,7 @@ from executorch.examples.models.llama import attention as mixers
 from executorch.examples.models.llama.llama_transformer import construct_transformer
 from executorch.examples.models.llama.model_args import ModelArgs
 from executorch.examples.models.llama.norm import ScalelessRMSNorm
+from executorch.examples.models.llama.rope import Rope
 from safetensors.torch import load_file
 
 import oracle
@@ -84,9 +86,17 @@ class Oracle(oracle.Oracle):
         return logits.numpy()
 
     def forward(self, tokens):
+        if self.args.rope_scaling_long_factor is not None:
+            self.stretch(len(tokens))
         stream = self.model.tok_embeddings(torch.tensor([tokens]))
         if self.args.normalize_tok_embeddings:
             stream = self.embedding_norm(stream)
         logits = self.model(h=stream)[0]
         cap = self.args.output_soft_cap_temp
         return logits if cap is None else torch.tanh(logits / cap) * cap
+
+    def stretch(self, length):
+        """ExecuTorch chooses longrope's factors by the length of its tables; here by the prompt's."""
+        rope = Rope(dataclasses.replace(self.args, max_context_len=length))
+        for name in ("freqs_cos", "freqs_sin"):
+            setattr(self.model.rope, name, getattr(rope, name).to(self.dtype))
