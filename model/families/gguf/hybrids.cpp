@@ -92,11 +92,16 @@ void name_mixers(NameTable& names, const Spec& spec) {
       .name("gdn.o_proj", "blk.{i}.ssm_out")
       .name("gdn.b_proj", "blk.{i}.ssm_beta")
       .name("gdn.a_proj", "blk.{i}.ssm_alpha");
-  if (const GatedDeltaNetSpec* net = find_delta_net(spec)) {
-    names.or_pack("blk.{i}.ssm_ba", {"gdn.b_proj", "gdn.a_proj"}, net->num_key_heads)
-        .or_pack("blk.{i}.ssm_in", {"gdn.q_proj", "gdn.k_proj", "gdn.v_proj", "gdn.z_proj"},
-                 net->num_key_heads);
-  }
+}
+
+// The small inputs go by key head, as published; old files have the large ones so, too.
+void name_packed_mixers(NameTable& names, const Spec& spec) {
+  name_mixers(names, spec);
+  const GatedDeltaNetSpec* net = find_delta_net(spec);
+  if (net == nullptr) return;
+  names.pack("blk.{i}.ssm_ba", {"gdn.b_proj", "gdn.a_proj"}, net->num_key_heads)
+      .or_pack("blk.{i}.ssm_in", {"gdn.q_proj", "gdn.k_proj", "gdn.v_proj", "gdn.z_proj"},
+               net->num_key_heads);
 }
 
 std::string block(size_t layer) {
@@ -144,7 +149,7 @@ constinit const GgufArchitecture kGgufQwen3Next{.name = "qwen3next",
                                                 .rope = GgufRope::kHalves,
                                                 .ffn_norm_renamed = true,
                                                 .config = qwen3next,
-                                                .names = name_mixers,
+                                                .names = name_packed_mixers,
                                                 .layout = decays};
 constinit const GgufArchitecture kGgufQwen35{.name = "qwen35",
                                              .rope = GgufRope::kHalves,

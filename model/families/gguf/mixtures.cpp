@@ -56,6 +56,7 @@ Json qwen3moe(GgufKeys& keys) {
 Json olmoe(GgufKeys& keys) {
   Json config = common_config(keys, {.model_type = "olmoe", .head_dim = false});
   softmax_mixture(keys, config, false);
+  if (keys.has("expert_feed_forward_length")) config["intermediate_size"] = expert_width(keys);
   keys.note("a GGUF cannot say clip_qkv: the architecture olmoe clips nothing");
   return config;
 }

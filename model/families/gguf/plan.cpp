@@ -58,8 +58,10 @@ constexpr Row kRows[] = {
 };
 
 const GgufArchitecture& architecture_for(const Spec& spec) {
+  const auto* first = std::get_if<AttentionSpec>(&spec.layers.front().mixer);
+  const bool grows = first != nullptr && first->query_temperature.has_value();
   for (const Row& row : kRows) {
-    if (row.model_type == spec.model_type) return *row.architecture;
+    if (row.model_type == spec.model_type) return grows ? kGgufMistral3 : *row.architecture;
   }
   throw base::InputError("gguf", spec.model_type, "has no architecture in llama.cpp",
                          "write another format");
