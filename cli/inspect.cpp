@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/common.h"
 #include "cli/verbs.h"
+#include "graph/builder.h"
 #include "graph/printer.h"
 #include "model/gguf/gguf_model.h"
 
