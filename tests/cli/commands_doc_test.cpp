@@ -49,7 +49,7 @@ std::vector<std::string> verbs() {
   return names;
 }
 
-// The section "Commands", its table apart.
+// The section "Commands", its table of verbs apart.
 struct Section {
   std::map<std::string, std::string> rows;  // by verb
   std::string prose;
@@ -60,9 +60,11 @@ Section read_section() {
   const size_t begin = page.find("## Commands\n");
   const size_t end = page.find("\n## ", begin + 1);
   Section section;
+  bool in_table = false;
   std::istringstream lines(page.substr(begin, end - begin));
   for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with("| `")) {
+    in_table = line.starts_with("| verb |") || (in_table && line.starts_with("|"));
+    if (!in_table || !line.starts_with("| `")) {
       section.prose += line + "\n";
       continue;
     }
