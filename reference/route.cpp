@@ -38,8 +38,8 @@ std::vector<size_t> top_k(std::span<const double> scores, size_t k) {
   return chosen;
 }
 
-// Experts outside the best groups cannot be chosen. A group is worth its two best experts.
-void close_groups(const RouterSpec& router, std::vector<double>& scores) {
+// The best groups: experts outside them cannot be chosen. A group is worth its two best experts.
+std::vector<bool> best_groups(const RouterSpec& router, std::span<const double> scores) {
   const auto groups = static_cast<size_t>(router.num_groups);
   const size_t size = scores.size() / groups;
   std::vector<double> worth;
@@ -51,6 +51,12 @@ void close_groups(const RouterSpec& router, std::vector<double>& scores) {
   }
   std::vector<bool> open(groups, false);
   for (const size_t g : top_k(worth, static_cast<size_t>(router.top_groups))) open[g] = true;
+  return open;
+}
+
+void close_groups(const RouterSpec& router, std::vector<double>& scores) {
+  const std::vector<bool> open = best_groups(router, scores);
+  const size_t size = scores.size() / open.size();
   for (size_t e = 0; e < scores.size(); ++e) {
     if (!open[e / size]) scores[e] = -std::numeric_limits<double>::infinity();
   }
@@ -71,13 +77,19 @@ std::vector<double> score(const A& a, const RouterSpec& router, std::span<const 
   return scores;
 }
 
+template <class A>
+void correct(const A& a, std::span<double> scores, std::span<const double> correction,
+             size_t element) {
+  for (size_t e = 0; e < correction.size(); ++e) {
+    scores[e] = a.compute(scores[e] + correction[e], element + e);
+  }
+}
+
 // Adds the correction and closes groups: what the choice is made on.
 template <class A>
 std::vector<size_t> choose(const A& a, const RouterSpec& router, std::vector<double> scores,
                            std::span<const double> correction, size_t element) {
-  for (size_t e = 0; e < correction.size(); ++e) {
-    scores[e] = a.compute(scores[e] + correction[e], element + e);
-  }
+  correct(a, scores, correction, element);
   if (router.num_groups > 1) close_groups(router, scores);
   return top_k(scores, static_cast<size_t>(router.top_k));
 }
@@ -96,6 +108,14 @@ std::vector<size_t> choose_experts(const RouterSpec& router, std::span<const dou
                                    std::span<const double> correction) {
   const Exact exact;
   return choose(exact, router, score(exact, router, logits, 0), correction, 0);
+}
+
+std::vector<bool> open_groups(const RouterSpec& router, std::span<const double> logits,
+                              std::span<const double> correction) {
+  const Exact exact;
+  std::vector<double> scores = score(exact, router, logits, 0);
+  correct(exact, scores, correction, 0);
+  return best_groups(router, scores);
 }
 
 template <class A>

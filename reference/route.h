@@ -13,4 +13,8 @@ namespace plumb::reference {
 std::vector<size_t> choose_experts(const model::RouterSpec& router, std::span<const double> logits,
                                    std::span<const double> correction);
 
+// Which groups of experts these logits leave open; the router has several.
+std::vector<bool> open_groups(const model::RouterSpec& router, std::span<const double> logits,
+                              std::span<const double> correction);
+
 }  // namespace plumb::reference

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <numbers>
+#include <optional>
+#include <utility>
 
 #include "compare/measure/gates.h"
 #include "reference/route.h"
@@ -73,24 +75,52 @@ std::vector<double> Routing::best(const Router& router, std::span<const double> 
   return ids;
 }
 
+// The groups that these scores open; none where all experts are one group.
+std::vector<size_t> Routing::open_groups(const Router& router,
+                                         std::span<const double> logits) const {
+  std::vector<size_t> groups;
+  if (router.spec.num_groups <= 1) return groups;
+  const auto open = reference::open_groups(router.spec, logits, router.correction);
+  for (size_t g = 0; g < open.size(); ++g) {
+    if (open[g]) groups.push_back(g);
+  }
+  return groups;
+}
+
 // Would the choice be the best if its experts scored half of the largest difference that noise
 // makes more, and the others half of it less? An expert that is not chosen may open the group of
-// one that is: those may as well score the same, or more.
+// one that is: those may as well score the same, or more. And a group of which none is chosen may
+// close another of that kind: then its experts score more.
 bool Routing::is_tie(const Router& router, std::span<const double> logits, double sigma,
                      std::span<const double> chosen) const {
   const double half = largest_difference(router.spec, sigma) / 2.0;
   const size_t size = logits.size() / static_cast<size_t>(std::max(1, router.spec.num_groups));
-  const auto is_open = [&](size_t e) {
+  const auto has_chosen = [&](size_t group) {
     return std::ranges::any_of(
-        chosen, [&](double other) { return static_cast<size_t>(other) / size == e / size; });
+        chosen, [&](double other) { return static_cast<size_t>(other) / size == group; });
   };
-  for (const double beside : {-half, 0.0, half}) {
+  // `closed`: a group that the noise is to close, if any; `elsewhere`: on what is in no group of a
+  // chosen expert.
+  const auto is_best = [&](std::optional<size_t> closed, double elsewhere, double beside) {
     std::vector<double> moved(logits.begin(), logits.end());
     for (size_t e = 0; e < moved.size(); ++e) {
-      const bool taken = std::ranges::binary_search(chosen, static_cast<double>(e));
-      moved[e] += taken ? half : is_open(e) ? beside : -half;
+      const size_t group = e / size;
+      if (std::ranges::binary_search(chosen, static_cast<double>(e))) {
+        moved[e] += half;
+      } else if (has_chosen(group)) {
+        moved[e] += beside;
+      } else {
+        moved[e] += closed == group ? -half : elsewhere;
+      }
     }
-    if (std::ranges::equal(best(router, moved), chosen)) return true;
+    return std::ranges::equal(best(router, moved), chosen);
+  };
+  for (const double beside : {-half, 0.0, half}) {
+    if (is_best(std::nullopt, -half, beside)) return true;
+    for (const size_t group : open_groups(router, logits)) {
+      if (has_chosen(group)) continue;
+      if (is_best(group, 0.0, beside) || is_best(group, half, beside)) return true;
+    }
   }
   return false;
 }
@@ -102,25 +132,47 @@ Routing::Verdict Routing::judge(int layer, std::span<const double> logits, doubl
   return is_tie(router, logits, sigma, chosen) ? Verdict::kTie : Verdict::kWrong;
 }
 
+// The logits as noise may move them to another choice: two experts exchanged, or two groups.
+std::vector<std::vector<double>> Routing::moves(const Router& router,
+                                                std::span<const double> logits, double sigma,
+                                                std::span<const double> first) const {
+  const double most = largest_difference(router.spec, sigma);
+  std::vector<std::vector<double>> moves;
+  const auto move = [&](size_t out, size_t in, size_t size) {
+    std::vector<double>& moved = moves.emplace_back(logits.begin(), logits.end());
+    for (size_t i = 0; i < size; ++i) {
+      moved[out * size + i] -= most / (size > 1 ? 2.0 : 1.0);
+      moved[in * size + i] += most / (size > 1 ? 2.0 : 1.0);
+    }
+  };
+  for (const double out : first) {
+    for (size_t in = 0; in < logits.size(); ++in) {
+      if (std::ranges::binary_search(first, static_cast<double>(in))) continue;
+      move(static_cast<size_t>(out), in, 1);
+    }
+  }
+  const std::vector<size_t> open = open_groups(router, logits);
+  const auto groups = static_cast<size_t>(router.spec.num_groups);
+  for (const size_t out : open) {
+    for (size_t in = 0; in < groups; ++in) {
+      if (!std::ranges::binary_search(open, in)) move(out, in, logits.size() / groups);
+    }
+  }
+  return moves;
+}
+
 std::vector<Routing::Choice> Routing::ties(int layer, std::span<const double> logits,
                                            double sigma) const {
   const Router& router = routers_.at(layer);
   const std::vector<double> first = best(router, logits);
   std::vector<Choice> choices = {{first}};
-  for (const double out : first) {
-    for (size_t in = 0; in < logits.size(); ++in) {
-      if (std::ranges::binary_search(first, static_cast<double>(in))) continue;
-      // As if noise had exchanged the two: a group of experts may close and another open with them.
-      std::vector<double> moved(logits.begin(), logits.end());
-      moved[in] += largest_difference(router.spec, sigma);
-      moved[static_cast<size_t>(out)] -= largest_difference(router.spec, sigma);
-      std::vector<double> other = best(router, moved);
-      const auto is_other = [&](const Choice& choice) { return choice.ids == other; };
-      if (std::ranges::any_of(choices, is_other)) continue;
-      if (!is_tie(router, logits, sigma, other)) continue;
-      const double margin = total(logits, first) - total(logits, other);
-      choices.push_back({std::move(other), std::max(margin, 0.0)});
-    }
+  for (const std::vector<double>& moved : moves(router, logits, sigma, first)) {
+    std::vector<double> other = best(router, moved);
+    const auto is_other = [&](const Choice& choice) { return choice.ids == other; };
+    if (std::ranges::any_of(choices, is_other)) continue;
+    if (!is_tie(router, logits, sigma, other)) continue;
+    const double margin = total(logits, first) - total(logits, other);
+    choices.push_back({std::move(other), std::max(margin, 0.0)});
   }
   std::ranges::stable_sort(choices.begin() + 1, choices.end(), {}, &Choice::margin);
   return choices;

@@ -45,6 +45,9 @@ class Routing {
     std::vector<double> correction;
   };
   std::vector<double> best(const Router& router, std::span<const double> logits) const;
+  std::vector<size_t> open_groups(const Router& router, std::span<const double> logits) const;
+  std::vector<std::vector<double>> moves(const Router& router, std::span<const double> logits,
+                                         double sigma, std::span<const double> first) const;
   bool is_tie(const Router& router, std::span<const double> logits, double sigma,
               std::span<const double> chosen) const;
 

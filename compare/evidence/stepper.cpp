@@ -26,7 +26,8 @@ std::map<int, Matrix> stack(const graph::Graph& graph, std::span<const Experts> 
     ids.fill(reference::kFreeChoice);
     for (size_t i = 0; i < choices.size(); ++i) {
       const auto given = choices[i].find(op.layer);
-      if (given != choices[i].end()) std::ranges::copy(given->second, reference::row(ids, i).begin());
+      if (given != choices[i].end())
+        std::ranges::copy(given->second, reference::row(ids, i).begin());
     }
   }
   return stacked;

@@ -75,9 +75,11 @@ TEST_F(OneRouter, KnowsWhatTiesAllow) {
 }
 
 // Groups open and close as a whole, by their two best experts: noise on an expert that is not
-// chosen may open the group of one that is.
-TEST(Routing, TakesWhatNoiseMakesOfGroupsForATie) {
-  Bench bench("deepseek_v3-groups");
+// chosen may open the group of one that is, or of none and so close another.
+class Groups : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Groups, TieWhereNoiseMakesThemDo) {
+  Bench bench(GetParam());
   const Routing routing(bench.reference());
   const auto op = std::ranges::find_if(bench.graph().ops, [](const graph::Op& candidate) {
     return std::holds_alternative<graph::Route>(candidate.kind);
@@ -104,6 +106,9 @@ TEST(Routing, TakesWhatNoiseMakesOfGroupsForATie) {
   }
   EXPECT_GT(others, 50) << "hardly any draw was a tie: the test shows nothing";
 }
+
+INSTANTIATE_TEST_SUITE_P(Cases, Groups,
+                         ::testing::Values("deepseek_v3-groups", "glm4_moe_lite-types"));
 
 }  // namespace
 }  // namespace plumb::compare::testing
