@@ -104,7 +104,7 @@ bool Account::explain_beside(const std::vector<ContractFit>& fits) {
   return true;
 }
 
-// What goes most of the way may be the mistake, and another contract's roundings the rest.
+// What goes some of the way may be the mistake, and another contract's roundings the rest.
 bool Account::explain_with(const std::vector<Fault>& near) {
   return std::ranges::any_of(near,
                              [&](const Fault& fault) { return explain_beside(find_fits(&fault)); });
