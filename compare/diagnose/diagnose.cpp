@@ -209,8 +209,22 @@ class Diagnoser {
     }
   }
 
-  // Of those that have a continuous one, where the difference lies most in their direction, each
-  // from the value that shows it best.
+  // Those with a continuous parameter that come nearest as they are: a small step of what is not
+  // linear (a scale inside a softmax) has another direction than the values of the library.
+  std::vector<const Trial*> nearest_fitted() const {
+    std::vector<const Trial*> nearest;
+    for (const Ranked& ranked : ranked_) {
+      const Fault& fault = ranked.trial.fault();
+      const bool again = std::ranges::any_of(
+          nearest, [&](const Trial* other) { return is_repeated(other->fault(), fault); });
+      if (!fault.row->fitted || again || nearest.size() == kFinalists) continue;
+      nearest.push_back(&ranked.trial);
+    }
+    return nearest;
+  }
+
+  // Of these, and of those where the difference lies most in their direction, each from the value
+  // that shows it best.
   void fit_parameters() {
     std::map<std::pair<const FaultRow*, std::vector<size_t>>, std::pair<double, const Trial*>>
         starts;
@@ -224,9 +238,16 @@ class Diagnoser {
     std::vector<std::pair<double, const Trial*>> order;
     for (const auto& [key, start] : starts) order.push_back(start);
     std::ranges::stable_sort(order, std::greater{}, [](const auto& start) { return start.first; });
-    std::vector<Trial> fitted;
+    std::vector<const Trial*> chosen = nearest_fitted();
     for (size_t i = 0; i < std::min(kFinalists, order.size()); ++i) {
-      Trial trial = fit_parameter(trials_, accept_, *order[i].second);
+      const Fault& fault = order[i].second->fault();
+      const bool again = std::ranges::any_of(
+          chosen, [&](const Trial* other) { return is_repeated(other->fault(), fault); });
+      if (!again) chosen.push_back(order[i].second);
+    }
+    std::vector<Trial> fitted;
+    for (const Trial* const start : chosen) {
+      Trial trial = fit_parameter(trials_, accept_, *start);
       if (accept_.explains(trial)) trial = snap_parameter(trials_, accept_, trial);
       fitted.push_back(std::move(trial));
     }
