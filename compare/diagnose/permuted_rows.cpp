@@ -22,6 +22,9 @@ using trace::Tap;
 constexpr double kSameChannel = 4.5;
 constexpr double kTimesFarther = 10.0;
 
+// Wider ones (a head's) have too many pairs of channels.
+constexpr size_t kWidest = 8192;
+
 // Where a channel of `first` comes from.
 struct Source {
   size_t tap = 0;
@@ -65,9 +68,11 @@ double distance(const Trials& trials, const Tap& first, size_t channel, const Ta
   return std::sqrt(sum / count);
 }
 
-// The one channel that this one is; none where several are near or none is.
+// Itself, or the one channel that this one is; none where several are near or none is.
 std::optional<Source> find_source(const Trials& trials, const Tap& first,
                                   const std::vector<Tap>& taps, size_t channel) {
+  if (within(distance(trials, first, channel, first, channel), kSameChannel))
+    return Source{0, channel};
   double least = std::numeric_limits<double>::infinity();
   double second = least;
   Source best;
@@ -117,11 +122,16 @@ std::optional<Explanation> find_permuted_rows(const Trials& trials, const Tap& f
   const std::vector<Tap> taps = products_beside(trials, first);
   std::vector<Source> sources;
   const size_t width = trials.scenes().front().truth(first).shape(1);
+  if (width > kWidest) return std::nullopt;
   for (size_t j = 0; j < width; ++j) {
     const auto source = find_source(trials, first, taps, j);
     if (!source) return std::nullopt;
     sources.push_back(*source);
   }
+  const bool moved = std::ranges::any_of(sources, [&, j = size_t{0}](const Source& source) mutable {
+    return source != Source{0, j++};
+  });
+  if (!moved) return std::nullopt;
   Diagnosis cause{.cause = "rows_permuted", .explained = 1.0};
   if (op.layer >= 0) cause.layer = op.layer;
   cause.says =
