@@ -26,7 +26,7 @@ std::vector<std::string> tap_wishes(const std::string& expression);
 // answer is about other tokens.
 Answer ask(candidates::Outside& engine, candidates::Request request, bool state);
 
-// The result of a candidate that cannot do what it was asked.
+// Says in a result that prompts were not run in pieces.
 void skip_state(const std::vector<trace::Prompt>& prompts, result::Result& result);
 
 }  // namespace plumb::cli

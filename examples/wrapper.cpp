@@ -41,9 +41,9 @@ class Wrapper {
 
   int run(const int64_t* tokens, size_t count, const plumbline_sink& sink, char* error,
           size_t size) const {
-    const Scaling scaling{sink, factor_};
+    Scaling scaling{sink, factor_};
     const plumbline_sink mine = {
-        const_cast<Scaling*>(&scaling),
+        &scaling,
         [](void* self, const char* tap) {
           const auto& to = static_cast<Scaling*>(self)->sink;
           return to.wants(to.context, tap);
