@@ -75,7 +75,7 @@ StudyModel vary(Case one, size_t index, Draw& draw) {
   const Json config = one.config;
   do {
     one.config = vary(config, draw);
-  } while (!fixtures::is_readable(one.config));
+  } while (!fixtures::is_readable(one.config, {}));
   one.name = fmt::format("{}-{}", index, one.name);
   one.seed = static_cast<uint64_t>(draw.between(1, 1'000'000));
   std::vector<size_t> lengths;

@@ -139,7 +139,7 @@ StudyModel wide_model(Shape shape, uint64_t seed, size_t index) {
   // A config that no family reads is drawn again.
   do {
     one.config = vary(config, bounds, draw);
-  } while (!fixtures::is_readable(one.config));
+  } while (!fixtures::is_readable(one.config, {}));
   one.name = fmt::format("{}-{}-{}-{}", bounds.name, seed, index, one.name);
   one.seed = static_cast<uint64_t>(draw.between(1, 1'000'000));
   const int64_t shortest = shape == Shape::kLong ? 200 : 8;

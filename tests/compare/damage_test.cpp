@@ -180,7 +180,7 @@ TEST_P(Slips, AreNamedAndNothingElse) {
   Slipped candidate(bench.reference(), GetParam());
   const Result result = bench.judge(candidate, "float32");
   ASSERT_EQ(result.verdict, Verdict::kFailed);
-  EXPECT_EQ(result.reasons.front().gate, "recording") << reasons_of(result);
+  EXPECT_EQ(result.reasons.front().gate, result::Gate::kRecording) << reasons_of(result);
   EXPECT_EQ(result.first_divergence->tap, GetParam().tap.name());
   ASSERT_EQ(result.diagnosis->size(), 1U) << reasons_of(result);
   EXPECT_EQ(result.diagnosis->front().cause, GetParam().cause);

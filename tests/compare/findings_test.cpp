@@ -87,7 +87,10 @@ TEST(Findings, FailWhereTiesAreTooMany) {
     findings.settle(std::nullopt);
     EXPECT_EQ(findings.verdict(), others == 1 ? Verdict::kPassed : Verdict::kFailed) << others;
     EXPECT_NEAR(result.tokens.expected_ties, 0.1, 1e-12);
-    if (others == 8) EXPECT_EQ(result.reasons.front().gate, Gate::kTokens);
+    if (others == 8) {
+      EXPECT_EQ(result.reasons.front().gate, Gate::kTokens);
+      ;
+    }
   }
 }
 

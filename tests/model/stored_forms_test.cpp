@@ -237,7 +237,7 @@ TEST(Gptq, RefusesASymmetricFileWithOtherZeros) {
 TEST(Gptq, RefusesGroupsThatThereAreNot) {
   Recorded one = copy_of("gptq v2, 4 bits, act order");
   std::string& index = one.tensor("g_idx").bytes;
-  for (const std::string bad : {std::string("\2\0\0\0", 4), std::string("\xff\xff\xff\xff", 4)}) {
+  for (const std::string& bad : {std::string("\2\0\0\0", 4), std::string("\xff\xff\xff\xff", 4)}) {
     index.replace(8, 4, bad);
     EXPECT_NE(refusal_of(one).find("m.g_idx: names group"), std::string::npos);
   }

@@ -23,10 +23,6 @@ Emulated emulated(DType storage, RoundingMode mode = RoundingMode::kNearest, uin
   return e;
 }
 
-double unit_roundoff(DType dtype) {
-  return dtype == DType::kF32 ? 0x1p-24 : dtype == DType::kBF16 ? 0x1p-8 : 0x1p-11;
-}
-
 // Log-uniform mantissas, as numbers that products make have.
 std::vector<double> log_uniform(double decade, size_t count) {
   std::vector<double> x(count);
@@ -49,8 +45,8 @@ TEST(Emulated, OneRoundingHasTheRmsOfTheTheoryOverDecades) {
       const std::vector<double> truth = log_uniform(decade, 40000);
       std::vector<double> value = truth;
       emulated(dtype).round(kStep, value, 0);
-      EXPECT_NEAR(relative_rms(value, truth), kRoundingRms * unit_roundoff(dtype),
-                  0.02 * unit_roundoff(dtype))
+      EXPECT_NEAR(relative_rms(value, truth), kRoundingRms * base::unit_roundoff(dtype),
+                  0.02 * base::unit_roundoff(dtype))
           << base::torch_name(dtype) << " at " << decade;
     }
   }

@@ -13,7 +13,7 @@ using base::DType;
 double rounded(std::string_view contract, DType stored, double value,
                RoundingMode mode = RoundingMode::kNearest) {
   const graph::OpKind kind = graph::Linear{};
-  const Emulated a(*graph::find_contract(contract), kind, 7, mode);
+  const Emulated a(*graph::find_contract(contract), kind, {}, 7, mode);
   a.weight(graph::Linear::kWeight, {&value, 1}, stored);
   return value;
 }

@@ -167,7 +167,8 @@ Result hostile_result() {
   result.family = "fam<ily> & sons";
   result.candidate.name = "trace:bad\xff\x1b[31m.h5#float32";
   result.verdict = Verdict::kFailed;
-  result.reasons = {{"]]>", "layer.<0>.q & k", "two\nlines\x01 and \xEF\xBF\xBE, \xC2\x9B|done|"}};
+  result.reasons = {
+      {Gate::kLocal, "]]>layer.<0>.q & k", "two\nlines\x01 and \xEF\xBF\xBE, \xC2\x9B|done|"}};
   result.notes = {"<script>alert(1)</script>", "grüße, 数"};
   result.oracle->producer = "<transformers>";
   return judged(std::move(result));
