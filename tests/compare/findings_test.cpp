@@ -89,7 +89,6 @@ TEST(Findings, FailWhereTiesAreTooMany) {
     EXPECT_NEAR(result.tokens.expected_ties, 0.1, 1e-12);
     if (others == 8) {
       EXPECT_EQ(result.reasons.front().gate, Gate::kTokens);
-      ;
     }
   }
 }
