@@ -186,6 +186,8 @@ std::optional<Problem> ConfigReader::judge_unread(const std::string& key, const 
   }
   const Foreign foreign = allowance_ == nullptr ? Foreign::kNone : allowance_->foreign;
   const bool neutral = is_idle_key(key) || is_neutral(key, value);
+  const bool plain = base::one_line(path, path.size()) == path;
+  if (!plain) return problem_of(key, "is no plain name", "take it out");
   if ((foreign != Foreign::kNone && neutral) || (foreign == Foreign::kAny && !is_model_key(key))) {
     allowance_->unread.insert(path);
     return std::nullopt;

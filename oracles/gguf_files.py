@@ -49,7 +49,9 @@ CASES = {
                                  "linear_value_head_dim": 24}, {}),
     "deepseek_v3": ("deepseek_v3", {"rms_norm_eps": 1e-6},
                     {"scoring_func": "sigmoid", "norm_topk_prob": True}),
-    "gpt_oss": ("gpt_oss", {**RMS, "swiglu_limit": 7.0}, {}),
+    "gpt_oss": ("gpt_oss", {**RMS, "swiglu_limit": 7.0, "rope_scaling": {
+        "beta_fast": 32.0, "beta_slow": 1.0, "factor": 8.0, "original_max_position_embeddings": 16,
+        "rope_type": "yarn", "truncate": True}}, {}),
     "solar_open": ("solar_open", RMS, {"scoring_func": "sigmoid", "norm_topk_prob": True,
                                        "partial_rotary_factor": 1.0}),
     "glm4": ("glm4", RMS, {"partial_rotary_factor": 0.5}),

@@ -37,7 +37,8 @@ class Program : public Outside {
     std::vector<std::string> words = words_;
     words.push_back(asked.string());
     words.push_back(answer.string());
-    check(base::run_program(words, timeout_, who_), std::filesystem::exists(answer));
+    const base::ProgramEnd end = base::run_program(words, timeout_, who_);
+    check(end, std::filesystem::exists(answer));
     try {
       // The open file outlives its name.
       return std::make_unique<trace::FileSource>(std::make_shared<trace::TraceFile>(answer),

@@ -239,11 +239,12 @@ class Diagnoser {
     for (const auto& [key, start] : starts) order.push_back(start);
     std::ranges::stable_sort(order, std::greater{}, [](const auto& start) { return start.first; });
     std::vector<const Trial*> chosen = nearest_fitted();
-    for (size_t i = 0; i < std::min(kFinalists, order.size()); ++i) {
-      const Fault& fault = order[i].second->fault();
+    const size_t enough = chosen.size() + kFinalists;
+    for (const auto& [score, start] : order) {
+      if (chosen.size() == enough) break;
       const bool again = std::ranges::any_of(
-          chosen, [&](const Trial* other) { return is_repeated(other->fault(), fault); });
-      if (!again) chosen.push_back(order[i].second);
+          chosen, [&](const Trial* other) { return other->fault().row == start->fault().row; });
+      if (!again) chosen.push_back(start);
     }
     std::vector<Trial> fitted;
     for (const Trial* const start : chosen) {

@@ -138,11 +138,14 @@ std::vector<Sum> likeliest_sums(const Trials& trials, const std::vector<const Tr
   std::vector<double> shared(singles.size());
   for (size_t i = 0; i < singles.size(); ++i) {
     own[i] = dot(singles[i]->effect(), singles[i]->effect());
-    shared[i] = dot(singles[i]->effect(), difference);
+    shared[i] = own[i] > 0.0 ? dot(singles[i]->effect(), difference) : 0.0;
   }
+  // Of a trial whose effect was not kept nothing is known.
+  const auto known = [&](size_t i) { return singles[i]->effect().size() == difference.size(); };
   std::vector<Sum> sums;
   for (size_t i = 0; i < singles.size(); ++i) {
-    for (size_t j = i + 1; j < singles.size(); ++j) {
+    for (size_t j = i + 1; j < singles.size() && known(i); ++j) {
+      if (!known(j)) continue;
       const double both = dot(singles[i]->effect(), singles[j]->effect());
       const double left = left_by(dd, shared[i], shared[j], own[i], own[j], both,
                                   singles[i]->fault().row->fitted, singles[j]->fault().row->fitted);

@@ -97,9 +97,11 @@ std::optional<Declaration> find_declaration(const base::Json& config,
 
 void resolve(const Declaration& declaration, Allowance& allowance, Resolution& tensors) {
   const base::Json nothing = base::Json::object();
-  const ConfigReader outer(nothing, declaration.where, &allowance);
+  // What a declaration says and is not known may change the weights: no key of it passes unread.
+  Allowance strict{.keys = allowance.keys, .foreign = Foreign::kNone};
+  const ConfigReader outer(nothing, declaration.where, &strict);
   ConfigReader reader = declaration.key.empty()
-                            ? ConfigReader(declaration.json, declaration.where, &allowance)
+                            ? ConfigReader(declaration.json, declaration.where, &strict)
                             : outer.object(declaration.key, declaration.json);
   const std::string name = method_of(declaration, reader);
   const auto* method = std::find_if(std::begin(kMethods), std::end(kMethods),
@@ -112,6 +114,8 @@ void resolve(const Declaration& declaration, Allowance& allowance, Resolution& t
   }
   method->resolve(reader, tensors);
   reader.finish({}, {});
+  if (!strict.problems.empty()) throw ConfigRefusal(declaration.where, strict.problems.front());
+  allowance.used.insert(allowance.used.end(), strict.used.begin(), strict.used.end());
 }
 
 }  // namespace plumb::model

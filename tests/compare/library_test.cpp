@@ -70,7 +70,14 @@ TEST(Library, HasNoRowThatChangesNothing) {
                            "cohere2-pattern",
                            "apertus-defaults",
                            "olmoe-clip",
-                           "gpt_oss-types"}) {
+                           "gpt_oss-types",
+                           "baichuan-m1-tied",
+                           "gemma3-pattern",
+                           "exaone4-hybrid",
+                           "ministral-types",
+                           "olmo3-nested",
+                           "glm4_moe-groups",
+                           "glm4_moe_lite-default"}) {
     add_causes(Bench(name), causes);
   }
   Bench deep(with("llama-gqa", {{"num_hidden_layers", 12}}), 3);

@@ -61,7 +61,7 @@ TEST(Recognise, NamesPositionsThatMoved) {
 
 TEST(Whereabouts, NamesPositions) {
   Sample s;
-  EXPECT_EQ(s.where(1), "");
+  EXPECT_EQ(s.where(1), "a little at every position");
   EXPECT_EQ(first_position_off(s.value, s.truth, s.floor), std::nullopt);
   s.depart(6, 0, 8);
   EXPECT_EQ(s.where(1), "at position 6 alone");

@@ -179,7 +179,6 @@ constexpr Row kRows[] = {
     {"exaone", R"({"unheard_of": 1})", "unheard_of"},
     {"qwen3_5", R"({"text_config": {"rope_theta": 1e4, "clip_qkv": 2.0}})", "text_config.clip_qkv"},
     {"starcoder2", R"({"layer_norm_epsilon": 1e-6})", "layer_norm_epsilon"},
-    {"llama", R"({"quantization_config": {"bits": 4}})", "quantization_config"},
     {"llama", R"({"is_encoder_decoder": true})", "is_encoder_decoder"},
     {"llama", R"({"use_sliding_window": true})", "use_sliding_window"},
     {"llama", R"({"partial_rotary_factor": 0.5})", "partial_rotary_factor"},

@@ -144,7 +144,7 @@ TEST(StoredForms, DecodeAsTheirOwnersDo) {
 }
 
 // Without any one of its companions a weight is refused; those that only an engine's run needs, and
-// an order that may be left out, are not missed.
+// an order and zero points that may be left out, are not missed.
 TEST(StoredForms, MissTheirCompanions) {
   for (const Recorded& one : recorded()) {
     for (size_t out = 0; out < one.tensors.size(); ++out) {
@@ -152,7 +152,7 @@ TEST(StoredForms, MissTheirCompanions) {
       const std::string name = one.tensors[out].name;
       rest.tensors.erase(rest.tensors.begin() + static_cast<ptrdiff_t>(out));
       const bool optional = name.ends_with("input_scale") || name.ends_with("weight_format") ||
-                            name.ends_with("g_idx");
+                            name.ends_with("g_idx") || name.ends_with("_weight_zero_point");
       if (is_main(name) || optional) continue;
       SCOPED_TRACE(one.name + " without " + name);
       EXPECT_NE(refusal_of(rest).find("m."), std::string::npos) << refusal_of(rest);

@@ -85,7 +85,7 @@ TEST_F(TraceFileTest, ReadsEveryLayoutThatEnginesWrite) {
     b.dataset("float32/p0/logits", {6, 7}, values, {.type = H5T_IEEE_F32LE});
   });
   EXPECT_EQ(trace.attribute("producer"), "fixed length");
-  EXPECT_EQ(trace.attribute("version"), "");
+  EXPECT_EQ(trace.attribute("version"), "3");
   EXPECT_EQ(trace.prompts()[1].tokens, (std::vector<int64_t>{1, 2}));
   const auto recording = trace.recording(DType::kF64, "p0");
   EXPECT_EQ(recording->taps().size(), 4U);
