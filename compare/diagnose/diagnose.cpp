@@ -239,12 +239,15 @@ class Diagnoser {
     for (const auto& [key, start] : starts) order.push_back(start);
     std::ranges::stable_sort(order, std::greater{}, [](const auto& start) { return start.first; });
     std::vector<const Trial*> chosen = nearest_fitted();
-    const size_t enough = chosen.size() + kFinalists;
+    constexpr std::ptrdiff_t kOfOneKind = 3;
+    constexpr size_t kMost = 24;
     for (const auto& [score, start] : order) {
-      if (chosen.size() == enough) break;
+      const Fault& fault = start->fault();
+      const auto alike = std::ranges::count_if(
+          chosen, [&](const Trial* other) { return other->fault().row == fault.row; });
       const bool again = std::ranges::any_of(
-          chosen, [&](const Trial* other) { return other->fault().row == start->fault().row; });
-      if (!again) chosen.push_back(start);
+          chosen, [&](const Trial* other) { return is_repeated(other->fault(), fault); });
+      if (chosen.size() < kMost && alike < kOfOneKind && !again) chosen.push_back(start);
     }
     std::vector<Trial> fitted;
     for (const Trial* const start : chosen) {

@@ -59,7 +59,8 @@ std::map<Place, std::vector<size_t>> find_places(const FaultRow& row, const Grap
     if (!row.apply(scratch, i, parameter)) continue;
     const graph::Op& op = graph.ops[i];
     const std::string all(row.all.empty() ? "the model" : row.all);
-    if (!row.all.empty() || row.severity == FaultClass::kRounding) {
+    const bool whole = row.scope == FaultScope::kModel || row.severity == FaultClass::kRounding;
+    if (whole || !row.all.empty()) {
       places[{kWholeModel, all}].push_back(i);
     }
     if (row.scope == FaultScope::kModel) continue;

@@ -65,7 +65,6 @@ class PluginTest(unittest.TestCase):
             ("close crashes", ["signal 11"]),
             ("no dtype", ["dtype"]),
             ("odd dtype", ["int3"]),
-            ("odd contract", ["soft"]),
             ("short", ["logits"]),
             ("narrow", ["130"]),
             ("vast", ["logits"]),
@@ -78,7 +77,7 @@ class PluginTest(unittest.TestCase):
 
     def test_wrong_numbers_and_no_numbers(self):
         self.assertEqual(self.faulty("").verdict, "FAILED")
-        self.assertEqual(self.faulty("no taps").verdict, "INCONCLUSIVE")
+        self.assertIn("no recorded tap", self.faulty("no taps").text)
         skipped = self.faulty("run cannot")
         self.assertEqual((skipped.code, skipped.verdict), (0, "SKIPPED"), skipped.text)
 
