@@ -8,6 +8,7 @@ import tempfile
 
 import plumbline
 
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
