@@ -4,7 +4,7 @@
 #include <numbers>
 
 #include "compare/measure/gates.h"
-#include "reference/route.h"
+#include "reference/ops/route.h"
 
 namespace plumb::evidence {
 
