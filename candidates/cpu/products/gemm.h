@@ -17,7 +17,6 @@ namespace plumb::candidates::cpu {
 
 inline constexpr size_t kGemmRows = 528;    // of a tile: whole panels at any target
 inline constexpr size_t kGemmColumns = 64;  // of a tile
-inline constexpr size_t kPanelVectors = 3;  // of rows, side by side in a panel of x
 
 GemmKernel f32_gemm_kernel();
 

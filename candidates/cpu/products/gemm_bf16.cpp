@@ -2,6 +2,8 @@
 
 #include <immintrin.h>
 
+#include "candidates/cpu/simd/targets.h"
+
 namespace plumb::candidates::cpu {
 namespace {
 

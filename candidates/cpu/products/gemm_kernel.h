@@ -9,6 +9,8 @@
 
 namespace plumb::candidates::cpu {
 
+inline constexpr size_t kPanelVectors = 3;  // of rows, side by side in a panel of x
+
 struct GemmKernel {
   size_t lanes;      // rows of x in a vector
   size_t columns;    // of y that a call of `run` sums up
