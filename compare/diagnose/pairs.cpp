@@ -83,7 +83,7 @@ class PairSearch {
   // One parameter after the other: each moves what is best for the other. Where neither helps much,
   // the pair is none.
   Trial fit(Trial pair) const {
-    constexpr double kGain = 0.7;
+    constexpr double kGain = 0.9;
     for (int i = 0; i < 2 * kRounds && !accept_.closes(pair); ++i) {
       const double before = accept_.residual(pair);
       if (pair.fault().row->fitted) pair = fit_parameter(trials_, accept_, pair);
