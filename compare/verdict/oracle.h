@@ -30,7 +30,7 @@ class OracleJudge {
  private:
   const trace::Prompt* find(const trace::Prompt& prompt) const;
   bool agrees() const;
-  void judge_logits(const Matrix& ours, const Matrix& theirs);
+  void judge_logits(const Matrix& ours, const Recorded& recorded);
   void judge_greedy(const trace::Prompt& prompt, const std::vector<int64_t>& tokens);
 
   Truth& truth_;

@@ -92,11 +92,18 @@ class Experiment {
  private:
   // --- engines, and what they give
 
+  // "logprobs" in the taps are of all tokens, "logprobs:20" of the 20 best.
   EmulatedEngine engine(uint64_t seed, const std::string& taps, const Mutant* mutant = nullptr) {
+    constexpr std::string_view kListing = "logprobs";
+    const bool lists = taps.starts_with(kListing);
+    const size_t colon = taps.find(':');
+    const size_t best = colon == std::string::npos ? 0 : std::stoul(taps.substr(colon + 1));
     return {mutant != nullptr ? mutant->reference() : right_,
             {.contract = contract_,
              .seed = seed,
-             .taps = taps,
+             .taps = lists ? "logits" : taps,
+             .lists_logprobs = lists,
+             .logprobs = {.tokens = best},
              .deviations = mutant != nullptr ? &mutant->deviations() : nullptr}};
   }
 
