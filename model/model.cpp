@@ -61,8 +61,9 @@ Spec read_spec(const Family& family, const base::Json& config, const std::string
                Allowance& allowance) {
   allowance.foreign = family.foreign;
   ConfigReader reader(config, where, &allowance);
-  for (const char* key : {"model_type", "quantization_config"}) {
-    if (family.config_file == kConfigJson) reader.touch(key);
+  if (family.config_file == kConfigJson) {
+    reader.touch("model_type");
+    for (const std::string_view key : kQuantizationKeys) reader.touch(key);
   }
   Spec spec = family.read(reader);
   spec.model_type = family.model_type;

@@ -29,7 +29,7 @@ FORMATS = ("fp8-block", "fp8", "int8", "w4a16", "nvfp4", "mxfp4", "gptq", "awq",
 MODELS = (
     ("qwen3", []), ("gemma2", []), ("phi3", []), ("qwen3_moe", []), ("deepseek_v3", []), ("gpt_oss", []),
     ("llama", ["hidden_size=192", "intermediate_size=576", "num_hidden_layers=2", "head_dim=64",
-               "num_attention_heads=9", "num_key_value_heads=3", "tie_word_embeddings=true"]),
+               "num_attention_heads=3", "num_key_value_heads=1", "tie_word_embeddings=true"]),
     ("qwen2", ["hidden_size=200", "intermediate_size=328", "head_dim=40", "num_attention_heads=5",
                "num_key_value_heads=1", "num_hidden_layers=2"]),
 )

@@ -47,10 +47,10 @@ std::string method_of(const Declaration& declaration, ConfigReader& reader) {
       return std::string(sidecar.method);
     }
   }
-  if (declaration.key == "compression_config" || reader.has("config_groups")) {
+  if (declaration.key.ends_with("compression_config") || reader.has("config_groups")) {
     return "compressed-tensors";
   }
-  const bool mlx = declaration.key == "quantization" || reader.has("mode");
+  const bool mlx = declaration.key.ends_with("quantization") || reader.has("mode");
   if (mlx || (reader.has("bits") && reader.has("group_size"))) return std::string(kMlx);
   reader.refuse("quant_method", "is missing", "say how the weights are quantised");
 }
@@ -79,6 +79,7 @@ std::optional<Declaration> declaration_of(const base::Json& config, const std::s
   auto declaration = declared_in(config, where);
   if (!declaration && config.is_object() && config.contains("text_config")) {
     declaration = declared_in(config.at("text_config"), where);
+    if (declaration) declaration->key = "text_config." + declaration->key;
   }
   return checked(std::move(declaration));
 }

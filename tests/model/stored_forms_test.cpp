@@ -144,7 +144,7 @@ TEST(StoredForms, DecodeAsTheirOwnersDo) {
 }
 
 // Without any one of its companions a weight is refused; those that only an engine's run needs, and
-// an order and zero points that may be left out, are not missed.
+// an order that may be left out, are not missed.
 TEST(StoredForms, MissTheirCompanions) {
   for (const Recorded& one : recorded()) {
     for (size_t out = 0; out < one.tensors.size(); ++out) {
@@ -152,7 +152,7 @@ TEST(StoredForms, MissTheirCompanions) {
       const std::string name = one.tensors[out].name;
       rest.tensors.erase(rest.tensors.begin() + static_cast<ptrdiff_t>(out));
       const bool optional = name.ends_with("input_scale") || name.ends_with("weight_format") ||
-                            name.ends_with("g_idx") || name.ends_with("_weight_zero_point");
+                            name.ends_with("g_idx");
       if (is_main(name) || optional) continue;
       SCOPED_TRACE(one.name + " without " + name);
       EXPECT_NE(refusal_of(rest).find("m."), std::string::npos) << refusal_of(rest);
@@ -265,6 +265,22 @@ TEST(Declarations, AreReadStrictly) {
   EXPECT_EQ(refusal_of(one), "");
   one.declaration["transform_config"] = {{"config_groups", {{"R1", {{"type", "hadamard"}}}}}};
   EXPECT_NE(refusal_of(one).find("transform_config"), std::string::npos);
+}
+
+// Which modules a group means matters where there are several.
+TEST(Declarations, LookIntoTargetsWhereGroupsDiffer) {
+  Recorded one = copy_of("packed int4, symmetric");
+  base::Json& groups = one.declaration["config_groups"];
+  groups["group_0"]["targets"] = {"re:^(?!lm_head).*"};
+  EXPECT_EQ(refusal_of(one), "");
+  groups["group_1"] = groups["group_0"];
+  EXPECT_NE(refusal_of(one).find("targets: holds the expression"), std::string::npos);
+  groups["group_0"]["targets"] = {"re:.*other"};
+  groups["group_1"]["targets"] = {"re:m$"};
+  EXPECT_EQ(refusal_of(one), "");
+  groups["group_1"]["targets"] = {"re:x.*"};
+  EXPECT_NE(refusal_of(one).find("no group of config_groups targets its module"),
+            std::string::npos);
 }
 
 // The block is the declared one, not what the grid suggests: 40 rows under a grid of 3 are blocks

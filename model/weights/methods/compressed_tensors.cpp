@@ -68,8 +68,10 @@ void skip_activations(ConfigReader& group, std::string_view key) {
   }
 }
 
-Group read_group(ConfigReader& config, const std::string& format) {
-  Group group{.targets = Targets(config, "targets", config.texts("targets")),
+// A group that is alone means every quantised module: its targets are not looked into.
+Group read_group(ConfigReader& config, const std::string& format, bool alone) {
+  const std::vector<std::string> targets = config.texts("targets");
+  Group group{.targets = Targets(config, "targets", alone ? std::vector<std::string>() : targets),
               .format = {},
               .strategy = {},
               .block = {}};
@@ -107,7 +109,7 @@ class Groups {
     }
     for (const auto& [name, json] : groups.json().items()) {
       ConfigReader group = groups.object(name);
-      groups_.push_back(read_group(group, format));
+      groups_.push_back(read_group(group, format, groups.json().size() == 1));
     }
   }
 

@@ -1,6 +1,8 @@
 // quant_method torchao: what a weight is stands in the metadata of its file, a JSON text under its
 // name. <m>._weight_qdata, ._weight_scale: Int8Tensor and Float8Tensor, w = q * s, the block of one
 // scale stated. Source: torchao 0.18, prototype/safetensors.
+#include <algorithm>
+
 #include "base/errors.h"
 #include "model/weights/methods/method.h"
 #include "model/weights/scaled_bytes.h"
@@ -12,8 +14,13 @@ namespace {
 constexpr int64_t kSizeLimit = int64_t{1} << 40;
 constexpr base::JsonLimits kTextLimits{.bytes = 1 << 16, .values = 1024};
 
-// [rows, columns] of the elements of one scale.
-Block read_block(const Resolution& tensors, const std::string& name, const RawTensor& data) {
+struct Description {
+  Block block;  // of the elements of one scale
+  bool has_zeros = false;
+};
+
+Description read_description(const Resolution& tensors, const std::string& name,
+                             const RawTensor& data) {
   const auto found = tensors.metadata().find(name);
   if (found == tensors.metadata().end()) {
     throw base::InputError(data.file, name, "is described nowhere in the file's metadata",
@@ -31,15 +38,20 @@ Block read_block(const Resolution& tensors, const std::string& name, const RawTe
     }
   }
   if (sides.size() != 2) fields.refuse("block_size", "is not two sizes", "only matrices are read");
-  return {.rows = static_cast<int64_t>(sides[0]), .columns = static_cast<int64_t>(sides[1])};
+  const std::vector<std::string> parts = reader.texts("_tensor_data_names");
+  return {
+      .block = {.rows = static_cast<int64_t>(sides[0]), .columns = static_cast<int64_t>(sides[1])},
+      .has_zeros = std::find(parts.begin(), parts.end(), "zero_point") != parts.end()};
 }
 
 void add(Resolution& tensors, const std::string& stem) {
   const RawTensor& data = *tensors.find(stem + "._weight_qdata");
   const RawTensor& scale = tensors.need(stem + "._weight_scale", data);
-  const RawTensor* zero = tensors.find(stem + "._weight_zero_point");
   const RawTensor* runtime = tensors.find(stem + "._weight_act_quant_scale");
-  const Block block = read_block(tensors, stem + ".weight", data);
+  const Description described = read_description(tensors, stem + ".weight", data);
+  const Block block = described.block;
+  const RawTensor* zero =
+      described.has_zeros ? &tensors.need(stem + "._weight_zero_point", data) : nullptr;
   tensors.add(stem + ".weight", {&data, &scale, zero, runtime}, [&data, &scale, zero, block] {
     std::optional<Numbers> zeros;
     if (zero != nullptr) zeros.emplace(*zero, std::initializer_list<std::string_view>{"I8", "I32"});
