@@ -59,8 +59,7 @@ Sight look(const Truth& truth, const std::vector<Known>& scenes, const Fault& fa
 Coverage measure_token_coverage(Truth& truth, const std::vector<TokenScene>& scenes) {
   std::vector<Known> known;
   for (const TokenScene& scene : scenes) known.push_back(know(truth, scene));
-  return cover(truth.graph(), true,
-               [&](const Fault& fault) { return look(truth, known, fault); });
+  return cover(truth.graph(), true, [&](const Fault& fault) { return look(truth, known, fault); });
 }
 
 }  // namespace plumb::power

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "compare/diagnose/first_divergence.h"
-#include "compare/measure/gates.h"
 #include "compare/evidence/listing.h"
+#include "compare/measure/gates.h"
 #include "compare/power/power.h"
 #include "compare/power/token_power.h"
 #include "compare/verdict/account.h"
@@ -42,6 +42,7 @@ using power::TokenScene;
 using result::Diagnosis;
 using result::Gate;
 using result::kUnknown;
+using result::TapRow;
 using result::Verdict;
 using trace::Prompt;
 using trace::Tap;

@@ -14,7 +14,6 @@ namespace plumb::verdict {
 namespace {
 
 using evidence::kLogits;
-using evidence::Recorded;
 using evidence::Values;
 using measure::best_token;
 using measure::kOracleLimit;

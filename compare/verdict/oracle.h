@@ -10,6 +10,7 @@
 
 namespace plumb::verdict {
 
+using evidence::Recorded;
 using evidence::Truth;
 using reference::Matrix;
 using result::OracleSection;

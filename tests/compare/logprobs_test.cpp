@@ -33,10 +33,8 @@ TEST_P(Kinds, OfARightEngineDoNotFail) {
   Bench bench(GetParam().model);
   for (const uint64_t seed : {1, 2, 3}) {
     const LogprobOptions listed{.tokens = GetParam().tokens, .step = GetParam().step};
-    const Result result = bench.judge({.contract = GetParam().contract,
-                                       .taps = "logits",
-                                       .seed = seed,
-                                       .logprobs = listed});
+    const Result result = bench.judge(
+        {.contract = GetParam().contract, .taps = "logits", .seed = seed, .logprobs = listed});
     EXPECT_NE(result.verdict, Verdict::kFailed) << reasons_of(result);
     ASSERT_FALSE(result.taps.empty());
     EXPECT_EQ(result.taps.back().tap, "logprobs");
@@ -51,9 +49,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Kind{"llama-gqa", "float32", 0}, Kind{"llama-gqa", "float32", 20},
                       Kind{"llama-gqa", "float32", 5}, Kind{"llama-gqa", "float32", 1},
                       Kind{"llama-gqa", "bfloat16", 0}, Kind{"llama-gqa", "bfloat16", 20},
-                      Kind{"llama-gqa", "float32", 20, 1e-4},
-                      Kind{"llama-gqa", "float32", 1, 1e-2}, Kind{"gemma2-caps", "float32", 0},
-                      Kind{"gemma2-caps", "bfloat16", 20}, Kind{"mixtral-top2", "float32", 20}));
+                      Kind{"llama-gqa", "float32", 20, 1e-4}, Kind{"llama-gqa", "float32", 1, 1e-2},
+                      Kind{"gemma2-caps", "float32", 0}, Kind{"gemma2-caps", "bfloat16", 20},
+                      Kind{"mixtral-top2", "float32", 20}));
 
 TEST(Logprobs, NameTheSameMistakes) {
   Bench bench("llama-gqa");
@@ -146,8 +144,7 @@ TEST_F(Touches, ThatGiveNoPositionAreJudgedByTheOthers) {
   ASSERT_EQ(wrong.verdict, Verdict::kFailed);
   EXPECT_NE(wrong.first_divergence->where.find("position 6"), std::string::npos)
       << wrong.first_divergence->where;
-  const Result nothing =
-      judge(20, [](Logprobs& l) { std::ranges::fill(l.ids->values, -1.0); });
+  const Result nothing = judge(20, [](Logprobs& l) { std::ranges::fill(l.ids->values, -1.0); });
   EXPECT_EQ(nothing.verdict, Verdict::kInconclusive) << reasons_of(nothing);
 }
 

@@ -28,7 +28,7 @@ std::vector<double> log_softmax(std::span<const double> logits, double step) {
 }  // namespace
 
 std::unique_ptr<trace::MemoryLogprobs> with_logprobs(const trace::Recording& recording,
-                                                      const LogprobOptions& options) {
+                                                     const LogprobOptions& options) {
   auto made = std::make_unique<trace::MemoryLogprobs>();
   for (const Tap& tap : recording.taps()) {
     if (tap != kLogits) made->put(tap, recording.read(tap));

@@ -15,6 +15,6 @@ struct LogprobOptions {
 
 // Of the logits in `recording`, by a log-softmax in float32; its other taps are handed on.
 std::unique_ptr<trace::MemoryLogprobs> with_logprobs(const trace::Recording& recording,
-                                                      const LogprobOptions& options);
+                                                     const LogprobOptions& options);
 
 }  // namespace plumb::tests
