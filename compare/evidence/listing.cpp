@@ -19,6 +19,10 @@ constexpr const char* kIds = trace::kLogprobIds;
 // The logarithm of a probability, but for what a rounding may add.
 constexpr double kMost = 1e-3;
 
+// No float32 holds a smaller probability: engines give minus infinity for it, their lowest number,
+// or a logarithm of few digits.
+constexpr double kLeast = -87.0;
+
 struct Entry {
   int64_t id;
   double value;
@@ -75,6 +79,15 @@ std::vector<Entry> read_row(const trace::Tensor& values, const trace::Tensor& id
   return row;
 }
 
+// Takes out what float32 does not hold.
+void set_lost_apart(std::vector<Entry>& row, size_t position, Listing& listing) {
+  const auto is_lost = [](const Entry& entry) { return entry.value < kLeast; };
+  for (const Entry& entry : row) {
+    if (is_lost(entry)) listing.lost.push_back({position, entry.id});
+  }
+  std::erase_if(row, is_lost);
+}
+
 // Fills a row up to `width` with its own entries again, in order of the ids.
 std::vector<Entry> repeated(const std::vector<Entry>& row, size_t width) {
   std::vector<Entry> full;
@@ -92,31 +105,55 @@ std::vector<double> distinct_values(const RecordedLogprobs& logprobs) {
   return values;
 }
 
-// How far numbers are off the next multiples of a step, in steps, at most; they come as float32.
-bool are_multiples(const std::vector<double>& values, double step) {
+// How far a float32 may be off the multiple of a step that it was made of, in steps.
+double rounding_of(double ratio) {
+  return std::abs(ratio) * 0x1p-23 + 1e-6;
+}
+
+double off_multiple(double ratio) {
+  return std::abs(ratio - std::round(ratio));
+}
+
+// A step that its producer states may have gone through some arithmetic since.
+bool may_be_multiples(const std::vector<double>& values, double step) {
+  constexpr double kArithmetic = 0.02;
   return std::ranges::all_of(values, [&](double v) {
-    const double ratio = v / step;
-    return std::abs(ratio - std::round(ratio)) <= 0.02 + std::abs(ratio) * 0x1p-23;
+    return off_multiple(v / step) <= kArithmetic + rounding_of(v / step);
   });
 }
 
-// What the numbers themselves tell of their print; too few tell nothing.
+// How likely it is that numbers in full look like multiples of the step; nothing where these do
+// not.
+std::optional<double> chance_of_multiples(const std::vector<double>& values, double step) {
+  double chance = 1.0;
+  for (const double v : values) {
+    const double rounding = rounding_of(v / step);
+    if (off_multiple(v / step) > rounding) return std::nullopt;
+    chance *= std::min(1.0, 2.0 * rounding);
+  }
+  return chance;
+}
+
+// What the numbers themselves tell of their print. Where they look like several, the coarsest.
 Print find_print(const std::vector<double>& values) {
-  constexpr size_t kEnough = 8;
+  constexpr double kHardlyByChance = 1e-2;
   Print print;
-  if (values.size() < kEnough) return print;
+  if (values.empty()) return print;
+  const double largest = values.front();
+  const auto consider = [&](const Print& other, double chance) {
+    const bool coarser = other.step_at(largest) > print.step_at(largest);
+    if (chance < kHardlyByChance && coarser) print = other;
+  };
   for (const double step : {1e-1, 1e-2, 1e-3, 1e-4, 1e-5}) {
-    // Float32 numbers this large are all near multiples.
-    const bool tells = std::abs(values.front()) / step * 0x1p-23 < 0.1;
-    if (tells && are_multiples(values, step)) {
-      print.step = step;
-      return print;
-    }
+    if (const auto chance = chance_of_multiples(values, step)) consider({.step = step}, *chance);
   }
   for (const base::DType dtype : {base::DType::kBF16, base::DType::kF16}) {
     const bool all =
         std::ranges::all_of(values, [&](double v) { return base::round_to(dtype, v) == v; });
-    if (all) return {.in_16_bits = true, .bfloat16 = dtype == base::DType::kBF16};
+    const double one = 0x1p-24 / base::unit_roundoff(dtype);
+    if (!all) continue;
+    consider({.in_16_bits = true, .bfloat16 = dtype == base::DType::kBF16},
+             std::pow(one, static_cast<double>(values.size())));
   }
   return print;
 }
@@ -142,6 +179,7 @@ std::optional<RecordedLogprobs> read_logprobs(const trace::Recording& recording,
   std::vector<std::vector<Entry>> rows;
   for (size_t t = 0; t < positions; ++t) {
     std::vector<Entry> row = read_row(values, ids, t, vocab_size, where);
+    set_lost_apart(row, t, listing);
     if (row.empty()) continue;
     listing.positions.push_back(t);
     listing.counts.push_back(row.size());
@@ -160,7 +198,7 @@ std::optional<RecordedLogprobs> read_logprobs(const trace::Recording& recording,
   const std::vector<double> numbers = distinct_values(logprobs);
   listing.print = find_print(numbers);
   if (const auto step = recorded->step) {
-    if (!are_multiples(numbers, *step)) {
+    if (!may_be_multiples(numbers, *step)) {
       throw InputError(
           where, "logprob_step",
           fmt::format("is {:g}, and the log-probabilities are no multiples of it", *step),

@@ -11,13 +11,6 @@ namespace {
 // With so few tokens their common part is no small share of them: they count as they are.
 constexpr size_t kFewTokens = 4;
 
-double log_sum_exp(std::span<const double> x) {
-  const double most = *std::max_element(x.begin(), x.end());
-  double sum = 0.0;
-  for (const double v : x) sum += std::exp(v - most);
-  return most + std::log(sum);
-}
-
 // The log-softmax of one position as an engine computes it in float32, whatever its model computes
 // in: the roundings of each difference, and of a sum over the vocabulary in the worst usual order
 // (docs/judgement.md, "The noise floor").
@@ -56,6 +49,13 @@ double print_noise(const Print& print, double value, uint64_t key, uint64_t coun
 }
 
 }  // namespace
+
+double log_sum_exp(std::span<const double> x) {
+  const double most = *std::max_element(x.begin(), x.end());
+  double sum = 0.0;
+  for (const double v : x) sum += std::exp(v - most);
+  return most + std::log(sum);
+}
 
 double Print::step_at(double value) const {
   if (!in_16_bits || value == 0.0 || !std::isfinite(value)) return step;
@@ -105,6 +105,8 @@ Readout Readout::first(size_t positions) const {
   part.listing_->positions.resize(kept);
   part.listing_->counts.resize(kept);
   part.listing_->ids.resize(kept * listing_->width);
+  std::erase_if(part.listing_->lost,
+                [&](const Listing::Lost& lost) { return lost.position >= positions; });
   return part;
 }
 

@@ -33,6 +33,12 @@ struct Listing {
   // [R, K] ids in order. A row that lists fewer repeats some of its own, so that it weighs as much.
   std::vector<int64_t> ids;
   std::vector<size_t> counts;  // [R] different ids
+  // Tokens without a number: float32 does not hold their probability.
+  struct Lost {
+    size_t position;
+    int64_t token;
+  };
+  std::vector<Lost> lost;
   size_t vocab_size = 0;
   Print print;
 
@@ -40,6 +46,8 @@ struct Listing {
   // Every token of the vocabulary at every position that lists any: columns are tokens.
   bool complete() const;
 };
+
+double log_sum_exp(std::span<const double> x);
 
 // log-softmax of each row at the tokens that `listing` has there: [copies * R, K] from the logits
 // of copies of a run, [copies * T, V].

@@ -9,6 +9,7 @@
 
 #include "compare/diagnose/first_divergence.h"
 #include "compare/diagnose/misrecorded.h"
+#include "compare/diagnose/misreported.h"
 #include "compare/measure/gates.h"
 #include "compare/measure/recognise.h"
 #include "compare/measure/tokens.h"
@@ -21,6 +22,7 @@ namespace plumb::verdict {
 namespace {
 
 using diagnose::find_misrecording;
+using diagnose::find_misreported;
 using diagnose::find_moved_logits;
 using diagnose::locate;
 using diagnose::Misrecording;
@@ -36,12 +38,13 @@ using graph::Segment;
 using measure::best_token;
 using measure::find_missing;
 using measure::flip_probability;
-using measure::judge_token;
 using measure::Floor;
 using measure::GateLimits;
 using measure::global_limits;
+using measure::judge_token;
 using measure::Listing;
 using measure::log_softmax;
+using measure::log_sum_exp;
 using measure::logit_limits;
 using measure::mean_kl_divergence;
 using measure::measure;
@@ -205,10 +208,17 @@ class PromptJudge {
     return false;
   }
 
+  std::optional<Misrecording> find_moved(const Matrix& value, const Side& side) const {
+    const base::DType storage = s_.contract->storage;
+    return is_listing(kLogits)
+               ? find_misreported(*s_.recorded, evidence_.logits(), side.truth, side.floor, storage)
+               : find_moved_logits(value, side.truth, side.floor, storage);
+  }
+
   // Logits in another form: nothing is wrong with the forward.
   bool are_moved(const Matrix& value, const Side& part) {
-    if (local_failed_ || global_failed_ || is_listing(kLogits)) return false;
-    const auto found = find_moved_logits(value, part.truth, part.floor, s_.contract->storage);
+    if (local_failed_ || global_failed_) return false;
+    const auto found = find_moved(value, part);
     if (found) blame_recording(kLogits, value, part, found, found->says);
     return found.has_value();
   }
@@ -282,10 +292,8 @@ class PromptJudge {
     if (last == taps.rend()) return std::nullopt;
     const Matrix& value = s_.recorded->at(*last);
     const Side whole = global_side(*last, value);
-    const base::DType storage = s_.contract->storage;
     const bool is_clean = within(whole.ratios, limits_of_whole(*last, whole.floor)) ||
-                          (*last == kLogits && !is_listing(*last) &&
-                           find_moved_logits(value, whole.truth, whole.floor, storage).has_value());
+                          (*last == kLogits && find_moved(value, whole).has_value());
     return is_clean ? std::optional(*last) : std::nullopt;
   }
 
@@ -372,6 +380,22 @@ class PromptJudge {
       count_token(judge_token(logits, noise, chosen), chosen, fmt::format("position {}", position),
                   findings_.tokens.exact);
       if (readout.is_listing()) judge_missing(readout.listing(), row, logits, noise);
+    }
+    if (readout.is_listing()) judge_lost(readout.listing());
+  }
+
+  // A token that was given no probability has to have nearly none.
+  void judge_lost(const Listing& listing) {
+    constexpr double kNearlyNone = -80.0;
+    for (const auto& [position, token] : listing.lost) {
+      const auto logits = reference::row(evidence_.logits(), position);
+      const double due = logits[static_cast<size_t>(token)] - log_sum_exp(logits);
+      if (within(due, kNearlyNone)) continue;
+      fail(Gate::kProof, kLogits.name(),
+           fmt::format("position {}: token {} has a probability of 0, and the truth's logarithm of "
+                       "it is {:.3g}",
+                       position, token, due));
+      return;
     }
   }
 

@@ -159,19 +159,74 @@ TEST_F(Touches, OfTheOrderChangeNothing) {
   EXPECT_EQ(before.taps.back().floor_ratio, after.taps.back().floor_ratio);
 }
 
-// A softmax over more than the vocabulary: each position is off by one number.
-TEST_F(Touches, OfTheSumAreSeen) {
-  const Result result = judge(0, [](Logprobs& l) {
-    for (double& v : l.values->values) v -= 1e-4;
-  });
-  EXPECT_EQ(result.verdict, Verdict::kFailed) << reasons_of(result);
+// The forward is right, and what was made of it is told.
+TEST_F(Touches, OfTheFormAreRecordings) {
+  const auto told = [&](size_t tokens, Touched::Touch touch) {
+    const Result result = judge(tokens, std::move(touch));
+    EXPECT_EQ(result.verdict, Verdict::kFailed) << reasons_of(result);
+    if (result.reasons.empty() || !result.diagnosis || result.diagnosis->empty())
+      return std::string();
+    EXPECT_EQ(result.reasons.front().gate, result::Gate::kRecording);
+    EXPECT_EQ(result.reasons.front().tap, "logprobs");
+    return result.diagnosis->front().cause;
+  };
+  // A softmax over more than the vocabulary: each position is off by one number.
+  const auto lowered = [](Logprobs& l) {
+    for (double& v : l.values->values) v -= 1e-3;
+  };
+  EXPECT_EQ(told(0, lowered), "recording:not_normalised");
+  const auto binary = [](Logprobs& l) {
+    for (double& v : l.values->values) v = static_cast<float>(v / std::log(2.0));
+  };
+  EXPECT_EQ(told(0, binary), "recording:log_base");
+  EXPECT_EQ(told(20, binary), "recording:log_base");
+  const auto over_listed = [](Logprobs& l) {
+    for (size_t t = 0; t < l.values->rows(); ++t) {
+      const double total = measure::log_sum_exp(l.values->row(t));
+      for (size_t j = 0; j < l.values->width(); ++j) {
+        value_at(l, t, j) = static_cast<float>(value_at(l, t, j) - total);
+      }
+    }
+  };
+  EXPECT_EQ(told(20, over_listed), "recording:normalised_over_listed");
+  // Of a part of the tokens the others may be to blame.
+  EXPECT_EQ(told(20, lowered).find("recording"), std::string::npos);
 }
 
 TEST_F(Touches, ThatAreNoNumbersFail) {
   for (const double number : {std::nan(""), -HUGE_VAL}) {
     const Result result = judge(20, [&](Logprobs& l) { value_at(l, 1, 2) = number; });
     EXPECT_EQ(result.verdict, Verdict::kFailed);
-    EXPECT_EQ(result.reasons.front().gate, "proof");
+    EXPECT_EQ(result.reasons.front().gate, result::Gate::kProof);
+  }
+}
+
+// Engines give minus infinity, or the lowest float, where a softmax in float32 underflows.
+TEST(Logprobs, ThatFloat32DoesNotHoldAreNoFault) {
+  auto one = tests::read_case("granite-bias-tied");
+  one.config["logits_scaling"] = 0.005;
+  Bench bench(one.config, one.seed);
+  size_t lost = 0;
+  const auto underflow = [&](Logprobs& l) {
+    for (double& v : l.values->values) {
+      lost += v < -87.0;
+      if (v < -87.0) v = lost % 2 == 0 ? -HUGE_VAL : std::numeric_limits<float>::lowest();
+    }
+  };
+  Touched candidate(bench.reference(), 0, underflow);
+  const Result result = bench.judge(candidate, "float32");
+  EXPECT_NE(result.verdict, Verdict::kFailed) << reasons_of(result);
+  EXPECT_GT(lost, 100U);
+}
+
+// Few numbers tell of their print as well: a right engine's prompt of one token, printed.
+TEST(Logprobs, OfOneTokenTellTheirStep) {
+  Bench bench("llama-gqa");
+  bench.take_prompt_of(1);
+  for (const double step : {1e-1, 1e-2, 1e-3}) {
+    const Result result =
+        bench.judge({.taps = "logits", .logprobs = LogprobOptions{.tokens = 2, .step = step}});
+    EXPECT_NE(result.verdict, Verdict::kFailed) << reasons_of(result);
   }
 }
 
