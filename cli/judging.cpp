@@ -186,11 +186,23 @@ result::Result Judging::judge_outside(const JudgingOptions& options, candidates:
   return finer;
 }
 
+// The file that an engine wrote is gone: the engine is named instead.
+verdict::Subject Judging::subject_of_answer(const JudgingOptions& options, trace::Source& answer,
+                                            std::vector<trace::Prompt> prompts) const {
+  try {
+    return subject_of(options, answer, std::move(prompts));
+  } catch (const base::InputError& error) {
+    throw base::InputError(options.candidate, "", "wrote a trace that cannot be judged",
+                           error.what());
+  }
+}
+
 result::Result Judging::judge_answer(const JudgingOptions& options, candidates::Outside& engine,
                                      const candidates::Request& request) {
   try {
     const Answer answer = ask(engine, request, options.state_matrix);
-    result::Result result = judge(subject_of(options, *answer.source, request.prompts), options);
+    result::Result result =
+        judge(subject_of_answer(options, *answer.source, request.prompts), options);
     for (const auto& notes : {engine.notes(), answer.notes}) {
       result.notes.insert(result.notes.end(), notes.begin(), notes.end());
     }

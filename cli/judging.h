@@ -45,6 +45,8 @@ class Judging {
  private:
   verdict::Subject subject_of(const JudgingOptions& options, trace::Source& candidate,
                               std::vector<trace::Prompt> prompts) const;
+  verdict::Subject subject_of_answer(const JudgingOptions& options, trace::Source& answer,
+                                     std::vector<trace::Prompt> prompts) const;
   result::Result judge(verdict::Subject subject, const JudgingOptions& options);
   result::Result judge_outside(const JudgingOptions& options, candidates::Outside& engine);
   result::Result judge_answer(const JudgingOptions& options, candidates::Outside& engine,

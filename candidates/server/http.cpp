@@ -20,6 +20,8 @@ constexpr int kTries = 5;
 constexpr std::chrono::milliseconds kFirstPause{250};  // doubled with each try
 constexpr long kConnectSeconds = 20;
 constexpr int kLookMilliseconds = 50;
+// libcurl's clock may be ahead of ours by so much.
+constexpr std::chrono::milliseconds kClocks{500};
 
 bool is_worth_another_try(long status) {
   return status == 429 || (status >= 500 && status < 600);
@@ -189,7 +191,7 @@ class Exchange {
                        fmt::format("answers with more than {} MiB", Http::kMostBytes >> 20),
                        "ask for fewer tokens with --top-logprobs");
     }
-    if (code == CURLE_OPERATION_TIMEDOUT && Clock::now() >= deadline_) fail_late();
+    if (code == CURLE_OPERATION_TIMEDOUT && Clock::now() + kClocks >= deadline_) fail_late();
     if (code != CURLE_OK) {
       throw InputError(where, "", "gives no whole answer: " + transfer.describe(code),
                        "see that the server runs there and can be reached");

@@ -8,6 +8,9 @@
 
 namespace plumb::diagnose {
 
+using evidence::kLogits;
+using evidence::Readout;
+using evidence::Recorded;
 using measure::cause_limits;
 using measure::CauseLimits;
 using measure::GateLimits;
@@ -166,6 +169,8 @@ bool Acceptance::is_fit_of(const Fault& a, const Fault& b) const {
 }
 
 std::optional<int> Acceptance::only_channel() const {
+  const Recorded& recorded = *trials_.scenes().front().subject.recorded;
+  if (first_ == kLogits && recorded.readout().is_listing()) return std::nullopt;
   std::vector<double> squares(trials_.scenes().front().truth(first_).shape(1), 0.0);
   for (const Scene& scene : trials_.scenes()) {
     const Matrix& value = scene.subject.recorded->at(first_);
@@ -203,8 +208,10 @@ Acceptance::Onset Acceptance::onset() const {
       }
       const double rms = std::sqrt(squares / static_cast<double>(value.shape(1)));
       if (within(rms, kOff * scene.floor(first_).rows[t])) continue;
-      onset.position = std::min(onset.position, t);
-      onset.last &= t + 1 == value.shape(0);
+      const Readout& readout = scene.subject.recorded->readout();
+      const size_t position = first_ == kLogits ? readout.position(t) : t;
+      onset.position = std::min(onset.position, position);
+      onset.last &= position + 1 == scene.subject.prompt->tokens.size();
     }
   }
   if (onset.position == SIZE_MAX) return {};

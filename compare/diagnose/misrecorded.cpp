@@ -17,14 +17,13 @@ namespace {
 
 using graph::Graph;
 using graph::ValueId;
+using measure::log_sum_exp;
 using measure::logit_limits;
 using measure::over_floor;
 using measure::recognise;
 using measure::within;
 using trace::Tap;
 
-// What was recorded is another tensor where it is as near to that as so many times its own noise.
-constexpr double kSameTensor = 10.0;
 // Columns are held against each other's at so many positions.
 constexpr size_t kWidest = 8192;
 
@@ -202,13 +201,6 @@ std::optional<Misrecording> find_narrowing(const Matrix& value, const Matrix& tr
     }
   }
   return std::nullopt;
-}
-
-double log_sum_exp(std::span<const double> values) {
-  const double most = *std::ranges::max_element(values);
-  double sum = 0.0;
-  for (const double v : values) sum += std::exp(v - most);
-  return most + std::log(sum);
 }
 
 std::optional<Misrecording> find_damage(const Matrix& value, const Matrix& truth,

@@ -17,6 +17,9 @@ using evidence::Values;
 using measure::Floor;
 using reference::Matrix;
 
+// What was recorded is another tensor where it is as near to that as so many times its own noise.
+inline constexpr double kSameTensor = 10.0;
+
 struct Misrecording {
   std::string kind;  // "zero", "other_place", "channel_order", "log_probabilities", ...
   std::string says;  // after the tap's name: "holds layer.0.out"

@@ -119,9 +119,11 @@ std::optional<Explanation> find_permuted_rows(const Trials& trials, const Tap& f
   const auto index = static_cast<size_t>(graph.value(*graph.find(first)).producer);
   const graph::Op& op = graph.ops[index];
   if (!std::holds_alternative<graph::Linear>(op.kind)) return std::nullopt;
+  const evidence::Recorded& recorded = *trials.scenes().front().subject.recorded;
+  if (first == evidence::kLogits && !recorded.readout().has_channels()) return std::nullopt;
   const std::vector<Tap> taps = products_beside(trials, first);
   std::vector<Source> sources;
-  const size_t width = trials.scenes().front().truth(first).shape(1);
+  const auto width = static_cast<size_t>(graph.value(*graph.find(first)).width());
   if (width > kWidest) return std::nullopt;
   for (size_t j = 0; j < width; ++j) {
     const auto source = find_source(trials, first, taps, j);

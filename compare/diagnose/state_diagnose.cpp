@@ -41,7 +41,8 @@ Values run_with(const Truth& truth, const Scene& scene, const StateFault& fault,
   // A mistake chooses its own experts, unless the candidate's choice was recorded.
   const Choices choices = recorded_choices(*scene.subject.recorded);
   const Given given{.recorded = scene.subject.alone() ? nullptr : scene.subject.recorded,
-                    .choices = &choices};
+                    .choices = &choices,
+                    .readout = &scene.subject.recorded->readout()};
   return replay_in_pieces(truth.reference(), scene.subject.prompt->tokens, {first}, given,
                           calls_of(*scene.subject.prompt), fault.make());
 }

@@ -144,8 +144,11 @@ Values Trials::values(const Scene& scene, const Mutant& mutant, const Mutation& 
       choices[tap.layer] = ids;
     }
   }
-  const Given given{scene.subject.alone() ? nullptr : scene.subject.recorded, &choices,
-                    &mutant.deviations(), scene.evidence.given().pieces};
+  const Given given{.recorded = scene.subject.alone() ? nullptr : scene.subject.recorded,
+                    .choices = &choices,
+                    .deviations = &mutant.deviations(),
+                    .pieces = scene.evidence.given().pieces,
+                    .readout = &scene.subject.recorded->readout()};
   const auto& tokens = scene.subject.prompt->tokens;
   // Weights of experts come in the order of their ids.
   std::vector<Tap> wanted = taps;

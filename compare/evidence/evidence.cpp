@@ -89,7 +89,10 @@ bool Evidence::is_recorded(int layer) const {
 
 // Each segment on the candidate's own inputs.
 Given Evidence::local(const Choices& choices) const {
-  return {.recorded = s_.recorded, .choices = &choices, .pieces = pieces()};
+  return {.recorded = s_.recorded,
+          .choices = &choices,
+          .pieces = pieces(),
+          .readout = &s_.recorded->readout()};
 }
 
 void Evidence::establish_local() {
@@ -108,6 +111,7 @@ void Evidence::measure_local() {
   bits_.clear();
   const auto count = [&](const Tap& tap, const Matrix& replicas) {
     if (!s_.recorded->has(tap) || is_choice(tap)) return;
+    if (tap == kLogits && s_.recorded->readout().is_listing()) return;
     if (is_in_16_bits(s_.contract->storage, replicas)) {
       bits_[tap].add(s_.recorded->at(tap), replicas);
     }
@@ -149,9 +153,11 @@ bool Evidence::resolve_local_ties(Choices& choices) const {
       if (is_recorded(layer) || seen == s_.recorded->values().end()) continue;
       const auto& [tap, value] = *seen;
       for (size_t t = 0; t < ids.shape(0); ++t) {
-        const auto mine = reference::row(value, t);
-        const auto other = reference::row(values.at(tap), t);
-        const auto before = reference::row(nearest.at(tap), t);
+        const auto row = tap == kLogits ? s_.recorded->readout().row_of(t) : t;
+        if (!row) continue;
+        const auto mine = reference::row(value, *row);
+        const auto other = reference::row(values.at(tap), *row);
+        const auto before = reference::row(nearest.at(tap), *row);
         if (!(squared_distance(mine, other) < squared_distance(mine, before))) continue;
         std::ranges::copy(other, before.begin());
         set_row(ids, t, reference::row(others->at(layer), t));
@@ -171,9 +177,21 @@ void Evidence::establish_global() {
 
 void Evidence::measure_global(const Choices& choices) {
   own_values_.reset();
-  const Given given{.choices = &choices, .pieces = pieces(), .rebuilt_beyond = s_.rebuilt_beyond};
+  logits_.reset();
+  Given given{.choices = &choices, .pieces = pieces(), .rebuilt_beyond = s_.rebuilt_beyond};
+  const Readout& readout = s_.recorded->readout();
   if (choices != routing_.choices(*truth_values_)) {
     own_values_ = replay(truth_.reference(), s_.prompt->tokens, taps_, given);
+  } else if (readout.is_listing()) {
+    own_values_ = *truth_values_;
+  }
+  if (readout.is_listing()) {
+    logits_ = std::move(own_values_->at(kLogits));
+    own_values_->at(kLogits) = readout.of(*logits_, s_.prompt->tokens.size());
+    logit_floor_ = measure_floors(truth_.reference(), s_.prompt->tokens, {kLogits},
+                                  {{kLogits, *logits_}}, noise_, given)
+                       .at(kLogits);
+    given.readout = &readout;
   }
   floors_ = measure_floors(truth_.reference(), s_.prompt->tokens, taps_, values(), noise_, given);
 }
@@ -181,8 +199,9 @@ void Evidence::measure_global(const Choices& choices) {
 // With one tap alone, that tap tells.
 void Evidence::resolve_global_ties() {
   const auto& [tap, value] = *s_.recorded->values().begin();
-  Choices settled =
-      settle_ties({truth_.reference(), routing_, s_.prompt->tokens, tap, value, floors_}, choices_);
+  Choices settled = settle_ties({truth_.reference(), routing_, s_.prompt->tokens, tap, value,
+                                 s_.recorded->readout(), floors_},
+                                choices_);
   if (settled == choices_) return;
   choices_ = std::move(settled);
   measure_global(choices_);

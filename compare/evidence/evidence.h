@@ -46,6 +46,13 @@ class Evidence {
   // In 16 bits, how many numbers of a tap are as emulations on the candidate's own inputs have
   // them.
   const std::map<trace::Tap, Bits>& bits() const { return bits_; }
+  // The true logits themselves, where the values have something else in their place (readout.h).
+  const Matrix& logits() const { return logits_ ? *logits_ : values().at(kLogits); }
+  // The noise of each logit of a position: RMS.
+  double logit_noise(size_t position) const {
+    const Floor& floor = logit_floor_ ? *logit_floor_ : floors_.at(kLogits);
+    return floor.rows[position];
+  }
   const Noise& noise() const { return noise_; }
   // What a reader must know: choices of experts that are ties.
   const std::vector<std::string>& notes() const { return notes_; }
@@ -53,7 +60,10 @@ class Evidence {
   const Routing& routing() const { return routing_; }
   // What true values are computed under: the candidate's choices, its calls.
   Given given() const {
-    return {.choices = &choices_, .pieces = pieces(), .rebuilt_beyond = s_.rebuilt_beyond};
+    return {.choices = &choices_,
+            .pieces = pieces(),
+            .rebuilt_beyond = s_.rebuilt_beyond,
+            .readout = &s_.recorded->readout()};
   }
 
  private:
@@ -78,7 +88,10 @@ class Evidence {
   std::vector<trace::Tap> taps_;
   std::optional<Values> values_in_pieces_;
   const Values* truth_values_;
-  std::optional<Values> own_values_;  // where the candidate's choices are not the truth's
+  // Where the candidate's choices are not the truth's, or it shows its logits otherwise.
+  std::optional<Values> own_values_;
+  std::optional<Matrix> logits_;
+  std::optional<Floor> logit_floor_;
   Floors floors_;
   Values local_values_;
   Floors local_floors_;

@@ -8,11 +8,14 @@
 #include <numeric>
 
 #include "base/errors.h"
+#include "compare/evidence/listing.h"
+#include "compare/measure/tokens.h"
 #include "reference/state.h"
 
 namespace plumb::evidence {
 namespace {
 
+using measure::best_token;
 using trace::Tap;
 using trace::TapId;
 
@@ -83,11 +86,23 @@ Recorded::Recorded(const graph::Graph& graph, const trace::Recording& recording,
     value = reference::make_matrix(positions, product(expected) / positions);
     std::copy(tensor.values.begin(), tensor.values.end(), value.data());
   }
+  read_listing(graph, recording, positions, where);
   for (const graph::Op& op : graph.ops) {
     if (const auto* route = std::get_if<graph::Route>(&op.kind)) {
       order_experts(where, route->router.num_experts, op.layer);
     }
   }
+}
+
+// Beside logits they say nothing new: only that they agree is checked.
+void Recorded::read_listing(const graph::Graph& graph, const trace::Recording& recording,
+                            size_t positions, const std::string& where) {
+  auto logprobs = read_logprobs(recording, positions, static_cast<size_t>(graph.vocab_size), where);
+  if (!logprobs) return;
+  if (has(kLogits)) return check_agreement(*logprobs, at(kLogits), where);
+  readout_ = Readout(std::move(logprobs->listing));
+  logprobs_ = std::move(logprobs->values);
+  values_[kLogits] = readout_.coordinates(logprobs_);
 }
 
 void Recorded::read_state(const graph::StateTensor& tensor, const Tap& tap,
@@ -147,23 +162,44 @@ bool Recorded::finite() const {
 Recorded Recorded::first(size_t positions) const {
   Recorded part = *this;
   part.states_.clear();
-  for (auto& [tap, value] : part.values_) value = reference::rows_of(value, 0, positions);
+  const size_t rows = readout_.rows(positions);
+  for (auto& [tap, value] : part.values_) {
+    value = reference::rows_of(value, 0, tap == kLogits ? rows : positions);
+  }
+  part.readout_ = readout_.first(positions);
+  if (readout_.is_listing()) part.logprobs_ = reference::rows_of(logprobs_, 0, rows);
+  if (rows == 0) part.values_.erase(kLogits);
   return part;
 }
 
 std::optional<size_t> Recorded::first_not_finite() const {
   std::optional<size_t> first;
   for (const auto& [tap, value] : values_) {
-    for (size_t t = 0; t < first.value_or(value.shape(0)); ++t) {
-      const auto row = reference::row(value, t);
-      if (!std::ranges::all_of(row, [](double v) { return std::isfinite(v); })) first = t;
+    for (size_t r = 0; r < value.shape(0); ++r) {
+      const size_t position = tap == kLogits ? readout_.position(r) : r;
+      if (first && position >= *first) break;
+      const auto row = reference::row(value, r);
+      if (!std::ranges::all_of(row, [](double v) { return std::isfinite(v); })) first = position;
     }
   }
   return first;
 }
 
+std::vector<Recorded::BestToken> Recorded::best_tokens() const {
+  const bool listed = readout_.is_listing();
+  const Matrix& shown = listed ? logprobs_ : at(kLogits);
+  std::vector<BestToken> best;
+  for (size_t r = 0; r < shown.shape(0); ++r) {
+    const int64_t which = best_token(reference::row(shown, r));
+    best.push_back({readout_.position(r),
+                    listed ? readout_.listing().row(r)[static_cast<size_t>(which)] : which});
+  }
+  return best;
+}
+
 bool Recorded::is_like(const Recorded& other) const {
-  return std::ranges::equal(values_, other.values_,
+  return readout_.is_listing() == other.readout_.is_listing() &&
+         std::ranges::equal(values_, other.values_,
                             [](const auto& a, const auto& b) { return a.first == b.first; });
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "compare/measure/readout.h"
 #include "compare/measure/statistics.h"
 #include "graph/graph.h"
 #include "trace/recording.h"
@@ -21,10 +22,14 @@ inline bool is_choice(const trace::Tap& tap) {
   return tap.id == trace::TapId::kRouterIds;
 }
 
+using measure::Readout;
+
 class Recorded {
  public:
-  // Reads every tap that the graph knows. Throws InputError naming `where` and the tap when a
-  // tensor does not have the shape that the graph gives it, or names experts that are not there.
+  // Reads every tap that the graph knows. Where log-probabilities stand without logits, what is
+  // under kLogits are these, in the coordinates of readout(). Throws InputError naming `where` and
+  // the tap when a tensor does not have the shape that the graph gives it, or names experts that
+  // are not there.
   Recorded(const graph::Graph& graph, const trace::Recording& recording, size_t positions,
            const std::string& where);
 
@@ -50,6 +55,16 @@ class Recorded {
   bool finite() const;  // all of it
   // Does the other hold the same taps?
   bool is_like(const Recorded& other) const;
+  // How the logits were recorded.
+  const Readout& readout() const { return readout_; }
+  // Where they were as log-probabilities: these, [R, K].
+  const Matrix& logprobs() const { return logprobs_; }
+  // The best token of each position that tells: the lowest id among equals.
+  struct BestToken {
+    size_t position;
+    int64_t token;
+  };
+  std::vector<BestToken> best_tokens() const;
   // State taps, as reference/state.h lays their rows out.
   const std::map<trace::Tap, Matrix>& states() const { return states_; }
   // Taps of the recording that this graph does not have.
@@ -60,7 +75,12 @@ class Recorded {
                   const trace::Recording& recording, size_t positions, const std::string& where);
   void order_experts(const std::string& where, int num_experts, int layer);
 
+  void read_listing(const graph::Graph& graph, const trace::Recording& recording, size_t positions,
+                    const std::string& where);
+
   std::map<trace::Tap, Matrix> values_;
+  Readout readout_;
+  Matrix logprobs_;
   std::map<trace::Tap, Matrix> states_;
   std::vector<std::string> ignored_;
   std::vector<Miscount> miscounts_;

@@ -46,31 +46,35 @@ class Settler {
   Choices run() {
     update();
     int failures = 0;
-    for (size_t t = 0; t < s_.value.shape(0) && failures < kMostFailures; ++t) {
-      if (is_unsettled(t)) failures += !settle(t);
+    for (size_t row = 0; row < s_.value.shape(0) && failures < kMostFailures; ++row) {
+      if (is_unsettled(row)) failures += !settle(row);
     }
     return std::move(choices_);
   }
 
  private:
   void update() {
-    now_ = replay(s_.reference, s_.tokens, {s_.tap}, {nullptr, &choices_}).at(s_.tap);
+    const Given given{.choices = &choices_, .readout = &s_.readout};
+    now_ = replay(s_.reference, s_.tokens, {s_.tap}, given).at(s_.tap);
   }
 
-  double squares(std::span<const double> made, size_t t) const {
+  double squares(std::span<const double> made, size_t row) const {
     double sum = 0.0;
     for (size_t j = 0; j < made.size(); ++j) {
-      const double d = s_.value(t, j) - made[j];
+      const double d = s_.value(row, j) - made[j];
       sum += d * d;
     }
     return sum;
   }
 
-  bool is_unsettled(size_t t) const {
+  bool is_unsettled(size_t row) const {
     const double mean =
-        squares(reference::row(now_, t), t) / static_cast<double>(s_.value.shape(1));
-    return !(std::sqrt(mean) <= kUnsettled * s_.floors.at(s_.tap).rows[t]);
+        squares(reference::row(now_, row), row) / static_cast<double>(s_.value.shape(1));
+    return !(std::sqrt(mean) <= kUnsettled * s_.floors.at(s_.tap).rows[row]);
   }
+
+  // Of the candidate's rows.
+  size_t position(size_t row) const { return s_.tap == kLogits ? s_.readout.position(row) : row; }
 
   Experts chosen(size_t t) const {
     Experts experts;
@@ -91,7 +95,11 @@ class Settler {
   std::vector<double> squares_of(std::span<const Path> paths, size_t t) const {
     std::vector<double> all;
     const std::vector<Experts> experts = experts_of(paths);
-    for (const auto& made : stepper_.look(s_.tap, experts)) all.push_back(squares(made, t));
+    const size_t row = s_.tap == kLogits ? *s_.readout.row_of(t) : t;
+    for (auto& made : stepper_.look(s_.tap, experts)) {
+      if (s_.tap == kLogits) made = s_.readout.row(std::move(made), row);
+      all.push_back(squares(made, row));
+    }
     return all;
   }
 
@@ -138,13 +146,14 @@ class Settler {
     return paths;
   }
 
-  // Takes the path that brings position t nearest; false where there are several, and none helps.
-  bool settle(size_t t) {
+  // Takes the path that brings a row nearest; false where there are several, and none helps.
+  bool settle(size_t row) {
+    const size_t t = position(row);
     go_to(t);
     const std::vector<Path> paths = find_paths(t);
     const std::vector<double> left = squares_of(paths, t);
     const auto best = std::ranges::min_element(left);
-    if (!(*best < kMuch * squares(reference::row(now_, t), t))) return paths.size() == 1;
+    if (!(*best < kMuch * squares(reference::row(now_, row), row))) return paths.size() == 1;
     for (const auto& [layer, ids] : paths[static_cast<size_t>(best - left.begin())].experts) {
       std::ranges::copy(ids, reference::row(choices_.at(layer), t).begin());
     }

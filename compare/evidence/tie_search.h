@@ -15,6 +15,7 @@ struct TieSearch {
   const std::vector<int64_t>& tokens;
   trace::Tap tap;
   const Matrix& value;
+  const Readout& readout;  // where the tap is kLogits: how they are shown
   const Floors& floors;
 };
 

@@ -67,6 +67,13 @@ Request make_emulation(std::span<const int64_t> tokens, const std::vector<Tap>& 
   return request;
 }
 
+// An emulated engine rounds what it reports, too.
+Matrix shown(const Request& request, const Readout& readout, const Matrix& logits) {
+  const size_t tokens = request.sequences.front().rows();
+  if (!request.emulation) return readout.of(logits, tokens);
+  return readout.reported(logits, tokens, *request.emulation->contract, request.emulation->seed);
+}
+
 // Hands out the taps of a run as they come; the weights of experts in the order of their ids, which
 // come first.
 template <class Take>
@@ -85,6 +92,8 @@ void run(const Reference& reference, Request request, const Given& given, Take&&
       order_experts(ids, mine);
       ids = Matrix();
       take(tap, mine);
+    } else if (tap == kLogits && given.readout != nullptr) {
+      take(tap, shown(request, *given.readout, value));
     } else {
       take(tap, value);
     }

@@ -12,6 +12,7 @@
 
 #include "base/function_ref.h"
 #include "compare/evidence/recorded.h"
+#include "compare/measure/readout.h"
 #include "compare/measure/statistics.h"
 #include "graph/contract.h"
 #include "reference/pieces.h"
@@ -70,6 +71,8 @@ struct Given {
   const std::vector<size_t>* pieces = nullptr;
   // The call that passes so many positions computes what is carried anew; 0: none does.
   size_t rebuilt_beyond = 0;
+  // What is shown of the logits; null: all.
+  const Readout* readout = nullptr;
 };
 
 // The exact values of a run that is given something.

@@ -1,5 +1,6 @@
 #include "compare/measure/tokens.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -19,22 +20,43 @@ int64_t best_token(std::span<const double> logits) {
   return static_cast<int64_t>(best);
 }
 
-TokenJudgement judge_token(const Matrix& truth, const Floor& floor, size_t t, int64_t chosen) {
-  const auto logits = reference::row(truth, t);
+TokenJudgement judge_token(std::span<const double> logits, double noise, int64_t chosen) {
   TokenJudgement judgement{.best = best_token(logits)};
   if (chosen == judgement.best) return judgement;
   const bool exists = chosen >= 0 && chosen < static_cast<int64_t>(logits.size());
   judgement.regret =
       exists ? logits[static_cast<size_t>(judgement.best)] - logits[static_cast<size_t>(chosen)]
              : std::numeric_limits<double>::infinity();
-  judgement.allowed = kTieDeviations * std::numbers::sqrt2 * floor.rows[t];
+  judgement.allowed = kTieDeviations * std::numbers::sqrt2 * noise;
   judgement.verdict = within(judgement.regret, judgement.allowed) ? TokenVerdict::kCertifiedTie
                                                                   : TokenVerdict::kFlip;
   return judgement;
 }
 
-double flip_probability(const Matrix& truth, const Floor& floor, size_t t) {
-  const auto logits = reference::row(truth, t);
+TokenJudgement judge_token(const Matrix& truth, const Floor& floor, size_t t, int64_t chosen) {
+  return judge_token(reference::row(truth, t), floor.rows[t], chosen);
+}
+
+std::optional<MissingToken> find_missing(std::span<const double> logits,
+                                         std::span<const int64_t> listed, double noise,
+                                         std::optional<int64_t> besides) {
+  const auto score = [&](int64_t id) { return logits[static_cast<size_t>(id)]; };
+  MissingToken found{.token = -1, .instead_of = -1};
+  for (const int64_t id : listed) {
+    if (id == besides) continue;
+    if (found.instead_of < 0 || score(id) < score(found.instead_of)) found.instead_of = id;
+  }
+  for (int64_t id = 0; id < static_cast<int64_t>(logits.size()); ++id) {
+    if (std::ranges::binary_search(listed, id)) continue;
+    if (found.token < 0 || score(id) > score(found.token)) found.token = id;
+  }
+  if (found.token < 0 || found.instead_of < 0) return std::nullopt;
+  found.regret = score(found.token) - score(found.instead_of);
+  found.allowed = kTieDeviations * std::numbers::sqrt2 * noise;
+  return within(found.regret, found.allowed) ? std::nullopt : std::optional(found);
+}
+
+double flip_probability(std::span<const double> logits, double noise) {
   double first = -std::numeric_limits<double>::infinity();
   double second = first;
   for (const double logit : logits) {
@@ -44,9 +66,13 @@ double flip_probability(const Matrix& truth, const Floor& floor, size_t t) {
       second = std::max(second, logit);
     }
   }
-  const double margin = (first - second) / (std::numbers::sqrt2 * floor.rows[t]);
+  const double margin = (first - second) / (std::numbers::sqrt2 * noise);
   // Without noise and without a margin, either token may come first.
   return std::isnan(margin) ? 0.5 : 0.5 * std::erfc(margin / std::numbers::sqrt2);
+}
+
+double flip_probability(const Matrix& truth, const Floor& floor, size_t t) {
+  return flip_probability(reference::row(truth, t), floor.rows[t]);
 }
 
 double tail_probability(std::span<const double> probabilities, int count) {

@@ -62,7 +62,7 @@ std::optional<size_t> first_position_off(const Matrix& value, const Matrix& trut
 }
 
 std::string describe_whereabouts(const Matrix& value, const Matrix& truth, const Floor& floor,
-                                 size_t heads) {
+                                 size_t heads, const Readout& readout) {
   const size_t rows = truth.shape(0);
   const size_t columns = truth.shape(1);
   const size_t parts = heads > 1 ? heads : columns;
@@ -74,12 +74,15 @@ std::string describe_whereabouts(const Matrix& value, const Matrix& truth, const
       part = std::max(part, std::abs(z));
     }
   }
-  const std::vector<size_t> off_rows = find_off(by_position(value, truth, floor));
+  std::vector<size_t> off_rows = find_off(by_position(value, truth, floor));
+  for (size_t& row : off_rows) row = readout.position(row);
   const std::vector<size_t> off_parts = find_off(by_part);
   std::string text;
-  if (!off_rows.empty()) text = positions(off_rows, rows);
+  if (!off_rows.empty()) text = positions(off_rows, readout.position(rows - 1) + 1);
   if (off_rows.empty() && off_parts.empty()) return "a little at every position";
-  if (off_parts.empty() || (heads <= 1 && off_parts.size() == parts)) return text;
+  if (!readout.has_channels() || off_parts.empty() || (heads <= 1 && off_parts.size() == parts)) {
+    return text;
+  }
   return text + (text.empty() ? "in " : ", in ") +
          list(heads > 1 ? "head" : "channel", off_parts, parts);
 }

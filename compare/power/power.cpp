@@ -35,7 +35,7 @@ Ratios with_noise(Ratios ratios) {
 // Of a structural mistake the layer that shows it most: with segments one shows what all would,
 // from the logits alone the last do. Of a subtle one the layer that shows it least, since a stream
 // grows on its way; with segments the first layer or the last.
-Sight look_at(const Witness& witness, std::vector<Fault> group, bool alone) {
+Sight look_at(base::FunctionRef<Sight(const Fault&)> look, std::vector<Fault> group, bool alone) {
   const bool subtle = group.front().row->severity == FaultClass::kSubtle;
   constexpr size_t kMostLayers = 3;
   if (alone && !subtle) {
@@ -45,9 +45,9 @@ Sight look_at(const Witness& witness, std::vector<Fault> group, bool alone) {
   } else if (!alone && group.size() > kMostLayers) {
     group.erase(group.begin() + kMostLayers, group.end());
   }
-  Sight sight = witness.look(group.front());
+  Sight sight = look(group.front());
   for (size_t i = 1; i < group.size() && subtle == (sight == Sight::kSeen); ++i) {
-    const Sight other = witness.look(group[i]);
+    const Sight other = look(group[i]);
     sight = subtle ? std::min(sight, other) : std::max(sight, other);
   }
   return sight;
@@ -97,17 +97,22 @@ bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes) {
 }
 
 Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes) {
+  const Witness witness(truth, scenes);
+  return cover(truth.graph(), scenes.front().subject.alone(),
+               [&](const Fault& fault) { return witness.look(fault); });
+}
+
+Coverage cover(const graph::Graph& graph, bool alone, base::FunctionRef<Sight(const Fault&)> look) {
   std::map<Group, std::vector<Fault>> groups;
-  for (Fault& fault : applicable_faults(truth.graph())) {
+  for (Fault& fault : applicable_faults(graph)) {
     if (!is_weighed(fault)) continue;
     Group group{fault.phrase(), fault.role};
     groups[std::move(group)].push_back(std::move(fault));
   }
-  const Witness witness(truth, scenes);
   Coverage coverage;
   for (const auto& [key, group] : groups) {
     const FaultRow& row = *group.front().row;
-    const Sight sight = look_at(witness, group, scenes.front().subject.alone());
+    const Sight sight = look_at(look, group, alone);
     const bool structural = row.severity == FaultClass::kStructural;
     const bool applies = sight == Sight::kSeen || !row.needs_length;
     if (applies) ++(structural ? coverage.power.structural_total : coverage.power.subtle_total);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "compare/diagnose/trial.h"
 #include "result/result.h"
 
@@ -52,5 +53,9 @@ bool is_weighed(const Fault& fault);
 bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes);
 
 Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes);
+
+// The same by what `look` sees of a mistake; `alone`: at the end of the forward, with nothing
+// recorded on the way.
+Coverage cover(const graph::Graph& graph, bool alone, base::FunctionRef<Sight(const Fault&)> look);
 
 }  // namespace plumb::power

@@ -10,8 +10,10 @@
 #include <utility>
 
 #include "compare/diagnose/first_divergence.h"
+#include "compare/evidence/listing.h"
 #include "compare/measure/gates.h"
 #include "compare/power/power.h"
+#include "compare/power/token_power.h"
 #include "compare/verdict/account.h"
 #include "compare/verdict/findings.h"
 #include "compare/verdict/judged.h"
@@ -30,13 +32,17 @@ using evidence::taps_to_judge;
 using measure::kConfirmingReplicas;
 using measure::kLeastContractSize;
 using measure::kOracleLimit;
+using measure::Listing;
 using measure::within;
 using power::can_afford_power;
 using power::Coverage;
 using power::measure_coverage;
+using power::measure_token_coverage;
+using power::TokenScene;
 using result::Diagnosis;
 using result::Gate;
 using result::kUnknown;
+using result::TapRow;
 using result::Verdict;
 using trace::Prompt;
 using trace::Tap;
@@ -65,9 +71,7 @@ void note_missing_prompts(const trace::TraceFile& oracle, const std::vector<Prom
 }
 
 // Fills in what a pass is worth: a structural mistake that could not have been seen blocks it.
-void weigh(Truth& truth, const std::vector<Scene>& scenes, Findings& findings, Result& result) {
-  if (findings.verdict() == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
-  const Coverage coverage = measure_coverage(truth, scenes);
+void add_power(const Coverage& coverage, Findings& findings, Result& result) {
   result.power = coverage.power;
   if (coverage.unseen.empty() || findings.verdict() != Verdict::kPassed) return;
   findings.doubt(
@@ -75,12 +79,18 @@ void weigh(Truth& truth, const std::vector<Scene>& scenes, Findings& findings, R
        fmt::format("these prompts and weights cannot show: {}", fmt::join(coverage.unseen, "; "))});
 }
 
+void weigh(Truth& truth, const std::vector<Scene>& scenes, Findings& findings, Result& result) {
+  if (findings.verdict() == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
+  add_power(measure_coverage(truth, scenes), findings, result);
+}
+
 // The ways in which the candidate ran a prompt: at once, and those that a trace has beside it.
 std::vector<Prompt> runs_of(trace::Source& candidate, const Prompt& prompt) {
   std::vector<Prompt> runs = candidate.runs(prompt);
   if (runs.empty()) return {prompt};
   const auto whole = candidate.record(prompt, trace::TapFilter::all(), 0);
-  if (!whole->taps().empty()) runs.insert(runs.begin(), prompt);
+  const bool holds = !whole->taps().empty() || trace::logprobs_of(*whole) || whole->greedy();
+  if (holds) runs.insert(runs.begin(), prompt);
   return runs;
 }
 
@@ -96,6 +106,19 @@ bool passes_between_calls(const Prompt& run, size_t limit) {
     end += piece;
   }
   return false;
+}
+
+// What judging by log-probabilities rests on.
+std::string describe(const Listing& listing) {
+  std::string text = fmt::format("judged by the log-probabilities of {} of {} tokens a position",
+                                 listing.width, listing.vocab_size);
+  if (listing.print.step > 0.0) {
+    text += fmt::format(", printed in steps of {:g}: what moves them by less cannot show",
+                        listing.print.step);
+  } else if (listing.print.in_16_bits) {
+    text += ", rounded to 16 bits: what moves them by less cannot show";
+  }
+  return text;
 }
 
 StateCell cell_of(const Prompt& prompt, const Prompt& run, const PromptFindings& findings) {
@@ -136,6 +159,7 @@ class Judge::Session {
     judge_small();
     findings_.settle(oracle_);
     if (!subject_.verdict_only) explain_and_weigh();
+    name_readout();
     result_.verdict = findings_.verdict();
   }
 
@@ -177,7 +201,7 @@ class Judge::Session {
     } else if (result_.first_divergence) {
       explain_departure(subject_.tries_contracts);
     }
-    if (!scenes.empty()) weigh(truth_, scenes, findings_, result_);
+    if (!weigh_tokens() && !scenes.empty()) weigh(truth_, scenes, findings_, result_);
   }
 
   void judge_run(const Prompt& prompt, const Prompt& run, bool counted) {
@@ -189,7 +213,7 @@ class Judge::Session {
     Judged& here = judged_.back();
     here.subject = {&here.prompt, here.recorded.get(), recording->greedy(), subject_.contract};
     note_ignored(*here.recorded, result_.notes);
-    if (!here.recorded->has(kLogits)) {
+    if (!here.recorded->has(kLogits) && !has_tokens_alone(here)) {
       findings_.doubt(
           {Gate::kRecording, "logits", fmt::format("{}: no logits were recorded", run.name)});
     }
@@ -296,6 +320,46 @@ class Judge::Session {
                        result_.state->reference_max_rel)});
     }
     for (PromptFindings& findings : matrix.failures) findings_.add(std::move(findings));
+  }
+
+  // Where nothing but tokens was recorded: what they could have shown.
+  bool weigh_tokens() {
+    std::vector<TokenScene> scenes;
+    for (const Judged& here : judged_) {
+      if (!here.prompt.run.empty()) continue;
+      if (!has_tokens_alone(here)) return false;
+      scenes.push_back({&here.prompt.tokens, here.subject.greedy->tokens, here.evidence->noise()});
+    }
+    if (scenes.empty()) return false;
+    size_t count = 0;
+    for (const TokenScene& scene : scenes) count += scene.continuation.size();
+    result_.notes.push_back(fmt::format(
+        "judged by {} greedy tokens alone: an error that leaves each of them the best cannot show",
+        count));
+    if (findings_.verdict() == Verdict::kFailed) return true;
+    add_power(measure_token_coverage(truth_, scenes), findings_, result_);
+    return true;
+  }
+
+  // A continuation, and nothing of the forward that made it.
+  bool has_tokens_alone(const Judged& here) const {
+    return here.recorded->values().empty() && here.subject.greedy &&
+           !here.subject.greedy->tokens.empty() && !graph::depends_on_length(truth_.graph());
+  }
+
+  // The last tap is named as it was recorded.
+  void name_readout() {
+    const auto listed = std::ranges::find_if(
+        judged_, [](const Judged& here) { return here.recorded->readout().is_listing(); });
+    if (listed == judged_.end()) return;
+    const std::string logits = kLogits.name();
+    const auto rename = [&](std::string& tap) {
+      if (tap == logits) tap = trace::kLogprobs;
+    };
+    for (Reason& reason : result_.reasons) rename(reason.tap);
+    for (TapRow& row : result_.taps) rename(row.tap);
+    if (result_.first_divergence) rename(result_.first_divergence->tap);
+    result_.notes.push_back(describe(listed->recorded->readout().listing()));
   }
 
   double reference_matrix() {

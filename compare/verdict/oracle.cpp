@@ -13,13 +13,14 @@
 namespace plumb::verdict {
 namespace {
 
-using evidence::Recorded;
+using evidence::kLogits;
 using evidence::Values;
 using measure::best_token;
 using measure::kOracleLimit;
 using measure::measure;
 using measure::Metrics;
 using measure::within;
+using reference::Matrix;
 using result::Gate;
 using result::Verdict;
 using trace::Prompt;
@@ -73,7 +74,9 @@ void OracleJudge::judge(const Prompt& prompt, const std::vector<Tap>& other_taps
   }
   const Values& truth = truth_.values(prompt.tokens, {taps.begin(), taps.end()}, continuation);
   for (const auto& [tap, value] : recorded.values()) {
-    const Metrics metrics = measure(truth.at(tap), value);
+    const Matrix right =
+        tap == kLogits ? recorded.readout().of(truth.at(tap), prompt.tokens.size()) : truth.at(tap);
+    const Metrics metrics = measure(right, value);
     if (std::isnan(section_.max_rel_tap) || metrics.max_rel > section_.max_rel_tap) {
       section_.max_rel_tap = metrics.max_rel;
       section_.worst_tap = tap.name();
@@ -81,14 +84,14 @@ void OracleJudge::judge(const Prompt& prompt, const std::vector<Tap>& other_taps
     if (tap.id != TapId::kLogits) continue;
     raise(section_.max_abs_logit, metrics.max_abs);
     raise(section_.max_rel_logit, metrics.max_rel);
-    judge_logits(truth.at(tap), value);
+    judge_logits(truth.at(tap), recorded);
   }
   if (!continuation.empty()) judge_greedy(prompt, continuation);
 }
 
-void OracleJudge::judge_logits(const Matrix& ours, const Matrix& theirs) {
-  for (size_t t = 0; t < theirs.shape(0); ++t) {
-    section_.token_exact &= is_best(reference::row(ours, t), best_token(reference::row(theirs, t)));
+void OracleJudge::judge_logits(const Matrix& ours, const Recorded& recorded) {
+  for (const auto& [position, token] : recorded.best_tokens()) {
+    section_.token_exact &= is_best(reference::row(ours, position), token);
   }
 }
 

@@ -10,6 +10,7 @@
 
 namespace plumb::verdict {
 
+using evidence::Recorded;
 using evidence::Truth;
 using reference::Matrix;
 using result::OracleSection;
@@ -30,7 +31,7 @@ class OracleJudge {
  private:
   const trace::Prompt* find(const trace::Prompt& prompt) const;
   bool agrees() const;
-  void judge_logits(const Matrix& ours, const Matrix& theirs);
+  void judge_logits(const Matrix& ours, const Recorded& recorded);
   void judge_greedy(const trace::Prompt& prompt, const std::vector<int64_t>& tokens);
 
   Truth& truth_;

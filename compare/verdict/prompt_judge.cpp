@@ -9,6 +9,7 @@
 
 #include "compare/diagnose/first_divergence.h"
 #include "compare/diagnose/misrecorded.h"
+#include "compare/diagnose/misreported.h"
 #include "compare/measure/gates.h"
 #include "compare/measure/recognise.h"
 #include "compare/measure/tokens.h"
@@ -21,6 +22,7 @@ namespace plumb::verdict {
 namespace {
 
 using diagnose::find_misrecording;
+using diagnose::find_misreported;
 using diagnose::find_moved_logits;
 using diagnose::locate;
 using diagnose::Misrecording;
@@ -34,14 +36,22 @@ using evidence::Routing;
 using evidence::Values;
 using graph::Segment;
 using measure::best_token;
+using measure::find_missing;
+using measure::flip_probability;
 using measure::Floor;
 using measure::GateLimits;
 using measure::global_limits;
+using measure::judge_token;
+using measure::Listing;
+using measure::log_softmax;
+using measure::log_sum_exp;
 using measure::logit_limits;
 using measure::mean_kl_divergence;
 using measure::measure;
 using measure::measure_floor;
+using measure::Metrics;
 using measure::Ratios;
+using measure::Readout;
 using measure::replicas_for;
 using measure::TokenJudgement;
 using measure::TokenVerdict;
@@ -119,11 +129,11 @@ class PromptJudge {
       const Side whole = global_side(tap, value);
       const Side part = s_.alone() ? whole : local_side(tap, value);
       TapFigures& figures = findings_.taps[tap];
-      figures.metrics = measure(value, whole.truth);
+      figures.metrics = is_listing(tap) ? measure_logprobs() : measure(value, whole.truth);
       figures.global.add(whole.ratios.plain, whole.floor.rms, value.size());
       figures.local.add(part.ratios.plain, part.floor.rms, value.size());
       if (tap == kLogits && are_moved(value, part)) continue;
-      figures.global_margin = margin_of(whole.ratios, limits_of_whole(tap, whole));
+      figures.global_margin = margin_of(whole.ratios, limits_of_whole(tap, whole.floor));
       if (!s_.alone()) {
         figures.local_margin =
             margin_of(part.ratios, local_limits(s_.contract->storage, part.floor));
@@ -131,6 +141,25 @@ class PromptJudge {
       judge_local(tap, value, part);
       judge_global(tap, value, whole, part);
     }
+  }
+
+  // Are these the log-probabilities of listed tokens?
+  bool is_listing(const Tap& tap) const {
+    return tap == kLogits && s_.recorded->readout().is_listing();
+  }
+
+  // As they were recorded, for the report.
+  Metrics measure_logprobs() const {
+    const Listing& listing = s_.recorded->readout().listing();
+    return measure(s_.recorded->logprobs(),
+                   log_softmax(evidence_.logits(), s_.prompt->tokens.size(), listing));
+  }
+
+  // The single elements of a listing are held to no others: its mean is unlike them.
+  GateLimits limits_of_whole(const Tap& tap, const Floor& floor) const {
+    const bool plain = tap == kLogits && !is_listing(tap);
+    return plain ? logit_limits(s_.contract->storage, floor)
+                 : global_limits(s_.contract->storage, floor);
   }
 
   // A tap beside one truth and its floor.
@@ -179,10 +208,17 @@ class PromptJudge {
     return false;
   }
 
+  std::optional<Misrecording> find_moved(const Matrix& value, const Side& side) const {
+    const base::DType storage = s_.contract->storage;
+    return is_listing(kLogits)
+               ? find_misreported(*s_.recorded, evidence_.logits(), side.truth, side.floor, storage)
+               : find_moved_logits(value, side.truth, side.floor, storage);
+  }
+
   // Logits in another form: nothing is wrong with the forward.
   bool are_moved(const Matrix& value, const Side& part) {
     if (local_failed_ || global_failed_) return false;
-    const auto found = find_moved_logits(value, part.truth, part.floor, s_.contract->storage);
+    const auto found = find_moved(value, part);
     if (found) blame_recording(kLogits, value, part, found, found->says);
     return found.has_value();
   }
@@ -191,7 +227,7 @@ class PromptJudge {
                        const std::optional<Misrecording>& found, const std::string& message) {
     fail(Gate::kRecording, tap.name(), message);
     local_failed_ = true;
-    diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(value, part));
+    diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(tap, value, part));
     findings_.misrecorded = true;
     if (!found) return;
     findings_.misrecording = {.cause = "recording:" + found->kind,
@@ -204,7 +240,7 @@ class PromptJudge {
     if (local_failed_) return;
     const GateLimits gate = local_limits(s_.contract->storage, part.floor);
     if (!s_.recorded->finite(tap)) {
-      fail(Gate::kProof, tap.name(), describe(value, part, gate));
+      fail(Gate::kProof, tap.name(), describe(tap, value, part, gate));
     } else if (!s_.alone() && !within(part.ratios, gate)) {
       if (is_misrecorded(tap, part)) {
         const auto found = find_misrecording(truth_, s_, evidence_, tap);
@@ -215,12 +251,12 @@ class PromptJudge {
                         describe_excess(part.ratios, gate, value.shape(1)), last_clean_->name()));
       }
       fail(Gate::kLocal, tap.name(),
-           describe(value, part, gate) + ", on the candidate's own inputs");
+           describe(tap, value, part, gate) + ", on the candidate's own inputs");
     } else {
       return;
     }
     local_failed_ = true;
-    diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(value, part));
+    diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(tap, value, part));
   }
 
   // Far off, where what the forward ends with is as it should be.
@@ -228,23 +264,25 @@ class PromptJudge {
     return last_clean_ && *last_clean_ != tap && part.ratios.plain > kFarOff;
   }
 
-  GateLimits limits_of_whole(const Tap& tap, const Side& whole) const {
-    const auto limits = tap == kLogits ? logit_limits : global_limits;
-    return limits(s_.contract->storage, whole.floor);
-  }
-
   void judge_global(const Tap& tap, const Matrix& value, const Side& whole, const Side& part) {
     if (local_failed_ || global_failed_) return;
-    const GateLimits gate = limits_of_whole(tap, whole);
+    const GateLimits gate = limits_of_whole(tap, whole.floor);
     if (within(whole.ratios, gate)) return;
     global_failed_ = true;
-    diverge(tap, part.ratios.plain, whereabouts(tap, value, whole), first_off(value, whole));
-    fail(Gate::kGlobal, tap.name(), describe(value, whole, gate));
+    diverge(tap, part.ratios.plain, whereabouts(tap, value, whole), first_off(tap, value, whole));
+    fail(Gate::kGlobal, tap.name(), describe(tap, value, whole, gate));
   }
 
-  static std::string describe(const Matrix& value, const Side& side, const GateLimits& limits) {
+  std::string describe(const Tap& tap, const Matrix& value, const Side& side,
+                       const GateLimits& limits) const {
+    size_t columns = value.shape(1);
+    if (is_listing(tap)) {
+      const Ratios ratios = s_.recorded->readout().in_words(side.ratios, columns);
+      return (s_.recorded->finite(tap) ? "" : "holds NaN or infinity; ") +
+             describe_excess(ratios, limits, columns);
+    }
     const auto plain = recognise(value, side.truth, side.floor);
-    return (plain ? *plain + "; " : "") + describe_excess(side.ratios, limits, value.shape(1));
+    return (plain ? *plain + "; " : "") + describe_excess(side.ratios, limits, columns);
   }
 
   // The last tap of the forward, where it is clean beside the whole forward.
@@ -254,23 +292,23 @@ class PromptJudge {
     if (last == taps.rend()) return std::nullopt;
     const Matrix& value = s_.recorded->at(*last);
     const Side whole = global_side(*last, value);
-    const base::DType storage = s_.contract->storage;
-    const GateLimits limits =
-        *last == kLogits ? logit_limits(storage, whole.floor) : global_limits(storage, whole.floor);
-    const bool is_clean = within(whole.ratios, limits) ||
-                          (*last == kLogits &&
-                           find_moved_logits(value, whole.truth, whole.floor, storage).has_value());
+    const bool is_clean = within(whole.ratios, limits_of_whole(*last, whole.floor)) ||
+                          (*last == kLogits && find_moved(value, whole).has_value());
     return is_clean ? std::optional(*last) : std::nullopt;
   }
 
   std::string whereabouts(const Tap& tap, const Matrix& value, const Side& side) const {
     const auto& shape = truth_.graph().value(*truth_.graph().find(tap)).shape;
     const size_t heads = shape.size() > 1 ? static_cast<size_t>(shape.front()) : 1;
-    return s_.prompt->name + ": " + describe_whereabouts(value, side.truth, side.floor, heads);
+    const Readout all;
+    return s_.prompt->name + ": " +
+           describe_whereabouts(value, side.truth, side.floor, heads,
+                                tap == kLogits ? s_.recorded->readout() : all);
   }
 
-  static std::optional<size_t> first_off(const Matrix& value, const Side& side) {
-    return first_position_off(value, side.truth, side.floor);
+  std::optional<size_t> first_off(const Tap& tap, const Matrix& value, const Side& side) const {
+    const auto row = first_position_off(value, side.truth, side.floor);
+    return row && is_listing(tap) ? s_.recorded->readout().position(*row) : row;
   }
 
   void diverge(const Tap& tap, double ratio, const std::string& where,
@@ -320,16 +358,65 @@ class PromptJudge {
   }
 
   void judge_logits() {
-    const Matrix& value = s_.recorded->at(kLogits);
-    const Matrix& truth = evidence_.values().at(kLogits);
-    findings_.kld = mean_kl_divergence(value, truth);
-    for (size_t t = 0; t < value.shape(0); ++t) {
-      const int64_t chosen = best_token(reference::row(value, t));
-      ++findings_.tokens.compared;
-      findings_.flip_odds.push_back(flip_probability(truth, evidence_.floors().at(kLogits), t));
-      count_token(judge_token(truth, evidence_.floors().at(kLogits), t, chosen), chosen,
-                  fmt::format("position {}", t), findings_.tokens.exact);
+    const Readout& readout = s_.recorded->readout();
+    const Matrix& truth = evidence_.logits();
+    if (readout.has_channels() && truth.shape(0) == s_.recorded->at(kLogits).shape(0)) {
+      const Matrix& shown =
+          readout.is_listing() ? s_.recorded->logprobs() : s_.recorded->at(kLogits);
+      findings_.kld = mean_kl_divergence(shown, truth);
     }
+    const auto best = s_.recorded->best_tokens();
+    for (size_t row = 0; row < best.size(); ++row) {
+      const auto& [position, chosen] = best[row];
+      const auto logits = reference::row(truth, position);
+      // What is printed alike may be in any order.
+      double noise = evidence_.logit_noise(position);
+      if (readout.is_listing()) {
+        const auto shown = reference::row(s_.recorded->logprobs(), row);
+        noise += readout.listing().print.step_at(*std::ranges::min_element(shown));
+      }
+      ++findings_.tokens.compared;
+      findings_.flip_odds.push_back(flip_probability(logits, noise));
+      count_token(judge_token(logits, noise, chosen), chosen, fmt::format("position {}", position),
+                  findings_.tokens.exact);
+      if (readout.is_listing()) judge_missing(readout.listing(), row, logits, noise);
+    }
+    if (readout.is_listing()) judge_lost(readout.listing());
+  }
+
+  // A token that was given no probability has to have nearly none.
+  void judge_lost(const Listing& listing) {
+    constexpr double kNearlyNone = -80.0;
+    for (const auto& [position, token] : listing.lost) {
+      const auto logits = reference::row(evidence_.logits(), position);
+      const double due = logits[static_cast<size_t>(token)] - log_sum_exp(logits);
+      if (within(due, kNearlyNone)) continue;
+      fail(Gate::kProof, kLogits.name(),
+           fmt::format("position {}: token {} has a probability of 0, and the truth's logarithm of "
+                       "it is {:.3g}",
+                       position, token, due));
+      return;
+    }
+  }
+
+  // A token that the truth puts clearly above the least listed one has to be listed. The prompt's
+  // own next token may stand beside the best.
+  void judge_missing(const Listing& listing, size_t row, std::span<const double> logits,
+                     double noise) {
+    if (listing.counts[row] == listing.vocab_size) return;
+    const auto& tokens = s_.prompt->tokens;
+    const size_t next = listing.positions[row] + 1;
+    const auto missing =
+        find_missing(logits, listing.row(row), noise,
+                     next < tokens.size() ? std::optional(tokens[next]) : std::nullopt);
+    if (!missing) return;
+    if (findings_.tokens.flips++ > 0) return;
+    fail(
+        Gate::kTokens, "logits",
+        fmt::format("position {}: token {} is not listed, and the truth has it {:.3g} ahead of {}, "
+                    "which is; a tie is within {:.3g}",
+                    listing.positions[row], missing->token, missing->regret, missing->instead_of,
+                    missing->allowed));
   }
 
   void judge_greedy() {
@@ -344,7 +431,8 @@ class PromptJudge {
     const Floor floor = greedy_floor(known, logits);
     for (size_t i = 0; i < known.size(); ++i) {
       ++findings_.tokens.greedy_compared;
-      TokenJudgement judgement = judge_token(logits, floor, i, known[i]);
+      TokenJudgement judgement = judge_token(reference::row(logits, i),
+                                             floor.rows.empty() ? 0.0 : floor.rows[i], known[i]);
       if (judgement.verdict == TokenVerdict::kFlip && may_choose(known, i, judgement.allowed)) {
         judgement.verdict = TokenVerdict::kCertifiedTie;
       }

@@ -1,6 +1,7 @@
 #include "studies/judge/experiment.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -62,6 +63,28 @@ bool is_blamed(const graph::Graph& graph, const Fault& fault, const trace::TapFi
                              [&](size_t op) { return std::ranges::binary_search(changed, op); });
 }
 
+// "logprobs" among the taps are of all tokens, "logprobs:20" of the 20 best, "logprobs:20:1e-4" of
+// these, printed in steps.
+std::optional<tests::LogprobOptions> listed_in(const std::string& taps) {
+  if (!taps.starts_with(trace::kLogprobs)) return std::nullopt;
+  tests::LogprobOptions listed;
+  const size_t tokens = taps.find(':');
+  if (tokens == std::string::npos) return listed;
+  listed.tokens = std::stoul(taps.substr(tokens + 1));
+  const size_t step = taps.find(':', tokens + 1);
+  if (step != std::string::npos) listed.step = std::stod(taps.substr(step + 1));
+  return listed;
+}
+
+std::vector<std::string> names_in(const Result& result) {
+  std::vector<std::string> names = {std::string(result::to_text(result.verdict))};
+  if (result.diagnosis) {
+    for (const Diagnosis& cause : *result.diagnosis) names.push_back(cause.says);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
 class Experiment {
  public:
   Experiment(const StudyModel& model, const ExperimentOptions& options)
@@ -93,10 +116,13 @@ class Experiment {
   // --- engines, and what they give
 
   EmulatedEngine engine(uint64_t seed, const std::string& taps, const Mutant* mutant = nullptr) {
+    const auto listed = listed_in(taps);
     return {mutant != nullptr ? mutant->reference() : right_,
             {.contract = contract_,
              .seed = seed,
-             .taps = taps,
+             .taps = listed ? "logits" : taps,
+             .lists_logprobs = listed.has_value(),
+             .logprobs = listed.value_or(tests::LogprobOptions{}),
              .deviations = mutant != nullptr ? &mutant->deviations() : nullptr}};
   }
 
@@ -168,13 +194,14 @@ class Experiment {
     }
     for (const std::string& taps : options_.taps) {
       const Result result = judge(engine(seed, taps));
-      const bool alarm = result.verdict != Verdict::kPassed;
-      for (CleanTally* tally : {&report_.clean[dtype_ + " " + taps],
-                                &report_.gates[{dtype_, "plumb, " + taps}].clean}) {
-        ++tally->runs;
-        tally->alarms += alarm;
-      }
-      if (!alarm) continue;
+      CleanTally& tally = report_.clean[dtype_ + " " + taps];
+      ++tally.runs;
+      tally.alarms += result.verdict == Verdict::kFailed;
+      tally.inconclusive += result.verdict == Verdict::kInconclusive;
+      CleanTally& gate = report_.gates[{dtype_, "plumb, " + taps}].clean;
+      ++gate.runs;
+      gate.alarms += result.verdict != Verdict::kPassed;
+      if (result.verdict == Verdict::kPassed) continue;
       say(taps, fmt::format("a clean run is {}: {} {}", result::to_text(result.verdict),
                             result.reasons.front().tap, result.reasons.front().message));
     }
@@ -190,10 +217,17 @@ class Experiment {
     for (const CommonGate& gate : common_gates()) {
       count(std::string(gate.name), fault, gate.passes(logits, drift_.max_abs));
     }
+    std::vector<std::string> first;
     for (const std::string& taps : options_.taps) {
       const Result result = judge(engine(seed, taps, &mutant));
       count("plumb, " + taps, fault, result.verdict != Verdict::kFailed);
+      const std::vector<std::string> names = names_in(result);
+      if (first.empty()) first = names;
       assess(fault, mutant, taps, result, seed);
+      tally_of(taps, fault).same += names == first;
+      if (options_.verbose && names != first) {
+        say(taps, fmt::format("{}: {}, and of the first taps {}", fault.says(), names, first));
+      }
     }
   }
 
@@ -203,10 +237,13 @@ class Experiment {
     tally.missed[fault.row->severity] += missed;
   }
 
+  Tally& tally_of(const std::string& taps, const Fault& fault) {
+    return report_.tallies[fmt::format("{} {} {}", dtype_, taps, name_of(fault.row->severity))];
+  }
+
   void assess(const Fault& fault, const Mutant& mutant, const std::string& taps,
               const Result& result, uint64_t seed) {
-    Tally& tally =
-        report_.tallies[fmt::format("{} {} {}", dtype_, taps, name_of(fault.row->severity))];
+    Tally& tally = tally_of(taps, fault);
     ++tally.planted;
     std::string outcome;
     if (result.verdict != Verdict::kFailed) {

@@ -77,7 +77,9 @@ int main(int argc, char** argv) {
   app.add_option("--models", options.models, "so many varied at random; 0: the catalogue as it is");
   app.add_option("--seed", options.seed, "of what is varied");
   app.add_option("--fault", experiment.fault, "glob over causes");
-  app.add_option("--taps", experiment.taps, "all, coarse, logits");
+  app.add_option(
+      "--taps", experiment.taps,
+      "all, coarse, logits, logprobs (of all tokens), logprobs:K (of the K best), logprobs:K:STEP");
   app.add_option("--dtype", experiment.dtypes, "float32, bfloat16");
   app.add_option("--every", experiment.every, "plant every n-th fault; 0: none");
   app.add_option("--offset", experiment.offset, "the first of them, in the first model");

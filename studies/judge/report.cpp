@@ -55,6 +55,7 @@ void Tally::add(const Tally& other) {
   blamed += other.blamed;
   named += other.named;
   wrong += other.wrong;
+  same += other.same;
   accepted += other.accepted;
 }
 
@@ -70,21 +71,24 @@ void Report::add(const Report& other) {
   for (const auto& [key, tally] : other.clean) {
     clean[key].runs += tally.runs;
     clean[key].alarms += tally.alarms;
+    clean[key].inconclusive += tally.inconclusive;
   }
   for (const auto& [key, tally] : other.gates) gates[key].add(tally);
   slowest = std::max(slowest, other.slowest);
 }
 
 void print(const Report& report, bool holdout) {
-  fmt::print("\n| dtype, taps, class | planted | killed | blind | blamed | named | wrong |{}\n",
-             holdout ? " accepted |" : "");
-  fmt::print("|---|---|---|---|---|---|---|{}\n", holdout ? "---|" : "");
+  fmt::print(
+      "\n| dtype, taps, class | planted | killed | blind | blamed | named | wrong | same |{}\n",
+      holdout ? " accepted |" : "");
+  fmt::print("|---|---|---|---|---|---|---|---|{}\n", holdout ? "---|" : "");
   for (const auto& [key, t] : report.tallies) {
-    fmt::print("| {} | {} | {} | {} | {} | {} | {} |{}\n", key, t.planted, t.killed, t.blind,
-               t.blamed, t.named, t.wrong, holdout ? fmt::format(" {} |", t.accepted) : "");
+    fmt::print("| {} | {} | {} | {} | {} | {} | {} | {} |{}\n", key, t.planted, t.killed, t.blind,
+               t.blamed, t.named, t.wrong, t.same, holdout ? fmt::format(" {} |", t.accepted) : "");
   }
   for (const auto& [key, clean] : report.clean) {
-    fmt::print("clean {}: {} runs, {} false alarms\n", key, clean.runs, clean.alarms);
+    fmt::print("clean {}: {} runs, {} false alarms, {} inconclusive\n", key, clean.runs,
+               clean.alarms, clean.inconclusive);
   }
   print_gates(report);
 }

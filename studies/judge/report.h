@@ -17,6 +17,7 @@ struct Tally {
   int blamed = 0;   // the first departure lies where the fault is
   int named = 0;
   int wrong = 0;     // another cause was named
+  int same = 0;      // the verdict and the names are those from the first taps of the study
   int accepted = 0;  // one was, where the library did not know the fault
 
   void add(const Tally& other);
@@ -24,7 +25,8 @@ struct Tally {
 
 struct CleanTally {
   int runs = 0;
-  int alarms = 0;
+  int alarms = 0;  // FAILED
+  int inconclusive = 0;
 };
 
 // One gate on the runs of one precision: planted faults by class, and those that it lets pass.

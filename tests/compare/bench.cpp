@@ -53,10 +53,13 @@ Result Bench::judge(const Run& run) {
   const graph::Contract* contract = graph::find_contract(run.contract);
   const Mutation mutation = run.fault != nullptr ? run.fault->mutate(graph()) : Mutation(graph());
   const Mutant mutant(*reference_, mutation);
-  tests::EmulatedEngine engine(mutant.reference(), {.contract = contract,
-                                                    .seed = run.seed,
-                                                    .taps = run.taps,
-                                                    .deviations = &mutant.deviations()});
+  tests::EmulatedEngine engine(mutant.reference(),
+                               {.contract = contract,
+                                .seed = run.seed,
+                                .taps = run.taps,
+                                .lists_logprobs = run.logprobs.has_value(),
+                                .logprobs = run.logprobs.value_or(tests::LogprobOptions{}),
+                                .deviations = &mutant.deviations()});
   return judge(engine, run.judged_by.empty() ? run.contract : run.judged_by, false,
                run.unknown_causes, run.finds_contract);
 }

@@ -46,6 +46,7 @@ class Bench {
     std::string judged_by;  // another contract; empty: its own
     std::vector<std::string> unknown_causes = {};
     bool finds_contract = false;  // under the strictest that it keeps, `judged_by` being its own
+    std::optional<tests::LogprobOptions> logprobs = {};  // in the place of logits
   };
   Result judge(const Run& run);
   Result judge(trace::Source& candidate, const std::string& contract, bool state_matrix = false,

@@ -153,7 +153,7 @@ class Handler(BaseHTTPRequestHandler):
         best = model.best(logprobs, count)
         if lie == "other ids":
             return [(i + 1000, logprobs[i]) for i in best]
-        if lie == "skips":  # leaves out the second best
+        if lie == "skips" and count > 1:  # leaves out the second best
             return [(i, logprobs[i]) for i in model.best(logprobs, count + 1) if i != best[1]]
         if lie == "raw":
             return [(i, model.rows[tuple(tokens)][i]) for i in best]
@@ -188,9 +188,8 @@ class Handler(BaseHTTPRequestHandler):
             rows = [None]
             for n in range(1, len(tokens)):
                 pairs = dict(self.row(tokens[:n], self.listed(body["prompt_logprobs"])))
-                own = self.server.model.logprobs(tokens[:n])[tokens[n]]
-                if self.server.lie not in ("not its own", "raw", "other ids"):
-                    pairs.setdefault(tokens[n], own)
+                if self.server.lie not in ("not its own", "other ids"):
+                    pairs.setdefault(tokens[n], dict(self.row(tokens[:n], self.server.model.width))[tokens[n]])
                 rows.append({str(i): {"logprob": v, "rank": 1, "decoded_token": None} for i, v in pairs.items()})
             choice["prompt_logprobs"] = rows[:-1] if self.server.lie == "short" else rows
         return {"choices": [choice], "usage": {"prompt_tokens": self.read(tokens)}}

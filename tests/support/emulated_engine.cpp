@@ -21,6 +21,7 @@ std::unique_ptr<trace::Recording> EmulatedEngine::record(const trace::Prompt& pr
     recording->put(tap, reference::to_tensor(reference_.graph(), tap, value));
   };
   reference_.run(request);
+  if (options_.lists_logprobs) return with_logprobs(*recording, options_.logprobs);
   return recording;
 }
 

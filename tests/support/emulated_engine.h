@@ -8,6 +8,7 @@
 
 #include "graph/contract.h"
 #include "reference/run.h"
+#include "tests/support/logprobs.h"
 #include "trace/recording.h"
 
 namespace plumb::tests {
@@ -17,6 +18,8 @@ struct EmulatedEngineOptions {
   uint64_t seed = 1;
   reference::RoundingMode mode = reference::RoundingMode::kNearest;
   std::string taps = "all";
+  bool lists_logprobs = false;   // in the place of logits
+  LogprobOptions logprobs = {};  // which
   const reference::Deviations* deviations = nullptr;
 };
 
