@@ -10,6 +10,7 @@
 #include "compare/evidence/routing.h"
 #include "compare/evidence/truth.h"
 #include "compare/measure/bits.h"
+#include "compare/measure/realised.h"
 #include "trace/recording.h"
 
 namespace plumb::evidence {
@@ -46,6 +47,8 @@ class Evidence {
   // In 16 bits, how many numbers of a tap are as emulations on the candidate's own inputs have
   // them.
   const std::map<trace::Tap, Bits>& bits() const { return bits_; }
+  // Of products whose operands the contract rounds to codes, how the emulations' very codes fit.
+  const std::map<trace::Tap, measure::Realised>& realised() const { return realised_; }
   const Noise& noise() const { return noise_; }
   // What a reader must know: choices of experts that are ties.
   const std::vector<std::string>& notes() const { return notes_; }
@@ -85,6 +88,7 @@ class Evidence {
   std::map<trace::Tap, Bits> bits_;
   Choices choices_;
   std::vector<std::string> notes_;
+  std::map<trace::Tap, measure::Realised> realised_;
 };
 
 }  // namespace plumb::evidence

@@ -216,6 +216,10 @@ class PromptJudge {
       }
       fail(Gate::kLocal, tap.name(),
            describe(value, part, gate) + ", on the candidate's own inputs");
+    } else if (const auto found = evidence_.realised().find(tap);
+               found != evidence_.realised().end() && departs(found->second)) {
+      fail(Gate::kLocal, tap.name(),
+           measure::describe(found->second) + ", on the candidate's own inputs");
     } else {
       return;
     }
