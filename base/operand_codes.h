@@ -14,7 +14,8 @@
 //   e2m1             groups of 16: s = e4m3(D a / 6), code e2m1(x / (s / D)), scale s / D
 // Scales that stand in the file are taken as they are.
 // Source: ggml 0.25 (ggml-cpu/arch/x86/quants.c, ggml-quants.c: quantize_row_*); compressed-tensors
-// 0.20 (quantization/utils/helpers.py, lifecycle/forward_helpers.py); vLLM 0.32 (csrc/quantization).
+// 0.20 (quantization/utils/helpers.py, lifecycle/forward_helpers.py); vLLM 0.32
+// (csrc/quantization).
 #pragma once
 
 #include <cstddef>
@@ -34,8 +35,8 @@ struct OperandCodes {
 
   Recipe recipe = Recipe::kTorch;
   Code code = Code::kInt8;
-  size_t group = 0;           // values of a row that share a scale; 0: the whole row
-  bool whole_call = false;    // all rows of a call share one
+  size_t group = 0;            // values of a row that share a scale; 0: the whole row
+  bool whole_call = false;     // all rows of a call share one
   bool powers_of_two = false;  // scales are
   bool symmetric = true;
   double scale = 0.0;   // of the file; 0: from the values

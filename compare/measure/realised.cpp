@@ -49,8 +49,8 @@ double middle(std::vector<double> values) {
   return *at;
 }
 
-// Of each channel, at the middle position, how far rows [first, ...) of `value` are from the nearest
-// of the replicas other than `except`, in floors.
+// Of each channel, at the middle position, how far rows [first, ...) of `value` are from the
+// nearest of the replicas other than `except`, in floors.
 std::vector<double> distances(const Matrix& value, size_t first, const Matrix& replicas,
                               size_t except, const Noise& noise) {
   const size_t rows = noise.rows.size();

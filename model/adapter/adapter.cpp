@@ -148,10 +148,9 @@ class Adapter {
     }
     const std::string module = name.substr(0, name.rfind('.'));
     const bool bias = name.ends_with(".bias");
-    const bool wanted =
-        config_.saves(module) || (belongs_to_layer && !bias) ||
-        (bias && (config_.bias() == "all" ||
-                  (config_.bias() == "lora_only" && config_.targets(module))));
+    const bool wanted = config_.saves(module) || (belongs_to_layer && !bias) ||
+                        (bias && (config_.bias() == "all" ||
+                                  (config_.bias() == "lora_only" && config_.targets(module))));
     if (!wanted) {
       refuse(tensor, "is a whole tensor of no module that " + config_.file() + " saves",
              "name it in modules_to_save, or take it out");

@@ -13,10 +13,11 @@ constexpr int64_t kLargestRank = int64_t{1} << 20;
 
 // They say how an adapter was trained, or where it came from.
 constexpr std::string_view kWithoutEffect[] = {
-    "peft_type",       "task_type",     "base_model_name_or_path", "revision",
-    "inference_mode",  "auto_mapping",  "peft_version",            "lora_dropout",
-    "loftq_config",    "eva_config",    "megatron_core",           "megatron_config",
-    "runtime_config",  "fan_in_fan_out",  // of a Linear PEFT sets it to false
+    "peft_type",        "task_type",      "base_model_name_or_path",
+    "revision",         "inference_mode", "auto_mapping",
+    "peft_version",     "lora_dropout",   "loftq_config",
+    "eva_config",       "megatron_core",  "megatron_config",
+    "runtime_config",   "fan_in_fan_out",  // of a Linear PEFT sets it to false
     "qalora_group_size"};
 
 // Initialisations after which the base model is another one than the checkpoint.
@@ -74,10 +75,20 @@ LoraConfig::LoraConfig(const std::filesystem::path& file) : file_(file.string())
   read_layers(config);
   ranks_ = read_pattern(config, "rank_pattern");
   alphas_ = read_pattern(config, "alpha_pattern");
-  std::set<std::string_view> read = {
-      "r",           "lora_alpha",     "use_rslora",      "use_dora",          "lora_bias",
-      "bias",        "target_modules", "exclude_modules", "init_lora_weights", "modules_to_save",
-      "rank_pattern", "alpha_pattern",  "layers_pattern",  "layers_to_transform"};
+  std::set<std::string_view> read = {"r",
+                                     "lora_alpha",
+                                     "use_rslora",
+                                     "use_dora",
+                                     "lora_bias",
+                                     "bias",
+                                     "target_modules",
+                                     "exclude_modules",
+                                     "init_lora_weights",
+                                     "modules_to_save",
+                                     "rank_pattern",
+                                     "alpha_pattern",
+                                     "layers_pattern",
+                                     "layers_to_transform"};
   read.insert(std::begin(kWithoutEffect), std::end(kWithoutEffect));
   refuse_rest(config, read);
 }
@@ -98,8 +109,8 @@ LoraConfig::Modules LoraConfig::read_modules(ConfigReader& config, std::string_v
 
 bool LoraConfig::Modules::contain(const std::string& module) const {
   if (expression) return expression->matches(module);
-  return std::ranges::any_of(names,
-                             [&](const std::string& name) { return is_or_ends_with(module, name); });
+  return std::ranges::any_of(
+      names, [&](const std::string& name) { return is_or_ends_with(module, name); });
 }
 
 void LoraConfig::read_targets(ConfigReader& config) {
@@ -153,8 +164,8 @@ bool LoraConfig::targets(const std::string& module) const {
   if (excluded_.contain(module) || saves(module)) return false;
   if (all_linear_) return true;
   if (!targets_.contain(module)) return false;
-  const bool by_end = !targets_.expression && std::ranges::find(targets_.names, module) ==
-                                                  targets_.names.end();
+  const bool by_end =
+      !targets_.expression && std::ranges::find(targets_.names, module) == targets_.names.end();
   return !by_end || is_in_layers(module);
 }
 

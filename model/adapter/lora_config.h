@@ -35,7 +35,7 @@ class LoraConfig {
   // Can the targets be told from modules' names? all-linear means classes.
   bool targets_are_named() const { return !all_linear_; }
   bool uses_dora() const { return dora_; }
-  bool has_bias() const { return lora_bias_; }      // of B
+  bool has_bias() const { return lora_bias_; }       // of B
   const std::string& bias() const { return bias_; }  // none, all, lora_only
 
  private:
