@@ -17,6 +17,8 @@ using base::InputError;
 void CommonOptions::add_checkpoint(CLI::App& verb) {
   verb.add_option("CHECKPOINT", checkpoint, "checkpoint folder, or a .gguf file")->required();
   add_allow_key(verb);
+  verb.add_option("--adapter", adapter,
+                  "folder of a LoRA in PEFT's layout, applied to the weights");
 }
 
 void CommonOptions::add_allow_key(CLI::App& verb) {
@@ -32,8 +34,9 @@ void CommonOptions::add_threads(CLI::App& verb) {
 }
 
 LoadedModel::LoadedModel(const std::filesystem::path& folder,
-                         const std::set<std::string>& allowed_keys)
-    : checkpoint(folder, allowed_keys),
+                         const std::set<std::string>& allowed_keys,
+                         const std::filesystem::path& adapter)
+    : checkpoint(folder, allowed_keys, adapter),
       config(model::read_config(checkpoint, allowed_keys)),
       graph(graph::build(config.spec)),
       weights(checkpoint, graph.weights, config.names) {}

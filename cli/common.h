@@ -18,6 +18,7 @@ namespace plumb::cli {
 
 struct CommonOptions {
   std::string checkpoint;
+  std::string adapter;  // of the checkpoint; empty: none
   std::vector<std::string> allowed_keys;
   int threads = 0;
 
@@ -30,9 +31,10 @@ struct CommonOptions {
 // A checkpoint with its graph and its weights bound.
 struct LoadedModel {
   explicit LoadedModel(const std::filesystem::path& folder,
-                       const std::set<std::string>& allowed_keys = {});
+                       const std::set<std::string>& allowed_keys = {},
+                       const std::filesystem::path& adapter = {});
   explicit LoadedModel(const CommonOptions& options)
-      : LoadedModel(options.checkpoint, options.allowed()) {}
+      : LoadedModel(options.checkpoint, options.allowed(), options.adapter) {}
 
   model::Checkpoint checkpoint;
   model::ModelConfig config;

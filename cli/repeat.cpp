@@ -34,6 +34,7 @@ std::string repeat_line(std::string_view verb, const CommonOptions& common,
   if (outside.timeout != defaults.outside.timeout) {
     add("--timeout", std::to_string(outside.timeout));
   }
+  if (!common.adapter.empty()) add("--adapter", common.adapter);
   for (const std::string& key : common.allowed_keys) add("--allow-key", key);
   return line;
 }

@@ -20,13 +20,34 @@ bool applies(const ContractException& exception, const OpKind& kind,
   });
 }
 
-StepRule rule_of(const ContractException& exception, const Circumstances& circumstances) {
-  if (!exception.to_weights) {
-    return {exception.to, exception.in_order, exception.from_table};
+// Codes that are declared, as the engines of a contract make them.
+StepRule declared(std::optional<base::OperandCodes> codes, const Contract& contract,
+                  ByWeight by_weight) {
+  if (!codes) return {};
+  codes->recipe = by_weight == ByWeight::kServed ? base::OperandCodes::Recipe::kServed
+                                                 : base::OperandCodes::Recipe::kTorch;
+  codes->working = by_weight == ByWeight::kServed ? DType::kF32 : contract.storage;
+  return {.to = std::nullopt, .codes = codes};
+}
+
+StepRule rule_by_weight(const Contract& contract, ByWeight by_weight,
+                        const Circumstances& circumstances) {
+  if (!circumstances.weights) return {};
+  const model::Storage& stored = *circumstances.weights;
+  if (by_weight == ByWeight::kDeclared || by_weight == ByWeight::kServed) {
+    return declared(stored.operand, contract, by_weight);
   }
-  const auto& stored = circumstances.weights;
-  if (!stored || base::size_of(*stored) != 2) return {};
-  return {base::precision_of(*stored)};
+  if (stored.plain && base::size_of(*stored.plain) == 2) return {base::precision_of(*stored.plain)};
+  if (by_weight != ByWeight::kGgml) return {};
+  return {.to = std::nullopt, .codes = base::ggml_operand(stored.ggml)};
+}
+
+StepRule rule_of(const Contract& contract, const ContractException& exception,
+                 const Circumstances& circumstances) {
+  if (exception.by_weight != ByWeight::kNo) {
+    return rule_by_weight(contract, exception.by_weight, circumstances);
+  }
+  return {.to = exception.to, .in_order = exception.in_order, .from_table = exception.from_table};
 }
 
 // The rows that follow the weights' type, as they are on a file in float32.
@@ -34,9 +55,9 @@ const std::vector<Contract>& widened_contracts() {
   static const std::vector<Contract> widened = [] {
     std::vector<Contract> result;
     for (Contract contract : contracts()) {
-      const auto dropped =
-          std::erase_if(contract.exceptions,
-                        [](const ContractException& exception) { return exception.to_weights; });
+      const auto dropped = std::erase_if(
+          contract.exceptions,
+          [](const ContractException& exception) { return exception.by_weight != ByWeight::kNo; });
       contract.meaning += ", on a file in float32";
       if (dropped > 0) result.push_back(std::move(contract));
     }
@@ -50,7 +71,9 @@ const std::vector<Contract>& widened_contracts() {
 double coarsest_roundoff(const Contract& contract) {
   double coarsest = base::unit_roundoff(contract.storage);
   for (const ContractException& exception : contract.exceptions) {
-    const auto to = exception.to_weights ? std::optional(Precision::kBF16) : exception.to;
+    // Codes of 8 bits are about as coarse as bfloat16.
+    const auto to =
+        exception.by_weight != ByWeight::kNo ? std::optional(Precision::kBF16) : exception.to;
     if (to) coarsest = std::max(coarsest, base::unit_roundoff(*to));
   }
   return coarsest;
@@ -88,7 +111,8 @@ StepRule rounding(const Contract& contract, const OpKind& kind, int step,
         using Kind = std::decay_t<decltype(op)>;
         for (const ContractException& exception : contract.exceptions) {
           if (exception.op != Kind::kName || exception.step != Kind::kSteps[step].name) continue;
-          if (applies(exception, kind, circumstances)) return rule_of(exception, circumstances);
+          if (applies(exception, kind, circumstances))
+            return rule_of(contract, exception, circumstances);
         }
         switch (step_kind(op, step)) {
           case StepKind::kStorage:

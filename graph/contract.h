@@ -13,6 +13,7 @@
 
 #include "base/precision.h"
 #include "graph/ops.h"
+#include "model/weights/stored_form.h"
 
 namespace plumb::graph {
 
@@ -22,14 +23,22 @@ struct AttributeIs {
   std::string value;
 };
 
+// What a product's operand is rounded to by how the op's weight is stored.
+enum class ByWeight : uint8_t {
+  kNo,
+  kType,      // to its type, where that has 16 bits; else unrounded
+  kGgml,      // the same, and to blocks where a GGUF's weight lies in blocks, as ggml does on a CPU
+  kDeclared,  // to the codes that the checkpoint declares, as torch's modules make them
+  kServed,    // the same as serving engines' kernels make them
+};
+
 // A sub-step that a contract rounds to something else than its kind, where all conditions hold.
 struct ContractException {
   std::string op;
   std::string step;
   // None: leaves it unrounded.
   std::optional<base::Precision> to;
-  // To the stored type of the op's weight instead, where that has 16 bits; else unrounded.
-  bool to_weights = false;
+  ByWeight by_weight = ByWeight::kNo;  // in place of `to`
   // Of a sum: its terms are added one after the other, and each sum is rounded.
   bool in_order = false;
   // Of an activation: looked up in a table, by an argument that is rounded alike.
@@ -69,13 +78,14 @@ const Contract& default_contract(base::DType dtype);
 
 // What else than its kind decides how an op rounds.
 struct Circumstances {
-  size_t queries = 1;                  // positions of the call
-  std::optional<base::DType> weights;  // the stored type of its first weight
+  size_t queries = 1;                     // positions of the call
+  std::optional<model::Storage> weights;  // of its first weight
 };
 
 // How a sub-step rounds; to nothing: it stays exact.
 struct StepRule {
-  std::optional<base::Precision> to;  // or (for a sum) in which it accumulates
+  std::optional<base::Precision> to;                       // or (for a sum) in which it accumulates
+  std::optional<base::OperandCodes> codes = std::nullopt;  // of an operand, in place of `to`
   bool in_order = false;
   bool from_table = false;
 

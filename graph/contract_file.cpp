@@ -123,15 +123,29 @@ const OpKind& read_op(const Reader& reader) {
   reader.refuse("op", "is '" + name + "', which is no op", "ops are " + listed(names));
 }
 
+using Named = std::pair<std::string_view, ByWeight>;
+constexpr Named kByWeight[] = {{"weight", ByWeight::kType},
+                               {"ggml", ByWeight::kGgml},
+                               {"declared", ByWeight::kDeclared},
+                               {"declared-served", ByWeight::kServed}};
+
+// Blocks and declared codes are of the operand of a product.
+bool rounds_operand(const OpKind& kind, std::string_view step) {
+  return (std::holds_alternative<Linear>(kind) || std::holds_alternative<Experts>(kind)) &&
+         step == "input";
+}
+
 void read_target(const Reader& reader, ContractException& exception) {
   if (reader.at("to").is_null()) return;
   const std::string to = reader.text("to");
-  exception.to_weights = to == "weight";
   exception.to = base::precision_from_name(to);
-  if (exception.to || exception.to_weights) return;
+  const auto by_weight = std::ranges::find(kByWeight, to, &Named::first);
+  if (by_weight != std::end(kByWeight)) exception.by_weight = by_weight->second;
+  if (exception.to || exception.by_weight != ByWeight::kNo) return;
   reader.refuse("to", "is '" + to + "'",
                 "write " + std::string(base::precision_names()) +
-                    ", weight (as the op's weight is stored), or null (unrounded)");
+                    ", weight (as the op's weight is stored), ggml (to the blocks that meet it), "
+                    "declared or declared-served (by the checkpoint), or null (unrounded)");
 }
 
 std::vector<AttributeIs> read_conditions(const Reader& reader, const OpKind& kind) {
@@ -178,8 +192,12 @@ ContractException read_exception(const Json& json, const std::string& file,
     reader.refuse("from_table", "does not apply here",
                   "it is known of gated_activation's activated and of activation's output");
   }
-  if (exception.to_weights && is_sum(kind, exception.step)) {
+  if (exception.by_weight != ByWeight::kNo && is_sum(kind, exception.step)) {
     reader.refuse("to", "is weight for a sum", "name the type that it accumulates in");
+  }
+  if (exception.by_weight > ByWeight::kType && !rounds_operand(kind, exception.step)) {
+    reader.refuse("to", "is " + reader.text("to") + ", which does not apply here",
+                  "it is known of the input of linear and experts");
   }
   exception.where = read_conditions(reader, kind);
   exception.from_queries = reader.count("from_queries");

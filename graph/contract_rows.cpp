@@ -46,11 +46,19 @@ Exceptions gelu_table() {
   return exceptions;
 }
 
-// llama.cpp: a product's operand takes the type of a 16-bit weight.
+Exceptions operands(ByWeight by_weight) {
+  return {{.op = "linear", .step = "input", .by_weight = by_weight},
+          {.op = "experts", .step = "input", .by_weight = by_weight}};
+}
+
+Exceptions unrounded_weights() {
+  return {{.op = "linear", .step = "weight"}, {.op = "experts", .step = "weight"}};
+}
+
+// llama.cpp: a product's operand takes the type of a 16-bit weight, and of one in blocks the blocks
+// that its kernels multiply with it, as they lie.
 Exceptions llama_cpp_products() {
-  return Exceptions{{.op = "linear", .step = "input", .to_weights = true},
-                    {.op = "experts", .step = "input", .to_weights = true}} +
-         gelu_table();
+  return operands(ByWeight::kGgml) + unrounded_weights() + gelu_table();
 }
 
 // Short calls: the queries are rounded, and values are summed in float16, key after key. Longer
@@ -115,8 +123,8 @@ std::vector<Contract> make_contracts() {
       in("float32-fp8-e5m2-kv", "float32, keys and values in float8_e5m2", DType::kF32,
          round_attention({"key", "value"}, Precision::kE5M2)),
       in("llama.cpp",
-         "llama.cpp's defaults: operands in the type of 16-bit weights, keys and values in "
-         "float16, "
+         "llama.cpp's defaults on a CPU: operands in the type of 16-bit weights and in the blocks "
+         "that go with quantised ones, keys and values in float16, "
          "flash attention (sums in float16 below 64 queries), GELU from a float16 table",
          DType::kF32, llama_cpp_products() + llama_cpp_flash()),
       in("llama.cpp-fa-off", "llama.cpp without flash attention: that runs in float16 throughout",
@@ -125,8 +133,25 @@ std::vector<Contract> make_contracts() {
              round_attention({"query", "key", "value", "probabilities"}, Precision::kF16)),
       in("llama.cpp-f32-kv",
          "llama.cpp with a float32 cache and without flash attention: operands in the type of "
-         "16-bit weights, GELU from a float16 table",
+         "16-bit weights and in the blocks that go with quantised ones, GELU from a float16 table",
          DType::kF32, llama_cpp_products()),
+      in("compressed-tensors",
+         "compressed-tensors' modules in bfloat16: operands rounded to the codes that the "
+         "checkpoint declares, scales and values in bfloat16",
+         DType::kBF16, operands(ByWeight::kDeclared)),
+      in("compressed-tensors-f32",
+         "compressed-tensors' modules in float32: operands rounded to the codes that the "
+         "checkpoint declares",
+         DType::kF32, operands(ByWeight::kDeclared)),
+      in("vllm-quantized",
+         "bfloat16, operands of quantised weights rounded by vLLM's kernels to the codes that the "
+         "checkpoint declares (int8 and float8_e4m3fn a row, a group or by the file's scale, "
+         "NVFP4); weights multiplied as they lie",
+         DType::kBF16, operands(ByWeight::kServed) + unrounded_weights()),
+      in("float32-bf16-weights", "float32, weights rounded to bfloat16 after decoding", DType::kF32,
+         round_products({"weight"}, Precision::kBF16)),
+      in("float32-f16-weights", "float32, weights rounded to float16 after decoding", DType::kF32,
+         round_products({"weight"}, Precision::kF16)),
       in("mistralrs", "mistralrs: queries, keys, values and the output of attention in float16",
          DType::kF32, round_attention({"query", "key", "value", "output"}, Precision::kF16)),
       in("vllm-fp8-kv", "bfloat16, keys and values in float8_e4m3fn without a scale", DType::kBF16,

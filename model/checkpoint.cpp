@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "base/sha256.h"
+#include "model/adapter/adapter.h"
 #include "model/gguf/gguf_model.h"
 #include "model/weights/quantization.h"
 
@@ -70,11 +71,16 @@ bool holds_weights(const std::filesystem::path& folder) {
 }
 
 Checkpoint::Checkpoint(const std::filesystem::path& folder,
-                       const std::set<std::string>& allowed_keys)
+                       const std::set<std::string>& allowed_keys,
+                       const std::filesystem::path& adapter)
     : folder_(folder),
       config_file_(is_gguf(folder) ? folder : find_config_file(folder)),
       config_(is_gguf(folder) ? Json() : base::read_json_file(config_file_)) {
   if (is_gguf(folder)) {
+    if (!adapter.empty()) {
+      throw InputError(folder.string(), "--adapter", "a GGUF has other names than an adapter",
+                       "name the checkpoint that the adapter was made for");
+    }
     tensors_ = gguf_tensors(std::make_shared<const GgufSource>(folder), raw_);
     return;
   }
@@ -95,6 +101,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder,
                      std::string("a checkpoint holds it, or ") + kIndex + " with its shards");
   }
   resolve_weights(allowed_keys);
+  if (!adapter.empty()) files_.push_back(apply_adapter(adapter, tensors_, raw_));
 }
 
 void Checkpoint::resolve_weights(const std::set<std::string>& allowed_keys) {

@@ -32,8 +32,10 @@ bool holds_weights(const std::filesystem::path& folder);
 class Checkpoint {
  public:
   // allowed_keys: of the declaration of quantisation, by their paths in the config.
+  // adapter: the folder of a LoRA (adapter/adapter.h), by which weights differ; empty: none.
   explicit Checkpoint(const std::filesystem::path& folder,
-                      const std::set<std::string>& allowed_keys = {});
+                      const std::set<std::string>& allowed_keys = {},
+                      const std::filesystem::path& adapter = {});
 
   const std::filesystem::path& folder() const { return folder_; }
   const std::filesystem::path& config_file() const { return config_file_; }

@@ -55,6 +55,20 @@ base::DType WeightView::dtype() const {
   return widest;
 }
 
+std::vector<WeightView::Run> WeightView::storage(size_t first, size_t count) const {
+  const auto size = static_cast<size_t>(pieces_.front().placement.elements());
+  std::vector<Run> runs;
+  for (size_t row = first; row < first + count;) {
+    const size_t piece = row * columns() / size;
+    const size_t end = std::max(row + 1, std::min(first + count, (piece + 1) * size / columns()));
+    const Storage storage = pieces_[piece].form->storage();
+    if (runs.empty() || runs.back().storage != storage) runs.push_back({storage, 0});
+    runs.back().rows += end - row;
+    row = end;
+  }
+  return runs;
+}
+
 template <typename Out>
 void WeightView::read(size_t first, size_t count, std::span<Out> out) const {
   const auto begin = static_cast<int64_t>(first * columns());

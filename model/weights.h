@@ -29,6 +29,13 @@ class WeightView {
   // type may not hold it.
   base::DType dtype() const;
 
+  // How neighbouring rows from `first` on are stored alike, in their order.
+  struct Run {
+    Storage storage;
+    size_t rows;
+  };
+  std::vector<Run> storage(size_t first, size_t count) const;
+
   // Rows [first, first + count), row-major. out holds count * columns().
   void widen(size_t first, size_t count, std::span<double> out) const;
   void to_float(size_t first, size_t count, std::span<float> out) const;

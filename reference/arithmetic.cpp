@@ -22,7 +22,13 @@ double dither(base::Precision to, double x, double uniform) {
 
 Emulated::Emulated(const graph::Contract& contract, const graph::OpKind& kind,
                    const graph::Circumstances& circumstances, uint64_t key, RoundingMode mode)
-    : compute_(contract.compute), compute_u_(base::unit_roundoff(contract.compute)), key_(key) {
+    : compute_(contract.compute),
+      compute_u_(base::unit_roundoff(contract.compute)),
+      key_(key),
+      contract_(&contract),
+      kind_(&kind),
+      circumstances_(circumstances),
+      mode_(mode) {
   using base::Precision;
   const double coarsest = graph::coarsest_roundoff(contract);
   for (const Precision to : {Precision::kF32, Precision::kTF32, Precision::kBF16, Precision::kF16,
@@ -35,11 +41,44 @@ Emulated::Emulated(const graph::Contract& contract, const graph::OpKind& kind,
   base::ensure(steps <= kMaxSteps, "an op has few sub-steps");
   for (size_t step = 0; step < steps; ++step) {
     const int at = static_cast<int>(step);
-    set_rounding(at, graph::rounding(contract, kind, at, circumstances));
+    apply(at, graph::rounding(contract, kind, at, circumstances));
   }
 }
 
 void Emulated::set_rounding(int step, const graph::StepRule& rule) {
+  apply(step, rule);
+  set_[static_cast<size_t>(step)] = true;
+}
+
+graph::StepRule Emulated::rule_for(int step, const model::Storage& storage) const {
+  const auto at = static_cast<size_t>(step);
+  if (set_[at]) return {steps_[at]};
+  graph::Circumstances circumstances = circumstances_;
+  circumstances.weights = storage;
+  return graph::rounding(*contract_, *kind_, step, circumstances);
+}
+
+void Emulated::operand(int step, const graph::StepRule& rule, std::span<double> values,
+                       size_t columns, base::FunctionRef<size_t(size_t)> noise_row) const {
+  if (!rule.codes) {
+    Emulated other = *this;
+    other.steps_[static_cast<size_t>(step)] = rule.to;
+    for (size_t t = 0; t * columns < values.size(); ++t) {
+      other.round(step, values.subspan(t * columns, columns), noise_row(t) * columns);
+    }
+    return;
+  }
+  constexpr uint64_t kWhichCode = 0x706f727461626c65;
+  const uint64_t stream = stream_of(step);
+  base::round_to_codes(*rule.codes, values, columns, [&](size_t t) {
+    const size_t row = noise_row(t);
+    return base::CodeRounding{.portable = base::random_uniform(stream ^ kWhichCode, row) < 0.5,
+                              .dithered = mode_ == RoundingMode::kDithered,
+                              .key = base::mix64(stream + row)};
+  });
+}
+
+void Emulated::apply(int step, const graph::StepRule& rule) {
   const auto at = static_cast<size_t>(step);
   steps_[at] = rule.to;
   in_order_[at] = rule.in_order;

@@ -15,6 +15,7 @@
 #include <span>
 
 #include "base/dtype.h"
+#include "base/function_ref.h"
 #include "base/precision.h"
 #include "base/random.h"
 #include "graph/contract.h"
@@ -65,6 +66,12 @@ class Emulated {
   }
   // False where the contract leaves sub-step `step` alone.
   bool rounds(int step) const { return steps_[static_cast<size_t>(step)].has_value(); }
+  // How sub-step `step` rounds beside a weight that is stored so.
+  graph::StepRule rule_for(int step, const model::Storage& storage) const;
+  // Rounds operands at sub-step `step` by such a rule: rows of `columns` values, of which row t has
+  // the noise of row noise_row(t).
+  void operand(int step, const graph::StepRule& rule, std::span<double> values, size_t columns,
+               base::FunctionRef<size_t(size_t)> noise_row) const;
   // Sums of sub-step `step` are to be added one term after the other, each sum rounded.
   bool adds_in_order(int step) const { return in_order_[static_cast<size_t>(step)]; }
   // The argument of a function whose results are sub-step `step`: rounded alike where they come
@@ -135,6 +142,8 @@ class Emulated {
   }
 
  private:
+  void apply(int step, const graph::StepRule& rule);
+
   static constexpr uint64_t kFunctionStream = 0x66756e6374696f6e;
   static constexpr uint64_t kSumStream = 0x73756d;
   static constexpr size_t kMaxSteps = 16;
@@ -152,7 +161,12 @@ class Emulated {
   base::DType compute_;
   double compute_u_;
   uint64_t key_;
-  std::array<bool, 8> dithers_ = {};  // each precision
+  std::array<bool, 8> dithers_ = {};      // each precision
+  std::array<bool, kMaxSteps> set_ = {};  // whatever the contract says
+  const graph::Contract* contract_;
+  const graph::OpKind* kind_;
+  graph::Circumstances circumstances_;
+  RoundingMode mode_;
 };
 
 }  // namespace plumb::reference

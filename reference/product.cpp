@@ -145,19 +145,37 @@ void multiply_transposed(Rows x, size_t rows, size_t inner, Rows w, size_t colum
   dgemm(CblasTrans, x, rows, inner, w, columns, y, y_stride);
 }
 
+namespace {
+
+// x as it meets weights that are stored so; no copy where nothing rounds.
+const Matrix& operand_beside(const Emulated& a, int step, const Context& context,
+                             std::span<const size_t> segments, const model::Storage& storage,
+                             const Matrix& x, Matrix& rounded) {
+  const graph::StepRule rule = a.rule_for(step, storage);
+  if (!rule.to && !rule.codes) return x;
+  rounded = x;
+  size_t first = 0;
+  for (const size_t count : segments) {
+    a.operand(step, rule, {rounded.data() + first * x.shape(1), count * x.shape(1)}, x.shape(1),
+              [&](size_t t) { return context.noise_row(first + t); });
+    first += count;
+  }
+  return rounded;
+}
+
+// Columns [from, to) of y.
 template <class A>
-void project(const A& a, const ProjectionSteps& steps, const Context& context, const Matrix& input,
-             std::span<const size_t> segments, const WeightRows& rows, std::span<const double> bias,
-             Matrix& y) {
-  Matrix rounded;
-  const Matrix& x = operand(a, steps.input, input, rounded);
+void project_columns(const A& a, const ProjectionSteps& steps, const Context& context,
+                     const Matrix& x, std::span<const size_t> segments, const WeightRows& rows,
+                     std::span<const double> bias, size_t from, size_t to, Matrix& y) {
   const size_t inner = x.shape(1);
   const size_t width = y.shape(1);
   Matrix x_squares;
   if constexpr (A::kEmulates) x_squares = squares(x, x.shape(0) / context.replicas);
   const size_t tile_columns = width < kManyColumns ? kTile : kWideTile;
-  context.threads.for_ranges(width, tile_columns, [&](size_t begin, size_t end) {
-    const size_t columns = end - begin;
+  context.threads.for_ranges(to - from, tile_columns, [&](size_t first, size_t last) {
+    const size_t begin = from + first;
+    const size_t columns = last - first;
     // Kept from tile to tile: fresh memory would be cleared by the kernel, page by page.
     static thread_local std::vector<double> w;
     w.resize(columns * inner);
@@ -179,6 +197,26 @@ void project(const A& a, const ProjectionSteps& steps, const Context& context, c
       a.round(steps.output, tile, context.noise_row(t) * width + begin);
     }
   });
+}
+
+}  // namespace
+
+template <class A>
+void project(const A& a, const ProjectionSteps& steps, const Context& context, const Matrix& x,
+             std::span<const size_t> segments, const WeightRows& rows, std::span<const double> bias,
+             Matrix& y) {
+  if constexpr (!A::kEmulates) {
+    project_columns(a, steps, context, x, segments, rows, bias, 0, y.shape(1), y);
+  } else {
+    size_t from = 0;
+    for (const auto& run : rows.weight.storage(rows.first, y.shape(1))) {
+      Matrix rounded;
+      const Matrix& beside =
+          operand_beside(a, steps.input, context, segments, run.storage, x, rounded);
+      project_columns(a, steps, context, beside, segments, rows, bias, from, from + run.rows, y);
+      from += run.rows;
+    }
+  }
 }
 
 template void project(const Exact&, const ProjectionSteps&, const Context&, const Matrix&,

@@ -173,7 +173,8 @@ class Run {
 
   graph::Circumstances circumstances_of(const Op& op) const {
     graph::Circumstances circumstances{.queries = request_.sequences.front().rows(), .weights = {}};
-    if (!op.weights.empty()) circumstances.weights = weights_.at(op.weights.front()).dtype();
+    if (!op.weights.empty())
+      circumstances.weights = weights_.at(op.weights.front()).storage(0, 1).front().storage;
     return circumstances;
   }
 

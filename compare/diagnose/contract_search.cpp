@@ -234,7 +234,8 @@ bool round_alike(const reference::Reference& reference, size_t queries, const Co
   return std::ranges::all_of(reference.graph().ops, [&](const graph::Op& op) {
     graph::Circumstances circumstances{.queries = queries, .weights = {}};
     if (!op.weights.empty()) {
-      circumstances.weights = reference.weights().at(op.weights.front()).dtype();
+      circumstances.weights =
+          reference.weights().at(op.weights.front()).storage(0, 1).front().storage;
     }
     const auto steps = std::visit(
         [](const auto& kind) { return std::size(std::decay_t<decltype(kind)>::kSteps); }, op.kind);

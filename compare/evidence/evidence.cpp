@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "compare/evidence/tie_search.h"
+#include "graph/segment.h"
 
 namespace plumb::evidence {
 namespace {
@@ -41,6 +42,26 @@ double squared_distance(std::span<const double> a, std::span<const double> b) {
 bool is_in_16_bits(base::DType storage, const Matrix& values) {
   return base::size_of(storage) == 2 &&
          std::ranges::all_of(values, [&](double v) { return base::round_to(storage, v) == v; });
+}
+
+bool is_coded(const graph::Contract& contract) {
+  return contract.storage == base::DType::kF32 &&
+         std::ranges::any_of(contract.exceptions, [](const auto& exception) {
+           return exception.by_weight > graph::ByWeight::kType;
+         });
+}
+
+// One product, and before it since what was recorded nothing that mixes positions, whose sums in
+// float16 would let codes fall as they may.
+bool is_one_product(const graph::Graph& graph, const Recorded& recorded, const Tap& tap) {
+  const auto is_product = [&](size_t op) {
+    return std::holds_alternative<graph::Linear>(graph.ops[op].kind) ||
+           std::holds_alternative<graph::Experts>(graph.ops[op].kind);
+  };
+  const auto& ops =
+      graph::segment_before(graph, tap, [&](const Tap& other) { return recorded.has(other); }).ops;
+  return !ops.empty() && is_product(ops.back()) && std::ranges::count_if(ops, is_product) == 1 &&
+         std::ranges::none_of(ops, [&](size_t op) { return graph.slot_of(op) != nullptr; });
 }
 
 void set_row(Matrix& matrix, size_t t, std::span<const double> values) {
@@ -109,9 +130,16 @@ void Evidence::establish_local() {
 
 void Evidence::measure_local() {
   bits_.clear();
+  realised_.clear();
+  const bool coded = is_coded(*s_.contract);
   const auto count = [&](const Tap& tap, const Matrix& replicas) {
     if (!s_.recorded->has(tap) || is_choice(tap)) return;
     if (tap == kLogits && s_.recorded->readout().is_listing()) return;
+    if (coded && is_one_product(truth_.graph(), *s_.recorded, tap)) {
+      const auto found =
+          measure::measure_realised(s_.recorded->at(tap), replicas, local_values_.at(tap));
+      if (found) realised_[tap] = *found;
+    }
     if (is_in_16_bits(s_.contract->storage, replicas)) {
       bits_[tap].add(s_.recorded->at(tap), replicas);
     }

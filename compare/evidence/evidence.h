@@ -10,6 +10,7 @@
 #include "compare/evidence/routing.h"
 #include "compare/evidence/truth.h"
 #include "compare/measure/bits.h"
+#include "compare/measure/realised.h"
 #include "trace/recording.h"
 
 namespace plumb::evidence {
@@ -53,6 +54,8 @@ class Evidence {
     const Floor& floor = logit_floor_ ? *logit_floor_ : floors_.at(kLogits);
     return floor.rows[position];
   }
+  // Of products whose operands the contract rounds to codes, how the emulations' very codes fit.
+  const std::map<trace::Tap, measure::Realised>& realised() const { return realised_; }
   const Noise& noise() const { return noise_; }
   // What a reader must know: choices of experts that are ties.
   const std::vector<std::string>& notes() const { return notes_; }
@@ -98,6 +101,7 @@ class Evidence {
   std::map<trace::Tap, Bits> bits_;
   Choices choices_;
   std::vector<std::string> notes_;
+  std::map<trace::Tap, measure::Realised> realised_;
 };
 
 }  // namespace plumb::evidence

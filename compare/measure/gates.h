@@ -80,6 +80,15 @@ inline constexpr double kNamedShare = 0.4;
 // no mistake, and would be called by the name of what it resembles.
 inline constexpr double kAlikeMismatch = 0.05;
 
+// Where products round their operands to codes, on the candidate's own operands: the usual channel
+// is so near to the emulations, in floors, that a single one may be judged by them; it departs by
+// so much, and by this many times what is usual. Of fewer positions the middle one tells little.
+inline constexpr double kSharp = 0.01;
+inline constexpr double kLeastDeparture = 0.02;
+inline constexpr double kDeparture = 50.0;
+inline constexpr size_t kLeastPositions = 5;
+inline constexpr double kLeastOfChannel = 0.1;
+
 // When a cause is named (docs/judgement.md, "Diagnosis"): what it leaves unexplained, in floors,
 // and as a share of the whole difference.
 struct CauseLimits {

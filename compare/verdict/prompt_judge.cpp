@@ -252,11 +252,37 @@ class PromptJudge {
       }
       fail(Gate::kLocal, tap.name(),
            describe(tap, value, part, gate) + ", on the candidate's own inputs");
+    } else if (const auto found = evidence_.realised().find(tap);
+               found != evidence_.realised().end() && departs(found->second)) {
+      return blame_row(tap, value, part, found->second);
     } else {
       return;
     }
     local_failed_ = true;
     diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(tap, value, part));
+  }
+
+  // One channel of a product departs: emulations that round alike tell the row, and mistakes whose
+  // trace is as large as the roundings have nothing to say.
+  void blame_row(const Tap& tap, const Matrix& value, const Side& part,
+                 const measure::Realised& realised) {
+    fail(Gate::kLocal, tap.name(), measure::describe(realised) + ", on the candidate's own inputs");
+    local_failed_ = true;
+    diverge(tap, part.ratios.plain, whereabouts(tap, value, part), first_off(tap, value, part));
+    findings_.first_divergence->where =
+        fmt::format("{}: in channel {}", s_.prompt->name, realised.worst_channel);
+    findings_.misrecorded = true;
+    const auto recorded = [&](const Tap& other) { return s_.recorded->has(other); };
+    const Segment segment = segment_before(truth_.graph(), tap, recorded);
+    const graph::Op& op = truth_.graph().ops[segment.ops.back()];
+    if (!std::holds_alternative<graph::Linear>(op.kind)) return;
+    findings_.misrecording = {
+        .cause = "weight_row",
+        .says = fmt::format("row {} of {}{} is not the file's", realised.worst_channel,
+                            op_label(truth_.graph(), op),
+                            op.layer >= 0 ? fmt::format(" of layer {}", op.layer) : ""),
+        .explained = 1.0};
+    if (op.layer >= 0) findings_.misrecording->layer = op.layer;
   }
 
   // Far off, where what the forward ends with is as it should be.

@@ -30,7 +30,8 @@ struct PromptFindings {
   TokenSection tokens;
   std::vector<double> flip_odds;  // of each token compared: that the precision makes it another
   std::optional<FirstDivergence> first_divergence;
-  // The recording departs there and the forward does not; and how, where that is known.
+  // The recording departs there and the forward does not, or a row of a weight does: no mistake of
+  // the forward is looked for. What it is, where that is known.
   bool misrecorded = false;
   std::optional<Diagnosis> misrecording;
   std::vector<std::string> notes;

@@ -25,6 +25,7 @@ class Untiled : public RowForm {
       : RowForm(stored->shape()), stored_(std::move(stored)), tiling_(tiling) {}
 
   std::string describe() const override { return stored_->describe() + ", heads tiled"; }
+  Storage storage() const override { return stored_->storage(); }
   void check() const override { stored_->check(); }
 
  protected:
@@ -68,6 +69,7 @@ class JoinedHeads : public RowForm {
   std::string describe() const override {
     return stored_->describe() + (transposed_ ? ", heads transposed" : ", heads apart");
   }
+  Storage storage() const override { return stored_->storage(); }
   void check() const override { stored_->check(); }
 
  protected:
@@ -94,6 +96,7 @@ class LogOfNegative : public StoredForm {
     stored_->decode(first, stride, out);
     for (double& value : out) value = std::log(-value);
   }
+  Storage storage() const override { return stored_->storage(); }
   void check() const override { stored_->check(); }
 
  private:

@@ -22,6 +22,7 @@ class GgufForm : public RowForm {
   GgufForm(const RawTensor& tensor, const RawTensor* scale);
 
   std::string describe() const override;
+  Storage storage() const override { return {.ggml = type_->name}; }
   void check() const override;
 
  protected:

@@ -24,6 +24,11 @@ int64_t StoredForm::elements() const {
   return product;
 }
 
+Storage StoredForm::storage() const {
+  const auto bytes = plain();
+  return {.plain = bytes ? std::optional(bytes->dtype) : std::nullopt, .operand = operand_};
+}
+
 void StoredForm::to_float(int64_t first, int64_t stride, std::span<float> out) const {
   static thread_local std::vector<double> wide;  // kept: fresh memory would be cleared each time
   wide.resize(out.size());

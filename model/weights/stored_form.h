@@ -16,9 +16,19 @@
 #include <vector>
 
 #include "base/dtype.h"
+#include "base/operand_codes.h"
 #include "model/weights/raw_tensor.h"
 
 namespace plumb::model {
+
+// What decides how an engine rounds the operand that meets a weight.
+struct Storage {
+  std::optional<base::DType> plain;           // none where decoding is more than widening
+  std::string_view ggml;                      // the type of a GGUF's blocks: "Q4_K"
+  std::optional<base::OperandCodes> operand;  // what the checkpoint declares of it
+
+  bool operator==(const Storage&) const = default;
+};
 
 class StoredForm {
  public:
@@ -46,12 +56,17 @@ class StoredForm {
   };
   virtual std::optional<Plain> plain() const { return std::nullopt; }
 
+  virtual Storage storage() const;
+  // What the checkpoint declares of the operand that meets it.
+  void declare_operand(const std::optional<base::OperandCodes>& operand) { operand_ = operand; }
+
   // Reads every byte once. Throws InputError naming the tensor that holds NaN, infinity or a code
   // that the format does not define.
   virtual void check() const = 0;
 
  private:
   std::vector<int64_t> shape_;
+  std::optional<base::OperandCodes> operand_;
 };
 
 // F64, F32, F16 or BF16, as they lie. Throws InputError for another dtype.

@@ -13,6 +13,7 @@ class Transposed : public StoredForm {
 
   std::string describe() const override { return other_->describe() + ", transposed"; }
   void decode(int64_t first, int64_t stride, std::span<double> out) const override;
+  Storage storage() const override { return other_->storage(); }
   void check() const override { other_->check(); }
 
  private:

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "model/weights/methods/activations.h"
 #include "model/weights/methods/method.h"
 #include "model/weights/methods/targets.h"
 #include "model/weights/packed_ints.h"
@@ -27,6 +28,8 @@ struct Group {
   bool symmetric = true;
   std::string strategy;
   Block block;  // of one scale
+  Operand operand;
+  bool static_operand = false;
 };
 
 const std::initializer_list<std::string_view> kFormats = {
@@ -61,11 +64,15 @@ void read_block(ConfigReader& weights, Group& group) {
   }
 }
 
-void skip_activations(ConfigReader& group, std::string_view key) {
-  group.touch(key);  // what an engine does to activations is its contract
-  if (group.has(key) && !group.json().at(std::string(key)).is_object()) {
+// What an engine does to activations is its contract: null where nothing.
+base::Json activations(ConfigReader& group, std::string_view key) {
+  group.touch(key);
+  if (!group.has(key)) return nullptr;
+  const base::Json& value = group.json().at(std::string(key));
+  if (!value.is_object()) {
     group.refuse(key, "is no JSON object", "write {\"num_bits\": 8, ...}, or null");
   }
+  return value;
 }
 
 // A group that is alone means every quantised module: its targets are not looked into.
@@ -74,10 +81,14 @@ Group read_group(ConfigReader& config, const std::string& format, bool alone) {
   Group group{.targets = Targets(config, "targets", alone ? std::vector<std::string>() : targets),
               .format = {},
               .strategy = {},
-              .block = {}};
+              .block = {},
+              .operand = std::nullopt};
   group.format = one_of(config, "format", format, kFormats);
-  skip_activations(config, "input_activations");
-  skip_activations(config, "output_activations");
+  const base::Json inputs = activations(config, "input_activations");
+  group.operand = read_activations(inputs);
+  const base::Json dynamic = inputs.is_object() ? inputs.value("dynamic", base::Json()) : nullptr;
+  group.static_operand = dynamic.is_null() || dynamic == false;
+  activations(config, "output_activations");
   config.touch("weights");
   if (config.has("weights")) {
     ConfigReader weights = config.object("weights");
@@ -130,8 +141,8 @@ class Groups {
   std::vector<Group> groups_;
 };
 
-std::shared_ptr<const StoredForm> open_bytes(const RawTensor& weight, const RawTensor& scale,
-                                             const RawTensor* zero, const Group& group) {
+std::shared_ptr<StoredForm> open_bytes(const RawTensor& weight, const RawTensor& scale,
+                                       const RawTensor* zero, const Group& group) {
   const Numbers scales(scale, {"F32", "BF16", "F16", "E8M0"});
   std::optional<Numbers> zeros;
   if (zero != nullptr)
@@ -158,9 +169,9 @@ std::vector<int64_t> read_shape(const RawTensor& stated, const RawTensor& weight
   return {static_cast<int64_t>(rows), static_cast<int64_t>(columns)};
 }
 
-std::shared_ptr<const StoredForm> open_packed_ints(const RawTensor& weight, const RawTensor& scale,
-                                                   const RawTensor& stated, const RawTensor* zero,
-                                                   const RawTensor* index, const Group& group) {
+std::shared_ptr<StoredForm> open_packed_ints(const RawTensor& weight, const RawTensor& scale,
+                                             const RawTensor& stated, const RawTensor* zero,
+                                             const RawTensor* index, const Group& group) {
   const std::vector<int64_t> shape = read_shape(stated, require_rank(weight, 2, 2));
   if (group.strategy != "group" && group.strategy != "channel") {
     throw base::InputError(weight.file, weight.name,
@@ -180,8 +191,8 @@ std::shared_ptr<const StoredForm> open_packed_ints(const RawTensor& weight, cons
                                           group.strategy + (index != nullptr ? ", g_idx" : ""));
 }
 
-std::shared_ptr<const StoredForm> open_fp4(const RawTensor& weight, const RawTensor& scale,
-                                           const RawTensor* global) {
+std::shared_ptr<StoredForm> open_fp4(const RawTensor& weight, const RawTensor& scale,
+                                     const RawTensor* global) {
   std::vector<int64_t> shape = require_rank(require_dtype(weight, "U8"), 2, 3).shape;
   shape.back() *= 2;
   if (global == nullptr) {
@@ -200,6 +211,10 @@ void add_runtime(const Resolution& tensors, const std::string& stem,
   parts.insert(parts.end(), runtime.begin(), runtime.end());
 }
 
+Operand operand_of(const Resolution& tensors, const std::string& stem, const Group& group) {
+  return with_scales(group.operand, tensors, stem, group.static_operand);
+}
+
 void add_packed(Resolution& tensors, const std::string& stem, const Groups& groups) {
   const RawTensor& weight = *tensors.find(stem + ".weight_packed");
   const RawTensor& scale = tensors.need(stem + ".weight_scale", weight);
@@ -208,19 +223,22 @@ void add_packed(Resolution& tensors, const std::string& stem, const Groups& grou
     const RawTensor* global = mx ? nullptr : &tensors.need(stem + ".weight_global_scale", weight);
     std::vector<const RawTensor*> parts = {&weight, &scale, global};
     add_runtime(tensors, stem, parts);
-    tensors.add(stem + ".weight", parts,
-                [&weight, &scale, global] { return open_fp4(weight, scale, global); });
+    const Operand operand = operand_of(tensors, stem, groups.of(stem, weight));
+    tensors.add(stem + ".weight", parts, [&weight, &scale, global, operand] {
+      return beside(operand, open_fp4(weight, scale, global));
+    });
     return;
   }
   const Group& group = groups.of(stem, weight);
+  const Operand operand = operand_of(tensors, stem, group);
   const RawTensor& shape = tensors.need(stem + ".weight_shape", weight);
   const RawTensor* zero = tensors.find(stem + ".weight_zero_point");
   const RawTensor* index = tensors.find(stem + ".weight_g_idx");
   if (!group.symmetric) zero = &tensors.need(stem + ".weight_zero_point", weight);
   std::vector<const RawTensor*> parts = {&weight, &scale, &shape, zero, index};
   add_runtime(tensors, stem, parts);
-  tensors.add(stem + ".weight", parts, [&weight, &scale, &shape, zero, index, group] {
-    return open_packed_ints(weight, scale, shape, zero, index, group);
+  tensors.add(stem + ".weight", parts, [&weight, &scale, &shape, zero, index, group, operand] {
+    return beside(operand, open_packed_ints(weight, scale, shape, zero, index, group));
   });
 }
 
@@ -233,8 +251,10 @@ void add_bytes(Resolution& tensors, const std::string& stem, const Groups& group
   if (!group.symmetric) zero = &tensors.need(stem + ".weight_zero_point", weight);
   std::vector<const RawTensor*> parts = {&weight, &scale, zero};
   add_runtime(tensors, stem, parts);
-  tensors.add(stem + ".weight", parts,
-              [&weight, &scale, zero, group] { return open_bytes(weight, scale, zero, group); });
+  const Operand operand = operand_of(tensors, stem, group);
+  tensors.add(stem + ".weight", parts, [&weight, &scale, zero, group, operand] {
+    return beside(operand, open_bytes(weight, scale, zero, group));
+  });
 }
 
 // What changes weights beyond their own bytes: sparsity masks, rotations.

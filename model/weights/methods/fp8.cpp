@@ -3,6 +3,7 @@
 // Source: transformers 5.23, FineGrainedFP8Config; DeepSeek-V3's weights; vLLM's names of the
 // per-tensor form (weight_scale, input_scale) and Mistral's (qscale_weight, qscale_act). The block
 // is the declared one: the grid of a weight whose sides are no multiples of it tells nothing.
+#include "model/weights/methods/activations.h"
 #include "model/weights/methods/method.h"
 #include "model/weights/scaled_bytes.h"
 
@@ -27,7 +28,22 @@ std::optional<Block> read_block(ConfigReader& config) {
   return Block{.rows = static_cast<int64_t>(sides[0]), .columns = static_cast<int64_t>(sides[1])};
 }
 
-void add(Resolution& tensors, const RawTensor& weight, const std::optional<Block>& block) {
+struct Scheme {
+  std::optional<Block> block;
+  bool static_activations = false;
+  bool powers_of_two = false;
+};
+
+// Groups as wide as the blocks, a scale of the file, or one a row.
+Operand operand_of(const Resolution& tensors, const std::string& stem, const Scheme& scheme) {
+  base::OperandCodes codes{.code = base::OperandCodes::Code::kE4M3,
+                           .powers_of_two = scheme.powers_of_two};
+  if (scheme.block) codes.group = static_cast<size_t>(scheme.block->columns);
+  return with_scales(codes, tensors, stem, scheme.static_activations);
+}
+
+void add(Resolution& tensors, const RawTensor& weight, const Scheme& scheme) {
+  const std::optional<Block>& block = scheme.block;
   const bool module = weight.name.ends_with(".weight");
   const std::string stem = module ? weight.name.substr(0, weight.name.size() - 7) : weight.name;
   const RawTensor& scale = tensors.need_one_of({weight.name + "_scale_inv", weight.name + "_scale",
@@ -36,23 +52,25 @@ void add(Resolution& tensors, const RawTensor& weight, const std::optional<Block
   std::vector<const RawTensor*> parts = {&weight, &scale};
   const auto runtime = runtime_parts(tensors, stem);
   parts.insert(parts.end(), runtime.begin(), runtime.end());
-  tensors.add(weight.name, parts, [&weight, &scale, block] {
+  const Operand operand = operand_of(tensors, stem, scheme);
+  tensors.add(weight.name, parts, [&weight, &scale, block, operand] {
     const Numbers scales(scale, {"F32", "BF16", "F16", "E8M0"});
     const std::string form = block ? "fp8, blocks of " + std::to_string(block->rows) + "x" +
                                          std::to_string(block->columns)
                                    : "fp8, one scale";
-    return std::make_shared<ScaledBytes>(weight, scales, std::nullopt, block.value_or(Block{}),
-                                         form);
+    return beside(operand, std::make_shared<ScaledBytes>(weight, scales, std::nullopt,
+                                                         block.value_or(Block{}), form));
   });
 }
 
 }  // namespace
 
 void resolve_fp8(ConfigReader& config, Resolution& tensors) {
-  const std::optional<Block> block = read_block(config);
-  one_of(config, "activation_scheme", "dynamic", {"dynamic", "static"});
+  Scheme scheme{.block = read_block(config)};
+  scheme.static_activations =
+      one_of(config, "activation_scheme", "dynamic", {"dynamic", "static"}) == "static";
   one_of(config, "fmt", "e4m3", {"e4m3"});
-  one_of(config, "scale_fmt", "float", {"float", "ue8m0"});
+  scheme.powers_of_two = one_of(config, "scale_fmt", "float", {"float", "ue8m0"}) == "ue8m0";
   one_of(config, "expert_dtype", "fp8", {"fp8"});
   config.touch("dequantize");
   config.touch("kv_cache_scheme");
@@ -61,7 +79,7 @@ void resolve_fp8(ConfigReader& config, Resolution& tensors) {
   }
   for (const auto& [name, weight] : tensors.raw()) {
     if (weight.dtype == "F8_E4M3" && weight.shape.size() >= 2 && !name.ends_with("_scale")) {
-      add(tensors, weight, block);
+      add(tensors, weight, scheme);
     }
   }
   add_cache_scales(tensors);

@@ -7,6 +7,7 @@
 //   NVFP4, W4A16_NVFP4       <m>.weight U8, .weight_scale F8_E4M3, .weight_scale_2 (a multiplier)
 // Source: ModelOpt 0.47, torch/export/quant_utils.py, quantization/qtensor.
 #include "base/errors.h"
+#include "model/weights/methods/activations.h"
 #include "model/weights/methods/method.h"
 #include "model/weights/scaled_bytes.h"
 #include "model/weights/scaled_fp4.h"
@@ -17,7 +18,7 @@ namespace {
 
 constexpr int64_t kFp8Block = 128;
 
-std::shared_ptr<const StoredForm> open_fp8(const RawTensor& weight, const RawTensor& scale) {
+std::shared_ptr<StoredForm> open_fp8(const RawTensor& weight, const RawTensor& scale) {
   require_rank(weight, 2, 3);
   const Numbers scales(scale, {"F32", "BF16", "F16", "E8M0"});
   const int64_t rows = weight.shape[weight.shape.size() - 2];
@@ -46,8 +47,8 @@ std::shared_ptr<const StoredForm> open_fp8(const RawTensor& weight, const RawTen
                                        "fp8, blocks of 128x128");
 }
 
-std::shared_ptr<const StoredForm> open_nvfp4(const RawTensor& weight, const RawTensor& scale,
-                                             const RawTensor& global) {
+std::shared_ptr<StoredForm> open_nvfp4(const RawTensor& weight, const RawTensor& scale,
+                                       const RawTensor& global) {
   std::vector<int64_t> shape = require_rank(weight, 2, 3).shape;
   shape.back() *= 2;
   return std::make_shared<ScaledFp4>(
@@ -82,6 +83,23 @@ void read_keys(ConfigReader& config) {
   }
 }
 
+// What the tensors tell: a scale of the file, or one a row beside weights that have one a row.
+Operand operand_of(const Resolution& tensors, const std::string& stem, const RawTensor& scale,
+                   bool fp4) {
+  using Code = base::OperandCodes::Code;
+  if (fp4) {
+    return with_scales(base::OperandCodes{.code = Code::kE2M1, .group = 16}, tensors, stem, false,
+                       true);
+  }
+  const base::OperandCodes codes{.code = Code::kE4M3};
+  if (tensors.find(stem + ".input_scale") != nullptr) {
+    return with_scales(codes, tensors, stem, true);
+  }
+  const bool by_row = Numbers(scale, {"F32", "BF16", "F16", "E8M0"}).size() ==
+                      tensors.find(stem + ".weight")->shape.front();
+  return by_row ? Operand(codes) : std::nullopt;
+}
+
 void add(Resolution& tensors, const std::string& stem) {
   const RawTensor& weight = *tensors.find(stem + ".weight");
   if (weight.dtype != "F8_E4M3" && weight.dtype != "U8") return;
@@ -91,8 +109,10 @@ void add(Resolution& tensors, const std::string& stem) {
   std::vector<const RawTensor*> parts = {&weight, &scale, global};
   const auto runtime = runtime_parts(tensors, stem);
   parts.insert(parts.end(), runtime.begin(), runtime.end());
-  tensors.add(weight.name, parts, [&weight, &scale, global] {
-    return global != nullptr ? open_nvfp4(weight, scale, *global) : open_fp8(weight, scale);
+  const Operand operand = operand_of(tensors, stem, scale, global != nullptr);
+  tensors.add(weight.name, parts, [&weight, &scale, global, operand] {
+    return beside(operand,
+                  global != nullptr ? open_nvfp4(weight, scale, *global) : open_fp8(weight, scale));
   });
 }
 
