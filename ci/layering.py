@@ -25,6 +25,7 @@ TIERS = (  # from below; rooms of one tier do not see each other
     ("compare/diagnose",),
     ("compare/power",),
     ("compare/verdict",),
+    ("compare/kernel",),
     ("reports",),
     ("cli",),
 )

@@ -50,7 +50,7 @@ void set_row(Matrix& matrix, size_t t, std::span<const double> values) {
 }  // namespace
 
 std::vector<Tap> taps_to_judge(const graph::Graph& graph, const Recorded& recorded) {
-  std::set<Tap> taps = {kLogits};
+  std::set<Tap> taps = {end_of(graph)};
   for (const auto& [tap, value] : recorded.values()) taps.insert(tap);
   for (const Tap& tap : router_taps(graph)) taps.insert(tap);
   return {taps.begin(), taps.end()};

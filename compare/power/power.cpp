@@ -104,9 +104,10 @@ bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes) {
   return static_cast<double>(faults) * Trials(truth, scenes).products_of_one() <= kMostProducts;
 }
 
-Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes) {
+Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes,
+                          const std::vector<std::string>& impossible) {
   std::map<Group, std::vector<Fault>> groups;
-  for (Fault& fault : applicable_faults(truth.graph())) {
+  for (Fault& fault : applicable_faults(truth.graph(), impossible)) {
     if (!is_weighed(fault)) continue;
     groups[{fault.says().substr(fault.place.size()), label_of(fault)}].push_back(std::move(fault));
   }

@@ -51,6 +51,8 @@ bool is_weighed(const Fault& fault);
 // ones. On a large model it takes minutes.
 bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes);
 
-Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes);
+// The causes of `impossible` are left out.
+Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes,
+                          const std::vector<std::string>& impossible = {});
 
 }  // namespace plumb::power

@@ -65,9 +65,10 @@ void note_missing_prompts(const trace::TraceFile& oracle, const std::vector<Prom
 }
 
 // Fills in what a pass is worth: a structural mistake that could not have been seen blocks it.
-void weigh(Truth& truth, const std::vector<Scene>& scenes, Findings& findings, Result& result) {
+void weigh(Truth& truth, const std::vector<Scene>& scenes,
+           const std::vector<std::string>& impossible, Findings& findings, Result& result) {
   if (findings.verdict() == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
-  const Coverage coverage = measure_coverage(truth, scenes);
+  const Coverage coverage = measure_coverage(truth, scenes, impossible);
   result.power = coverage.power;
   if (coverage.unseen.empty() || findings.verdict() != Verdict::kPassed) return;
   findings.doubt(
@@ -117,7 +118,11 @@ StateCell cell_of(const Prompt& prompt, const Prompt& run, const PromptFindings&
 class Judge::Session {
  public:
   Session(Judge& judge, const Subject& subject, Result& result)
-      : judge_(judge), truth_(judge.truth_), subject_(subject), result_(result), findings_(result) {
+      : judge_(judge),
+        truth_(judge.truth_),
+        subject_(subject),
+        result_(result),
+        findings_(result, evidence::end_of(judge.truth_.graph())) {
     if (judge.oracle_ == nullptr) return;
     oracle_.emplace(truth_, *judge.oracle_);
     note_missing_prompts(*judge.oracle_, subject.prompts, findings_);
@@ -177,7 +182,7 @@ class Judge::Session {
     } else if (result_.first_divergence) {
       explain_departure(subject_.tries_contracts);
     }
-    if (!scenes.empty()) weigh(truth_, scenes, findings_, result_);
+    if (!scenes.empty()) weigh(truth_, scenes, subject_.impossible, findings_, result_);
   }
 
   void judge_run(const Prompt& prompt, const Prompt& run, bool counted) {
@@ -185,11 +190,12 @@ class Judge::Session {
     judged_.push_back(
         {.prompt = run,
          .recorded = std::make_shared<const Recorded>(truth_.graph(), *recording, run.tokens.size(),
-                                                      subject_.candidate_name + ": " + run.name)});
+                                                      subject_.candidate_name + ": " + run.name,
+                                                      truth_.reference().positions_before())});
     Judged& here = judged_.back();
     here.subject = {&here.prompt, here.recorded.get(), recording->greedy(), subject_.contract};
     note_ignored(*here.recorded, result_.notes);
-    if (!here.recorded->has(kLogits)) {
+    if (truth_.graph().find(kLogits) && !here.recorded->has(kLogits)) {
       findings_.doubt(
           {Gate::kRecording, "logits", fmt::format("{}: no logits were recorded", run.name)});
     }
