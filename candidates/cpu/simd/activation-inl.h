@@ -1,0 +1,92 @@
+// The activation functions in Highway vectors: float64 lanes, for ops to round once.
+#include "base/errors.h"
+#include "hwy/highway.h"
+#include "model/spec.h"
+
+#if defined(PLUMB_CANDIDATES_CPU_ACTIVATION_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PLUMB_CANDIDATES_CPU_ACTIVATION_INL_H_
+#undef PLUMB_CANDIDATES_CPU_ACTIVATION_INL_H_
+#else
+#define PLUMB_CANDIDATES_CPU_ACTIVATION_INL_H_
+#endif
+
+#include "candidates/cpu/simd/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace plumb::candidates::cpu::HWY_NAMESPACE {
+
+struct Silu {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
+    const D d;
+    return hn::Div(x, hn::Add(hn::Set(d, 1.0), exp64(hn::Neg(x))));
+  }
+};
+
+struct Sigmoid {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
+    const auto one = hn::Set(D(), 1.0);
+    return hn::Div(one, hn::Add(one, exp64(hn::Neg(x))));
+  }
+};
+
+struct Gelu {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
+    const D d;
+    const auto tail = upper_tail(hn::Abs(x));
+    const auto below = hn::Lt(x, hn::Zero(d));
+    return hn::Mul(x, hn::IfThenElse(below, tail, hn::Sub(hn::Set(d, 1.0), tail)));
+  }
+};
+
+// x (1 + tanh u) / 2 = x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3)
+struct GeluTanh {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
+    const D d;
+    const auto cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715), hn::Set(d, 1.0));
+    const auto minus_2u = hn::Mul(hn::Mul(x, cubic), hn::Set(d, -1.5957691216057308));
+    return hn::Div(x, hn::Add(hn::Set(d, 1.0), exp64(minus_2u)));
+  }
+};
+
+struct Relu {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
+    const D d;
+    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Zero(d), x);
+  }
+};
+
+struct Relu2 {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
+    const auto y = Relu()(x);
+    return hn::Mul(y, y);
+  }
+};
+
+// Calls body(function) with the function of an activation of one number.
+template <class Body>
+HWY_INLINE void with_activation(model::Activation activation, const Body& body) {
+  using model::Activation;
+  switch (activation) {
+    case Activation::kSilu:
+      return body(Silu());
+    case Activation::kGelu:
+      return body(Gelu());
+    case Activation::kGeluTanh:
+      return body(GeluTanh());
+    case Activation::kRelu:
+      return body(Relu());
+    case Activation::kRelu2:
+      return body(Relu2());
+    case Activation::kSigmoid:
+      return body(Sigmoid());
+    case Activation::kXielu:
+    case Activation::kClampedGlu:
+      break;  // these take more than x: activate.cpp, gated_activation.cpp
+  }
+  throw base::InternalError("an activation of one number");
+}
+
+}  // namespace plumb::candidates::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
