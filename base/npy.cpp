@@ -21,10 +21,10 @@ struct Type {
   size_t size;
 };
 
-constexpr Type kTypes[] = {
-    {"<f8", "F64", 8}, {"<f4", "F32", 4}, {"<f2", "F16", 2}, {"<i8", "I64", 8}, {"<i4", "I32", 4},
-    {"<i2", "I16", 2}, {"|i1", "I8", 1},  {"<u8", "U64", 8}, {"<u4", "U32", 4}, {"<u2", "U16", 2},
-    {"|u1", "U8", 1},  {"|b1", "BOOL", 1}};
+constexpr Type kTypes[] = {{"<f8", "F64", 8}, {"<f4", "F32", 4}, {"<f2", "F16", 2},
+                           {"<i8", "I64", 8}, {"<i4", "I32", 4}, {"<i2", "I16", 2},
+                           {"|i1", "I8", 1},  {"<u8", "U64", 8}, {"<u4", "U32", 4},
+                           {"<u2", "U16", 2}, {"|u1", "U8", 1},  {"|b1", "BOOL", 1}};
 
 // The dict of a header: three keys, in any order, each once.
 class HeaderReader {
@@ -149,8 +149,7 @@ NpyFile::NpyFile(const std::filesystem::path& file) : where_(file.string()), map
   if (length > kHeaderLimit) fail("claims a header of " + std::to_string(length) + " bytes");
   if (data_begin_ > text.size()) fail("is truncated: it ends within its header");
   const auto header = HeaderReader(where_, text.substr(kVersionEnd + width, length)).read();
-  const auto* const type =
-      std::ranges::find(kTypes, std::string_view(*header.descr), &Type::descr);
+  const auto* const type = std::ranges::find(kTypes, std::string_view(*header.descr), &Type::descr);
   if (type == std::end(kTypes)) {
     throw InputError(where_, "", "holds numbers of dtype '" + *header.descr + "'",
                      "write float32, float16, float64 or little-endian integers; bfloat16 and fp8 "
@@ -163,8 +162,8 @@ NpyFile::NpyFile(const std::filesystem::path& file) : where_(file.string()), map
     bytes *= n;
   }
   if (bytes != text.size() - data_begin_) {
-    fail("holds " + std::to_string(text.size() - data_begin_) + " bytes of data where its shape has " +
-         std::to_string(bytes));
+    fail("holds " + std::to_string(text.size() - data_begin_) +
+         " bytes of data where its shape has " + std::to_string(bytes));
   }
   dtype_ = type->name;
   shape_ = *header.shape;

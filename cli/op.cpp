@@ -56,19 +56,21 @@ std::string again(const Options& options) {
 int run(const Options& options) {
   if (options.list) return list_ops(options);
   if (options.op.empty() || options.outputs.empty()) {
-    throw base::InputError("op", options.op, options.op.empty() ? "no op is named" : "no --out is given",
+    throw base::InputError("op", options.op,
+                           options.op.empty() ? "no op is named" : "no --out is given",
                            "plumb op NAME IN... --out FILE; plumb op --list tells the ops");
   }
   const auto baseline = options.output.read_baseline();
-  kernel::Call call{.op = options.op,
-                    .inputs = read_all(options.inputs),
-                    .outputs = read_all(options.outputs)};
-  for (const std::string& text : options.attributes) call.attributes.push_back(parse_attribute(text));
+  kernel::Call call{
+      .op = options.op, .inputs = read_all(options.inputs), .outputs = read_all(options.outputs)};
+  for (const std::string& text : options.attributes)
+    call.attributes.push_back(parse_attribute(text));
   for (const std::string& output : options.outputs) {
     call.candidate_name += (call.candidate_name.empty() ? "" : " ") + output;
   }
   call.best_contract = options.contract == kFindContract;
-  if (!call.best_contract && !options.contract.empty()) call.contract = &named_contract(options.contract);
+  if (!call.best_contract && !options.contract.empty())
+    call.contract = &named_contract(options.contract);
   const result::Result result = kernel::check(call, base::Threads(options.common.threads));
   const std::string text = result.verdict == result::Verdict::kPassed
                                ? reports::table_text({result})
@@ -92,7 +94,8 @@ void add_op(CLI::App& app, Action& action) {
                    "what it was given: NAME=FILE.npy or FILE.safetensors#TENSOR");
   verb->add_option("--out", options->outputs, "what it gave; [NAME=] where it gives several")
       ->allow_extra_args(false);
-  verb->add_option("--set", options->attributes, "an attribute: key=value")->allow_extra_args(false);
+  verb->add_option("--set", options->attributes, "an attribute: key=value")
+      ->allow_extra_args(false);
   verb->add_option("--contract", options->contract,
                    "precision contract to hold it to, by name or as FILE.json; auto: the strictest "
                    "that it keeps (default: by the output's type)");

@@ -108,6 +108,8 @@ void Evidence::measure_local() {
   bits_.clear();
   const auto count = [&](const Tap& tap, const Matrix& replicas) {
     if (!s_.recorded->has(tap) || is_choice(tap)) return;
+    const graph::Graph& graph = truth_.graph();
+    if (graph.value(*graph.find(tap)).producer < 0) return;  // what was given is as it was given
     if (is_in_16_bits(s_.contract->storage, replicas)) {
       bits_[tap].add(s_.recorded->at(tap), replicas);
     }

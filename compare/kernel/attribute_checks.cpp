@@ -23,7 +23,9 @@ class Checks {
   void positive(std::string_view name, double value) const {
     require(value > 0.0, name, value, "give a number above 0");
   }
-  void eps(double value) const { require(value >= 0.0, "eps", value, "give a number of 0 or more"); }
+  void eps(double value) const {
+    require(value >= 0.0, "eps", value, "give a number of 0 or more");
+  }
   void sizes(std::string_view name, int64_t part, std::string_view of, int64_t whole) const {
     if (part > 0 && whole % part == 0) return;
     throw base::InputError(std::string(op_.name), std::string(name),

@@ -142,9 +142,9 @@ void set_attribute(const KernelOp& op, Kinds& kinds, const std::string& name,
   if (found) return;
   std::vector<std::string> names;
   for (const Attribute& attribute : attributes_of(op, kinds)) names.push_back(attribute.name);
-  throw InputError("--set", name, fmt::format("is no attribute of {}", op.name),
-                   names.empty() ? "it has none"
-                                 : fmt::format("known are {}", fmt::join(names, ", ")));
+  throw InputError(
+      "--set", name, fmt::format("is no attribute of {}", op.name),
+      names.empty() ? "it has none" : fmt::format("known are {}", fmt::join(names, ", ")));
 }
 
 void set_size(Kinds& kinds, std::string_view name, int64_t value) {

@@ -163,7 +163,8 @@ void take_output_from_cache(const Sequences& sequences, Drawing& drawing) {
     const size_t rows = sequences.rows.front().size();
     if (state->second.rows() < rows) continue;
     const auto width = static_cast<size_t>(value.width());
-    reference::Matrix& out = drawing.recorded[value.taps.front()] = reference::make_matrix(rows, width);
+    reference::Matrix& out = drawing.recorded[value.taps.front()] =
+        reference::make_matrix(rows, width);
     std::copy(state->second.values.end() - static_cast<ptrdiff_t>(rows * width),
               state->second.values.end(), out.data());
   }
@@ -223,8 +224,8 @@ result::Result check(const Call& call, const base::Threads& threads) {
   op.build(sketch);
   Drawing drawing = sketch.take();
   const int64_t past = drawing.outset.state ? drawing.outset.state->position : 0;
-  const Sequences sequences = find_sequences(op, setting.kinds, shapes, inputs,
-                                             setting.first_position.value_or(past));
+  const Sequences sequences =
+      find_sequences(op, setting.kinds, shapes, inputs, setting.first_position.value_or(past));
   if (sequences.rows.size() > 1 && (drawing.outset.state || !drawing.states.empty())) {
     throw InputError(std::string(op.name), "", "is given state beside several sequences",
                      "give one sequence a call where state is carried");
@@ -250,7 +251,8 @@ result::Result check(const Call& call, const base::Threads& threads) {
   subject.prompts = held.prompts();
   subject.contract = call.contract != nullptr ? call.contract : &graph::default_contract(dtype);
   subject.notes = {attributes_note(setting.kinds, sequences)};
-  const bool single = std::ranges::all_of(sequences.rows, [](const auto& rows) { return rows.size() == 1; });
+  const bool single =
+      std::ranges::all_of(sequences.rows, [](const auto& rows) { return rows.size() == 1; });
   if (single) subject.impossible = {"mask_missing", "mask_next"};  // no later position is there
   verdict::Judge judge(reference, nullptr);
   result::Result result =

@@ -9,8 +9,9 @@ using trace::TapId;
 using Kind = Port::Kind;
 using Weights = std::vector<model::WeightId>;
 
-constexpr Port kPositions{Kind::kPositions, "positions", "T", true,
-                          "whole numbers, rising by one in each sequence; else from first_position on"};
+constexpr Port kPositions{
+    Kind::kPositions, "positions", "T", true,
+    "whole numbers, rising by one in each sequence; else from first_position on"};
 constexpr model::NormSpec kNorm;
 
 ValueId build_norm(Sketch& s, ValueId x, const char* port) {
@@ -134,8 +135,10 @@ constexpr Port kGateUpPorts[] = {
     {Kind::kWeight, "up", "F,H", true},
     {Kind::kWeight, "gate_up", "F2,H", true, "gate's rows, then up's, instead of the two"},
     {Kind::kOutput, "out", "T,F"}};
-constexpr Port kMlpPorts[] = {kGateUpPorts[0], kGateUpPorts[1],
-                              kGateUpPorts[2], kGateUpPorts[3],
+constexpr Port kMlpPorts[] = {kGateUpPorts[0],
+                              kGateUpPorts[1],
+                              kGateUpPorts[2],
+                              kGateUpPorts[3],
                               {Kind::kWeight, "down", "H,F"},
                               {Kind::kOutput, "out", "T,H"}};
 Kinds gate_up() {
@@ -191,8 +194,8 @@ std::span<const KernelOp> fused_ops() {
       {"rope_attention", "y = attention(rope(q), [k_cache | rope(k)], [v_cache | v])",
        "transformers: LlamaAttention.forward", kRopeAttentionPorts, rope_attention,
        build_rope_attention},
-      {"gate_up_activation", "y = act(x gate^T) * (x up^T)", "transformers: LlamaMLP",
-       kGateUpPorts, gate_up, build_gate_up_activation},
+      {"gate_up_activation", "y = act(x gate^T) * (x up^T)", "transformers: LlamaMLP", kGateUpPorts,
+       gate_up, build_gate_up_activation},
       {"mlp", "y = (act(x gate^T) * (x up^T)) down^T", "transformers: LlamaMLP", kMlpPorts, gate_up,
        build_mlp},
   };

@@ -10,12 +10,9 @@ namespace {
 
 using Kind = Port::Kind;
 
-constexpr std::pair<Kind, const char*> kKinds[] = {{Kind::kInput, "inputs"},
-                                                   {Kind::kPositions, "inputs"},
-                                                   {Kind::kWeight, "weights"},
-                                                   {Kind::kState, "state_in"},
-                                                   {Kind::kOutput, "outputs"},
-                                                   {Kind::kKept, "state_out"}};
+constexpr std::pair<Kind, const char*> kKinds[] = {
+    {Kind::kInput, "inputs"},   {Kind::kPositions, "inputs"}, {Kind::kWeight, "weights"},
+    {Kind::kState, "state_in"}, {Kind::kOutput, "outputs"},   {Kind::kKept, "state_out"}};
 
 const char* list_of(Kind kind) {
   for (const auto& [known, list] : kKinds) {
@@ -55,9 +52,8 @@ base::OrderedJson listing_json() {
     }
     row["attributes"] = base::OrderedJson::array();
     for (const Attribute& attribute : all_attributes(*op)) {
-      row["attributes"].push_back({{"name", attribute.name},
-                                   {"type", attribute.type},
-                                   {"default", attribute.value}});
+      row["attributes"].push_back(
+          {{"name", attribute.name}, {"type", attribute.type}, {"default", attribute.value}});
     }
     json["ops"].push_back(std::move(row));
   }

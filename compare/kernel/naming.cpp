@@ -17,7 +17,8 @@ class Words {
   Words(const KernelOp& op, const std::map<trace::Tap, std::string>& names) : op_(op) {
     for (const auto& [tap, name] : names) words_.emplace_back(tap.name(), name);
     // "layer.0.q" begins "layer.0.q_rope".
-    std::ranges::sort(words_, std::ranges::greater(), [](const auto& word) { return word.first.size(); });
+    std::ranges::sort(words_, std::ranges::greater(),
+                      [](const auto& word) { return word.first.size(); });
     words_.emplace_back("layer.0.", "");
     words_.emplace_back(" of layer 0", "");
     words_.emplace_back("layer 0", std::string(op.name));
@@ -47,8 +48,7 @@ class Words {
 
 bool is_given(const KernelOp& op, const std::string& tap) {
   const bool is_out = std::ranges::any_of(op.ports, [&](const Port& port) {
-    return port.name == tap &&
-           (port.kind == Port::Kind::kOutput || port.kind == Port::Kind::kKept);
+    return port.name == tap && (port.kind == Port::Kind::kOutput || port.kind == Port::Kind::kKept);
   });
   return !is_out;
 }

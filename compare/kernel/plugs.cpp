@@ -99,10 +99,11 @@ std::vector<Plugged> plug_inputs(const KernelOp& op, std::vector<Tensor> tensors
       continue;
     }
     if (port == nullptr) {
-      throw InputError(tensor.where, tensor.name,
-                       tensor.name.empty() ? "is not said to be which input"
-                                           : fmt::format("is no input of {}", op.name),
-                       fmt::format("write NAME={}; it takes {}", tensor.where, port_names(op, kIns)));
+      throw InputError(
+          tensor.where, tensor.name,
+          tensor.name.empty() ? "is not said to be which input"
+                              : fmt::format("is no input of {}", op.name),
+          fmt::format("write NAME={}; it takes {}", tensor.where, port_names(op, kIns)));
     }
     add(port, std::move(tensor), plugged);
   }
@@ -127,11 +128,11 @@ std::vector<Plugged> plug_outputs(const KernelOp& op, std::vector<Tensor> tensor
       port = &*std::ranges::find(op.ports, Kind::kOutput, &Port::kind);
     }
     if (port == nullptr) {
-      throw InputError(tensor.where, tensor.name,
-                       tensor.name.empty() ? "is not said to be which output"
-                                           : fmt::format("is no output of {}", op.name),
-                       fmt::format("write --out NAME={}; it gives {}", tensor.where,
-                                   port_names(op, kOuts)));
+      throw InputError(
+          tensor.where, tensor.name,
+          tensor.name.empty() ? "is not said to be which output"
+                              : fmt::format("is no output of {}", op.name),
+          fmt::format("write --out NAME={}; it gives {}", tensor.where, port_names(op, kOuts)));
     }
     add(port, std::move(tensor), plugged);
   }

@@ -12,16 +12,34 @@ namespace plumb::kernel {
 namespace {
 
 // What people call a port, in lower case, and what it is called here.
-constexpr std::pair<std::string_view, std::string_view> kAlso[] = {
-    {"weight", "w"},        {"bias", "b"},           {"input", "x"},      {"hidden_states", "x"},
-    {"query", "q"},         {"key", "k"},            {"value", "v"},      {"output", "out"},
-    {"y", "out"},           {"o", "out"},            {"residual", "stream"},
-    {"ids", "tokens"},      {"input_ids", "tokens"}, {"w_gate", "gate"},  {"w_up", "up"},
-    {"w_down", "down"},     {"a_log", "A_log"},      {"gating", "g"},     {"decay", "g"},
-    {"position_ids", "positions"},                   {"w", "table"},         {"weight", "table"},
-    {"norm_weight", "norm_w"},      {"sink", "sinks"},
-    {"w_router", "router"}, {"norm", "w"},           {"initial_state", "state"},
-    {"final_state", "state"}};
+constexpr std::pair<std::string_view, std::string_view> kAlso[] = {{"weight", "w"},
+                                                                   {"bias", "b"},
+                                                                   {"input", "x"},
+                                                                   {"hidden_states", "x"},
+                                                                   {"query", "q"},
+                                                                   {"key", "k"},
+                                                                   {"value", "v"},
+                                                                   {"output", "out"},
+                                                                   {"y", "out"},
+                                                                   {"o", "out"},
+                                                                   {"residual", "stream"},
+                                                                   {"ids", "tokens"},
+                                                                   {"input_ids", "tokens"},
+                                                                   {"w_gate", "gate"},
+                                                                   {"w_up", "up"},
+                                                                   {"w_down", "down"},
+                                                                   {"a_log", "A_log"},
+                                                                   {"gating", "g"},
+                                                                   {"decay", "g"},
+                                                                   {"position_ids", "positions"},
+                                                                   {"w", "table"},
+                                                                   {"weight", "table"},
+                                                                   {"norm_weight", "norm_w"},
+                                                                   {"sink", "sinks"},
+                                                                   {"w_router", "router"},
+                                                                   {"norm", "w"},
+                                                                   {"initial_state", "state"},
+                                                                   {"final_state", "state"}};
 
 std::string lower(std::string_view text) {
   std::string low(text);
@@ -31,9 +49,9 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
-const Port* KernelOp::find(Port::Kind kind, std::string_view name) const {
+const Port* KernelOp::find(Port::Kind kind, std::string_view wanted) const {
   const auto found = std::ranges::find_if(
-      ports, [&](const Port& port) { return port.kind == kind && port.name == name; });
+      ports, [&](const Port& port) { return port.kind == kind && port.name == wanted; });
   return found == ports.end() ? nullptr : &*found;
 }
 
@@ -51,7 +69,8 @@ const KernelOp& find_kernel_op(const std::string& name) {
     if (op->name == name) return *op;
     known.push_back(op->name);
   }
-  throw base::InputError("op", name, "is none", fmt::format("known are {}", fmt::join(known, ", ")));
+  throw base::InputError("op", name, "is none",
+                         fmt::format("known are {}", fmt::join(known, ", ")));
 }
 
 const Port* find_port(const KernelOp& op, std::span<const Port::Kind> kinds,

@@ -42,7 +42,7 @@ struct KernelOp {
   Kinds (*kinds)();  // its ops, with the attributes that stand where none are set
   void (*build)(Sketch& sketch);
 
-  const Port* find(Port::Kind kind, std::string_view name) const;
+  const Port* find(Port::Kind kind, std::string_view wanted) const;
 };
 
 // Single ops in the order of the op table, then the fused ones.

@@ -19,8 +19,9 @@ ValueId build_attention(Sketch& s, ValueId q, ValueId k, ValueId v) {
 
 namespace {
 
-constexpr Port kPositions{Kind::kPositions, "positions", "T", true,
-                          "whole numbers, rising by one in each sequence; else from first_position on"};
+constexpr Port kPositions{
+    Kind::kPositions, "positions", "T", true,
+    "whole numbers, rising by one in each sequence; else from first_position on"};
 
 constexpr Port kRopePorts[] = {{Kind::kInput, "x", "T,heads,head_dim"},
                                kPositions,
@@ -64,6 +65,10 @@ constexpr Port kConvPorts[] = {
 void build_conv(Sketch& s) {
   const ValueId x = s.input("x", TapId::kMixerIn);
   const graph::CausalConv& op = s.kind<graph::CausalConv>();
+  if (s.size("C") % op.filters != 0) {
+    throw base::InputError("causal_conv", "w", "has " + std::to_string(op.filters) + " filters",
+                           "they must divide the " + std::to_string(s.size("C")) + " channels");
+  }
   const ValueId y = s.add(op, {x}, s.shape(x), {s.weight("w", "gdn.conv.weight")});
   s.keep({{"state", TapId::kStateConv}});
   s.output("out", y, TapId::kGdnConv);
@@ -83,7 +88,8 @@ void build_delta(Sketch& s) {
   const bool joined = s.has("qkv");
   for (const char* part : {"q", "k", "v"}) {
     if (s.has(part) != joined) continue;
-    throw base::InputError("gated_delta_rule", part, joined ? "is given beside qkv" : "is not given",
+    throw base::InputError("gated_delta_rule", part,
+                           joined ? "is given beside qkv" : "is not given",
                            "give qkv, or q, k and v");
   }
   const graph::GatedDeltaRule& op = s.kind<graph::GatedDeltaRule>();

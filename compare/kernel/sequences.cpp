@@ -45,9 +45,8 @@ Sequences find_sequences(const KernelOp& op, const Kinds& kinds, const Shapes& s
   for (size_t i = 0; i < batch * length; ++i) {
     all.positions.push_back(first + static_cast<int64_t>(i % length));
   }
-  const auto given = std::ranges::find_if(inputs, [](const Plugged& plugged) {
-    return plugged.port->kind == Port::Kind::kPositions;
-  });
+  const auto given = std::ranges::find_if(
+      inputs, [](const Plugged& plugged) { return plugged.port->kind == Port::Kind::kPositions; });
   if (given != inputs.end()) {
     const std::vector<int64_t> positions = read_positions(*given);
     for (size_t i = 0; i < all.positions.size(); ++i) {
@@ -56,8 +55,8 @@ Sequences find_sequences(const KernelOp& op, const Kinds& kinds, const Shapes& s
   }
   const bool apart = std::ranges::any_of(kinds, looks_around);
   for (size_t i = 0; i < batch * length; ++i) {
-    const bool goes_on = i > 0 && (!apart || (i % length != 0 &&
-                                              all.positions[i] == all.positions[i - 1] + 1));
+    const bool goes_on =
+        i > 0 && (!apart || (i % length != 0 && all.positions[i] == all.positions[i - 1] + 1));
     if (!goes_on) all.rows.emplace_back();
     all.rows.back().push_back(static_cast<int64_t>(i));
   }

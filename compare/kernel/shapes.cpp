@@ -39,9 +39,9 @@ void check_extents(const Tensor& tensor) {
       product *= extent;
       continue;
     }
-    throw InputError(tensor.where, tensor.item, "has shape " + tensor.shape_text(),
-                     extent == 0 ? "give at least one number along each axis"
-                                 : "give fewer than 2^31 numbers");
+    throw InputError(
+        tensor.where, tensor.item, "has shape " + tensor.shape_text(),
+        extent == 0 ? "give at least one number along each axis" : "give fewer than 2^31 numbers");
   }
 }
 
@@ -70,11 +70,11 @@ void Shapes::take_any(const std::vector<Plugged>& tensors) {
   for (const Plugged& plugged : tensors) {
     if (plugged.port->axes != kAny) continue;
     if (first != nullptr && first->tensor.shape != plugged.tensor.shape) {
-      throw InputError(plugged.tensor.where, plugged.tensor.item,
-                       fmt::format("{} has shape {}", plugged.port->name,
-                                   plugged.tensor.shape_text()),
-                       fmt::format("{} has {}, and they must be alike", first->port->name,
-                                   first->tensor.shape_text()));
+      throw InputError(
+          plugged.tensor.where, plugged.tensor.item,
+          fmt::format("{} has shape {}", plugged.port->name, plugged.tensor.shape_text()),
+          fmt::format("{} has {}, and they must be alike", first->port->name,
+                      first->tensor.shape_text()));
     }
     if (first == nullptr) first = &plugged;
     std::vector<int64_t> shape = plugged.tensor.shape;
@@ -97,7 +97,8 @@ bool Shapes::take(const std::vector<std::string>& axes, const std::vector<int64_
       if (std::to_string(shape[i]) != axes[i]) return false;
       continue;
     }
-    const auto [at, fresh] = sizes.try_emplace(axes[i], Size{shape[i], std::string(plugged.port->name)});
+    const auto [at, fresh] =
+        sizes.try_emplace(axes[i], Size{shape[i], std::string(plugged.port->name)});
     if (!fresh && at->second.value != shape[i]) return false;
   }
   sizes_ = std::move(sizes);
@@ -111,7 +112,8 @@ bool Shapes::fit(const Plugged& plugged, bool flat) {
   for (const std::string& alternative : split(plugged.port->axes, '|')) {
     std::vector<std::string> axes = split(alternative, ',');
     if (!flat && axes.size() == shape.size() && take(axes, shape, plugged)) return true;
-    const bool with_batch = (axes.front() == kPositions || axes.front() == kKeys) && axes.size() + 1 == shape.size();
+    const bool with_batch =
+        (axes.front() == kPositions || axes.front() == kKeys) && axes.size() + 1 == shape.size();
     if (!flat && with_batch) {
       axes.insert(axes.begin(), std::string(kBatch));
       if (take(axes, shape, plugged)) return true;
@@ -136,16 +138,15 @@ void Shapes::refuse(const Plugged& plugged) const {
   for (const std::string& alternative : split(plugged.port->axes, '|')) {
     for (const std::string& axis : split(alternative, ',')) {
       if (!has(axis)) continue;
-      const std::string text =
-          fmt::format("{} = {} ({})", axis, at(axis), sizes_.at(axis).by);
+      const std::string text = fmt::format("{} = {} ({})", axis, at(axis), sizes_.at(axis).by);
       if (std::ranges::find(known, text) == known.end()) known.push_back(text);
     }
   }
-  throw InputError(
-      plugged.tensor.where, plugged.tensor.item,
-      fmt::format("{} has shape {}", plugged.port->name, plugged.tensor.shape_text()),
-      fmt::format("{} takes it as [{}]{}{}", op_.name, fmt::join(split(plugged.port->axes, '|'), "] or ["),
-                  known.empty() ? "" : ", where ", fmt::join(known, ", ")));
+  throw InputError(plugged.tensor.where, plugged.tensor.item,
+                   fmt::format("{} has shape {}", plugged.port->name, plugged.tensor.shape_text()),
+                   fmt::format("{} takes it as [{}]{}{}", op_.name,
+                               fmt::join(split(plugged.port->axes, '|'), "] or ["),
+                               known.empty() ? "" : ", where ", fmt::join(known, ", ")));
 }
 
 bool is_size(const KernelOp& op, std::string_view name) {

@@ -90,15 +90,15 @@ void build_activation(Sketch& s) {
       if (s.has(scalar)) weights.push_back(s.weight(scalar, std::string("xielu.") + scalar));
       continue;
     }
-    throw base::InputError("activation", scalar, s.has(scalar) ? "is xielu's alone" : "is not given",
+    throw base::InputError("activation", scalar,
+                           s.has(scalar) ? "is xielu's alone" : "is not given",
                            "xielu takes alpha_p, alpha_n, beta and eps");
   }
   s.output("out", s.add(op, {x}, s.shape(x), weights), TapId::kFfnAct);
 }
 
-constexpr Port kGatedActivationPorts[] = {{Kind::kInput, "gate", "..."},
-                                          {Kind::kInput, "up", "..."},
-                                          {Kind::kOutput, "out", "..."}};
+constexpr Port kGatedActivationPorts[] = {
+    {Kind::kInput, "gate", "..."}, {Kind::kInput, "up", "..."}, {Kind::kOutput, "out", "..."}};
 void build_gated_activation(Sketch& s) {
   const ValueId gate = s.input("gate", TapId::kFfnGate);
   const ValueId up = s.input("up", TapId::kFfnUp);
@@ -106,9 +106,8 @@ void build_gated_activation(Sketch& s) {
            TapId::kFfnAct);
 }
 
-constexpr Port kGatePorts[] = {{Kind::kInput, "x", "T,W"},
-                               {Kind::kInput, "gate", "T,W|T,1"},
-                               {Kind::kOutput, "out", "T,W"}};
+constexpr Port kGatePorts[] = {
+    {Kind::kInput, "x", "T,W"}, {Kind::kInput, "gate", "T,W|T,1"}, {Kind::kOutput, "out", "T,W"}};
 void build_gate(Sketch& s) {
   const ValueId x = s.input("x", TapId::kAttn);
   const ValueId gate = s.input("gate", TapId::kMixerIn);
@@ -121,7 +120,7 @@ constexpr Port kConcatPorts[] = {
     {Kind::kInput, "x_4", "T,w_4", true}, {Kind::kInput, "x_5", "T,w_5", true},
     {Kind::kOutput, "out", "T,W"}};
 void build_concat(Sketch& s) {
-  constexpr TapId kTaps[] = {TapId::kQ, TapId::kK, TapId::kV,
+  constexpr TapId kTaps[] = {TapId::kQ,       TapId::kK,     TapId::kV,
                              TapId::kFfnGate, TapId::kFfnUp, TapId::kFfnIn};
   const graph::Concat& op = s.kind<graph::Concat>();
   std::vector<ValueId> parts;

@@ -31,7 +31,8 @@ Matrix to_rows(const Tensor& tensor, size_t rows) {
 }
 
 void check_finite(const Plugged& plugged) {
-  if (std::ranges::all_of(plugged.tensor.values(), [](double v) { return std::isfinite(v); })) return;
+  if (std::ranges::all_of(plugged.tensor.values(), [](double v) { return std::isfinite(v); }))
+    return;
   throw InputError(plugged.tensor.where, plugged.tensor.item,
                    fmt::format("{} holds NaN or infinity", plugged.port->name),
                    "an op is judged on finite inputs");
@@ -51,8 +52,8 @@ Sketch::Sketch(const KernelOp& op, Kinds kinds, std::vector<Plugged> inputs,
 }
 
 const Plugged* Sketch::find(const std::vector<Plugged>& all, std::string_view port) {
-  const auto found = std::ranges::find_if(
-      all, [&](const Plugged& plugged) { return plugged.port->name == port; });
+  const auto found =
+      std::ranges::find_if(all, [&](const Plugged& plugged) { return plugged.port->name == port; });
   return found == all.end() ? nullptr : &*found;
 }
 
@@ -72,7 +73,8 @@ void Sketch::name(Tap tap, std::string_view port) {
   drawing_.names[tap] = port;
 }
 
-ValueId Sketch::add_input(std::vector<int> shape, Matrix rows, TapId tap, const std::string& label) {
+ValueId Sketch::add_input(std::vector<int> shape, Matrix rows, TapId tap,
+                          const std::string& label) {
   const auto id = static_cast<ValueId>(drawing_.graph.values.size());
   drawing_.graph.values.push_back({.shape = std::move(shape), .taps = {tap_of(tap)}});
   drawing_.recorded[tap_of(tap)] = rows;
@@ -145,7 +147,8 @@ model::WeightId Sketch::weight_rows(std::string_view port, const std::string& ro
   shape.front() = count;
   Tensor part = plugged.tensor;
   const size_t row = part.bytes.size() / static_cast<size_t>(all);
-  part.bytes = part.bytes.subspan(static_cast<size_t>(first) * row, static_cast<size_t>(count) * row);
+  part.bytes =
+      part.bytes.subspan(static_cast<size_t>(first) * row, static_cast<size_t>(count) * row);
   part.shape = shape;
   return add_weight(role, part, shape);
 }
@@ -219,9 +222,10 @@ void Sketch::begin_state() {
     const graph::StateTensor& tensor = graph.slots.front().tensors[k];
     if (const Plugged* const in = find(inputs_, state_ports_[k])) {
       if (past_.contains(k)) {
-        throw InputError(in->tensor.where, in->tensor.item,
-                         fmt::format("{} is given beside keys that stand before the queries", in->port->name),
-                         "give one of the two");
+        throw InputError(
+            in->tensor.where, in->tensor.item,
+            fmt::format("{} is given beside keys that stand before the queries", in->port->name),
+            "give one of the two");
       }
       past_[k] = reference::from_trace(tensor, as_traced(*in));
     }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/errors.h"
 #include "compare/kernel/shapes.h"
 #include "graph/graph.h"
 #include "reference/run.h"
@@ -82,8 +83,8 @@ class Sketch {
   std::vector<Plugged> outputs_;
   const Shapes& shapes_;
   Drawing drawing_;
-  std::vector<std::string_view> state_ports_;              // by tensor of the one slot
-  std::map<size_t, reference::Matrix> past_;               // by tensor of the one slot
+  std::vector<std::string_view> state_ports_;  // by tensor of the one slot
+  std::map<size_t, reference::Matrix> past_;   // by tensor of the one slot
 };
 
 }  // namespace plumb::kernel

@@ -93,7 +93,8 @@ Tensor read_safetensors(const std::string& path, const std::string& wanted) {
     std::ranges::sort(names);
     const bool more = names.size() > kShown;
     names.resize(std::min(names.size(), kShown));
-    throw InputError(path, wanted, wanted.empty() ? "no tensor is named" : "there is no such tensor",
+    throw InputError(path, wanted,
+                     wanted.empty() ? "no tensor is named" : "there is no such tensor",
                      fmt::format("write {}#TENSOR; it holds {}{}", path, fmt::join(names, ", "),
                                  more ? ", ..." : ""));
   }
@@ -111,9 +112,8 @@ std::string name_before(const std::string& argument) {
   const size_t mark = argument.find('=');
   if (mark == std::string::npos || mark == 0) return {};
   const std::string name = argument.substr(0, mark);
-  const bool is_name = std::ranges::all_of(name, [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '_' || c == '.';
-  });
+  const bool is_name = std::ranges::all_of(
+      name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; });
   return is_name ? name : std::string();
 }
 
@@ -171,7 +171,8 @@ Tensor read_tensor(const std::string& argument) {
                      "write NAME=FILE.npy or FILE.safetensors#TENSOR");
   }
   if (path.ends_with(kNpy) && !item.empty()) {
-    throw InputError(path, item, "an .npy holds one array, without a name", "leave #" + item + " out");
+    throw InputError(path, item, "an .npy holds one array, without a name",
+                     "leave #" + item + " out");
   }
   Tensor tensor = path.ends_with(kNpy) ? read_npy(path) : read_safetensors(path, item);
   if (!name.empty()) tensor.name = name;

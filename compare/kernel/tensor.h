@@ -15,11 +15,11 @@
 namespace plumb::kernel {
 
 struct Tensor {
-  std::string name;   // as the call has it; empty: none was said
+  std::string name;       // as the call has it; empty: none was said
   bool is_named = false;  // the name stands in the call, not only in the file
-  std::string where;  // the file, for messages
-  std::string item;   // the tensor in it, for messages; may be empty
-  std::string dtype;  // as safetensors has it: "F32", "BF16", "F8_E4M3", "I64"
+  std::string where;      // the file, for messages
+  std::string item;       // the tensor in it, for messages; may be empty
+  std::string dtype;      // as safetensors has it: "F32", "BF16", "F8_E4M3", "I64"
   std::vector<int64_t> shape;
   std::span<const std::byte> bytes;     // row-major
   std::shared_ptr<const void> storage;  // that `bytes` are in

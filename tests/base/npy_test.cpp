@@ -43,7 +43,8 @@ TEST_F(NpyFileTest, ReadsShapeTypeAndOrder) {
   EXPECT_EQ(other.dtype(), "I64");
   EXPECT_EQ(other.shape(), (std::vector<int64_t>{4}));
   EXPECT_TRUE(other.fortran_order());
-  EXPECT_TRUE(read(npy("{'descr': '<f8', 'fortran_order': False, 'shape': ()}", 8)).shape().empty());
+  EXPECT_TRUE(
+      read(npy("{'descr': '<f8', 'fortran_order': False, 'shape': ()}", 8)).shape().empty());
 }
 
 TEST_F(NpyFileTest, RefusesEveryTruncation) {

@@ -1,5 +1,3 @@
-#include "model/spec.h"
-
 #include "model/spec_names.h"
 
 namespace plumb::model {
