@@ -25,6 +25,7 @@ TIERS = (  # from below; rooms of one tier do not see each other
     ("compare/diagnose", "candidates/cpu/attention", "candidates/cpu/delta"),
     ("compare/power", "candidates/cpu/engine"),
     ("compare/verdict", "candidates"),
+    ("compare/kernel",),
     ("reports",),
     ("cli",),
 )

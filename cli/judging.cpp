@@ -21,7 +21,6 @@ namespace {
 
 constexpr uint64_t kDefaultPromptSeed = 1;
 constexpr int kNotPassed = 1;
-constexpr std::string_view kFindContract = "auto";
 
 // Where a candidate's prompts come from, for messages.
 struct Prompts {

@@ -59,6 +59,9 @@ class Judging {
   verdict::Judge judge_;
 };
 
+// Instead of a contract's name: the strictest that a candidate keeps.
+inline constexpr std::string_view kFindContract = "auto";
+
 // By its name, or read from FILE.json. Throws InputError naming the known ones.
 const graph::Contract& named_contract(const std::string& name);
 // The contract that a candidate declares, or its dtype's.

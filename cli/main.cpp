@@ -41,6 +41,7 @@ int run(int argc, char** argv) {
   plumb::cli::add_graph(app, action);
   plumb::cli::add_run(app, action);
   plumb::cli::add_check(app, action);
+  plumb::cli::add_op(app, action);
   plumb::cli::add_bisect(app, action);
   plumb::cli::add_certify(app, action);
   plumb::cli::add_gate(app, action);

@@ -19,6 +19,7 @@ void add_inspect(CLI::App& app, Action& action);
 void add_graph(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);
+void add_op(CLI::App& app, Action& action);
 void add_bisect(CLI::App& app, Action& action);
 void add_certify(CLI::App& app, Action& action);
 void add_gate(CLI::App& app, Action& action);

@@ -17,7 +17,9 @@ Segment segment_before(const Graph& graph, const Tap& tap,
   while (!open.empty()) {
     const ValueId id = open.back();
     open.pop_back();
-    const auto op = static_cast<size_t>(graph.value(id).producer);
+    const int producer = graph.value(id).producer;
+    if (producer < 0) continue;  // an input of the graph
+    const auto op = static_cast<size_t>(producer);
     if (inside[op]) continue;
     inside[op] = true;
     for (const ValueId input : graph.ops[op].inputs) {

@@ -45,9 +45,9 @@ class PiecewiseRun {
   }
 
   void begin() {
-    states_.assign(copies_, State(reference_.graph()));
-    for (size_t k = 0; k < copies_; ++k) {
-      states_[k].position = whole_.sequences[k].first_position;
+    states_.clear();
+    for (const Sequence& sequence : whole_.sequences) {
+      states_.push_back(reference_.fresh_state(sequence));
     }
   }
 

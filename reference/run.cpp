@@ -1,6 +1,7 @@
 #include "reference/run.h"
 
 #include <algorithm>
+#include <deque>
 #include <numeric>
 #include <utility>
 
@@ -58,11 +59,12 @@ class Schedule {
 class Run {
  public:
   Run(const graph::Graph& graph, const model::Weights& weights, const base::Threads& threads,
-      const Request& request, Spares& spares)
+      const Request& request, const Outset* outset, Spares& spares)
       : graph_(graph),
         weights_(weights),
         threads_(threads),
         request_(request),
+        outset_(outset),
         spares_(spares),
         schedule_(graph, request),
         values_(graph.values.size()),
@@ -75,6 +77,7 @@ class Run {
   }
 
   void operator()() {
+    if (outset_ != nullptr) set_out();
     for (size_t i = 0; i < graph_.ops.size(); ++i) {
       const Op& op = graph_.ops[i];
       if (schedule_.needs(i)) execute(op, i);
@@ -93,21 +96,54 @@ class Run {
  private:
   Matrix& value(ValueId id) { return values_[static_cast<size_t>(id)]; }
 
+  // Each value that no op makes, a row a token.
+  void set_out() {
+    for (const auto& [id, all] : outset_->inputs) {
+      Matrix& rows = value(id) = spares_.take(rows_, all.shape(1));
+      double* to = rows.data();
+      for (const Sequence& sequence : request_.sequences) {
+        for (const int64_t token : sequence.tokens) {
+          to = std::ranges::copy(row(all, static_cast<size_t>(token)), to).out;
+        }
+      }
+      settle(id, true);
+    }
+  }
+
   void drop(ValueId id) { spares_.give(std::exchange(value(id), Matrix())); }
 
   void execute(const Op& op, size_t index) {
     std::vector<const Matrix*> in;
     for (const ValueId id : op.inputs) in.push_back(&value(id));
     const Deviation& deviation = deviation_of(index);
+    const Slots before = deviation.restriction ? slots_of(index) : Slots();
     std::vector<Matrix> out = compute_op(op, index, in, deviation);
     if (deviation.restriction) {
-      base::ensure(!slots_[index] || request_.sequences.front().state == nullptr,
-                   "an op that carries state on runs once");
       const Restriction& where = *deviation.restriction;
+      const Slots after = slots_of(index);
+      put_back(index, before);
       restrict(where, compute_op(where.op, index, in, Context::kNone).front(), out.front());
+      put_back(index, after);
     }
     for (size_t k = 0; k < out.size(); ++k) value(op.outputs[k]) = std::move(out[k]);
     if (slots_[index] && graph_.slots[*slots_[index]].outputs) keep_output(op, *slots_[index]);
+  }
+
+  // What the op keeps of each sequence.
+  using Slots = std::vector<std::vector<Matrix>>;
+  Slots slots_of(size_t index) const {
+    Slots kept;
+    for (const Sequence& sequence : request_.sequences) {
+      if (slots_[index] && sequence.state != nullptr) {
+        kept.push_back(sequence.state->slot(*slots_[index]));
+      }
+    }
+    return kept;
+  }
+  void put_back(size_t index, const Slots& kept) const {
+    for (size_t k = 0; k < kept.size(); ++k) {
+      request_.sequences[k].state->slot(*slots_[index]) = kept[k];
+    }
   }
 
   void keep_output(const Op& op, size_t slot) {
@@ -229,6 +265,7 @@ class Run {
   const model::Weights& weights_;
   const base::Threads& threads_;
   const Request& request_;
+  const Outset* outset_;
   Spares& spares_;
   Schedule schedule_;
   std::vector<Matrix> values_;
@@ -239,8 +276,26 @@ class Run {
 
 }  // namespace
 
+State Reference::fresh_state(const Sequence& sequence) const {
+  State state = outset_ != nullptr && outset_->state ? *outset_->state : State(graph_);
+  state.position = sequence.first_position;
+  if (outset_ != nullptr && !outset_->positions.empty()) {
+    state.position = outset_->positions[static_cast<size_t>(sequence.tokens.front())];
+  }
+  return state;
+}
+
 void Reference::run(const Request& request) const {
-  Run(graph_, weights_, threads_, request, spares_)();
+  if (outset_ == nullptr) return Run(graph_, weights_, threads_, request, nullptr, spares_)();
+  Request whole = request;
+  std::deque<State> states;
+  for (Sequence& sequence : whole.sequences) {
+    if (sequence.state != nullptr) continue;
+    State state = fresh_state(sequence);
+    sequence.first_position = state.position;
+    if (outset_->state) sequence.state = &states.emplace_back(std::move(state));
+  }
+  Run(graph_, weights_, threads_, whole, outset_, spares_)();
 }
 
 void Reference::record(std::span<const int64_t> tokens, const trace::TapFilter& filter,

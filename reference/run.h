@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "reference/context.h"
 #include "reference/matrix.h"
 #include "reference/spares.h"
+#include "reference/state.h"
 #include "trace/recording.h"
 
 namespace plumb::reference {
@@ -52,14 +54,31 @@ struct Request {
   const Deviations* deviations = nullptr;
 };
 
+// What a part of a forward sets out from: the values that no op of its graph makes, by token. All
+// runs of the graph begin with it.
+struct Outset {
+  std::map<graph::ValueId, Matrix> inputs;  // row i is token i's
+  std::vector<int64_t> positions;           // of token i; empty: sequences begin at 0
+  std::optional<State> state;               // that every sequence begins from; none: an empty one
+};
+
 class Reference {
  public:
-  Reference(const graph::Graph& graph, const model::Weights& weights, const base::Threads& threads)
-      : graph_(graph), weights_(weights), threads_(threads) {}
+  // What is passed must outlive the reference; `outset` is null for a whole forward.
+  Reference(const graph::Graph& graph, const model::Weights& weights, const base::Threads& threads,
+            const Outset* outset = nullptr)
+      : graph_(graph), weights_(weights), threads_(threads), outset_(outset) {}
 
   const graph::Graph& graph() const { return graph_; }
   const model::Weights& weights() const { return weights_; }
   const base::Threads& threads() const { return threads_; }
+  const Outset* outset() const { return outset_; }
+  // Positions of every sequence that lie before its first token.
+  size_t positions_before() const {
+    return outset_ != nullptr && outset_->state ? static_cast<size_t>(outset_->state->position) : 0;
+  }
+  // What `sequence` begins from.
+  State fresh_state(const Sequence& sequence) const;
 
   void run(const Request& request) const;
 
@@ -71,6 +90,7 @@ class Reference {
   const graph::Graph& graph_;
   const model::Weights& weights_;
   const base::Threads& threads_;
+  const Outset* outset_;
   mutable Spares spares_;
 };
 

@@ -57,7 +57,7 @@ class OtherPlaces {
   // Finds the place that `value` was recorded at; `limit`: how far off it may be.
   std::optional<std::string> find(const reference::Reference& right, const PromptSubject& subject,
                                   const Evidence& evidence, const Tap& tap, double limit) const {
-    const reference::Reference reference(marked_, right.weights(), right.threads());
+    const reference::Reference reference(marked_, right.weights(), right.threads(), right.outset());
     std::vector<Tap> taps;
     for (const graph::Value& value : marked_.values) {
       taps.insert(taps.end(), value.taps.begin(), value.taps.end());
@@ -78,7 +78,9 @@ class OtherPlaces {
  private:
   // Places in other layers than those beside it are not mistaken for it.
   bool is_near(const Tap& tap, ValueId id) const {
-    const int layer = graph_.ops[static_cast<size_t>(graph_.value(id).producer)].layer;
+    const int producer = graph_.value(id).producer;
+    if (producer < 0) return true;
+    const int layer = graph_.ops[static_cast<size_t>(producer)].layer;
     return tap.layer < 0 || layer < 0 || std::abs(layer - tap.layer) <= 1;
   }
 

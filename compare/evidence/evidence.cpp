@@ -71,7 +71,7 @@ void set_row(Matrix& matrix, size_t t, std::span<const double> values) {
 }  // namespace
 
 std::vector<Tap> taps_to_judge(const graph::Graph& graph, const Recorded& recorded) {
-  std::set<Tap> taps = {kLogits};
+  std::set<Tap> taps = {end_of(graph)};
   for (const auto& [tap, value] : recorded.values()) taps.insert(tap);
   for (const Tap& tap : router_taps(graph)) taps.insert(tap);
   return {taps.begin(), taps.end()};
@@ -135,6 +135,8 @@ void Evidence::measure_local() {
   const auto count = [&](const Tap& tap, const Matrix& replicas) {
     if (!s_.recorded->has(tap) || is_choice(tap)) return;
     if (tap == kLogits && s_.recorded->readout().is_listing()) return;
+    const graph::Graph& graph = truth_.graph();
+    if (graph.value(*graph.find(tap)).producer < 0) return;  // what was given is as it was given
     if (coded && is_one_product(truth_.graph(), *s_.recorded, tap)) {
       const auto found =
           measure::measure_realised(s_.recorded->at(tap), replicas, local_values_.at(tap));

@@ -59,11 +59,20 @@ bool is_miscount(const std::vector<size_t>& a, const std::vector<size_t>& b) {
 
 }  // namespace
 
+Tap end_of(const graph::Graph& graph) {
+  if (graph.find(kLogits)) return kLogits;
+  const auto last = std::ranges::find_if(graph.values.rbegin(), graph.values.rend(),
+                                         [](const graph::Value& v) { return !v.taps.empty(); });
+  base::ensure(last != graph.values.rend(), "a graph has a tap");
+  return last->taps.front();
+}
+
 Recorded::Recorded(const graph::Graph& graph, const trace::Recording& recording, size_t positions,
-                   const std::string& where) {
+                   const std::string& where, size_t before) {
   for (const Tap& tap : recording.taps()) {
     if (const graph::StateTensor* const state = graph.find_state(tap)) {
-      read_state(as_kept(graph, *state, recording.shape(tap)), tap, recording, positions, where);
+      read_state(as_kept(graph, *state, recording.shape(tap)), tap, recording, positions + before,
+                 where);
       continue;
     }
     if (!graph.find(tap)) {

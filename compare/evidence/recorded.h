@@ -17,6 +17,9 @@ using reference::Matrix;
 
 inline constexpr trace::Tap kLogits{trace::TapId::kLogits, -1};
 
+// The last tap that a forward makes: its logits, or the output of a part of one.
+trace::Tap end_of(const graph::Graph& graph);
+
 // The experts chosen: names, not numbers.
 inline bool is_choice(const trace::Tap& tap) {
   return tap.id == trace::TapId::kRouterIds;
@@ -30,8 +33,9 @@ class Recorded {
   // under kLogits are these, in the coordinates of readout(). Throws InputError naming `where` and
   // the tap when a tensor does not have the shape that the graph gives it, or names experts that
   // are not there.
+  // `before`: positions that were run before these, which a cache may hold too.
   Recorded(const graph::Graph& graph, const trace::Recording& recording, size_t positions,
-           const std::string& where);
+           const std::string& where, size_t before = 0);
 
   bool has(const trace::Tap& tap) const { return values_.contains(tap); }
   const Matrix& at(const trace::Tap& tap) const { return values_.at(tap); }

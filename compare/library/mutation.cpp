@@ -103,6 +103,6 @@ Mutant::Mutant(const reference::Reference& right, const Mutation& mutation)
     : graph_(apply(mutation)),
       weights_(edit(right.weights(), mutation)),
       deviations_(mutation.deviations()),
-      reference_(graph_, weights_ ? *weights_ : right.weights(), right.threads()) {}
+      reference_(graph_, weights_ ? *weights_ : right.weights(), right.threads(), right.outset()) {}
 
 }  // namespace plumb::library

@@ -96,15 +96,17 @@ bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes) {
   return static_cast<double>(faults) * Trials(truth, scenes).products_of_one() <= kMostProducts;
 }
 
-Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes) {
+Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes,
+                          const std::vector<std::string>& impossible) {
   const Witness witness(truth, scenes);
   return cover(truth.graph(), scenes.front().subject.alone(),
-               [&](const Fault& fault) { return witness.look(fault); });
+               [&](const Fault& fault) { return witness.look(fault); }, impossible);
 }
 
-Coverage cover(const graph::Graph& graph, bool alone, base::FunctionRef<Sight(const Fault&)> look) {
+Coverage cover(const graph::Graph& graph, bool alone, base::FunctionRef<Sight(const Fault&)> look,
+               const std::vector<std::string>& impossible) {
   std::map<Group, std::vector<Fault>> groups;
-  for (Fault& fault : applicable_faults(graph)) {
+  for (Fault& fault : applicable_faults(graph, impossible)) {
     if (!is_weighed(fault)) continue;
     Group group{fault.phrase(), fault.role};
     groups[std::move(group)].push_back(std::move(fault));

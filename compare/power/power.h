@@ -52,10 +52,13 @@ bool is_weighed(const Fault& fault);
 // ones. On a large model it takes minutes.
 bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes);
 
-Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes);
+// The causes of `impossible` are left out.
+Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes,
+                          const std::vector<std::string>& impossible = {});
 
 // The same by what `look` sees of a mistake; `alone`: at the end of the forward, with nothing
 // recorded on the way.
-Coverage cover(const graph::Graph& graph, bool alone, base::FunctionRef<Sight(const Fault&)> look);
+Coverage cover(const graph::Graph& graph, bool alone, base::FunctionRef<Sight(const Fault&)> look,
+               const std::vector<std::string>& impossible = {});
 
 }  // namespace plumb::power

@@ -12,7 +12,6 @@
 namespace plumb::verdict {
 namespace {
 
-using evidence::kLogits;
 using measure::kTooManyTies;
 using measure::tail_probability;
 using measure::within;
@@ -95,8 +94,8 @@ void Findings::doubt(Reason reason) {
 void Findings::settle(const std::optional<OracleJudge>& oracle) {
   count_ties();
   for (const auto& [tap, figures] : taps_) result_.taps.push_back(row(tap, figures));
-  const auto logits = taps_.find(kLogits);
-  if (logits != taps_.end()) fill_drift(logits->second);
+  const auto end = taps_.find(end_);
+  if (end != taps_.end()) fill_drift(end->second);
   if (!oracle) return;
   result_.oracle = oracle->section();
   if (const auto objection = oracle->objection()) fail(*objection);
@@ -107,14 +106,14 @@ Verdict Findings::verdict() const {
   return doubtful_ ? Verdict::kInconclusive : Verdict::kPassed;
 }
 
-void Findings::fill_drift(const TapFigures& logits) {
+void Findings::fill_drift(const TapFigures& end) {
   Drift& drift = result_.drift;
-  drift.max_abs_logit = logits.metrics.max_abs;
-  drift.nmse = logits.metrics.nmse;
-  drift.cosine = logits.metrics.cosine;
-  drift.floor_ratio = logits.global.ratio();
-  drift.rms_logit = logits.global.rms();
-  drift.floor_rms_logit = logits.global.floor_rms();
+  drift.max_abs_logit = end.metrics.max_abs;
+  drift.nmse = end.metrics.nmse;
+  drift.cosine = end.metrics.cosine;
+  drift.floor_ratio = end.global.ratio();
+  drift.rms_logit = end.global.rms();
+  drift.floor_rms_logit = end.global.floor_rms();
 }
 
 // Each tie by itself may be certain, and there may be too many of them.

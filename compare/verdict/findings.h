@@ -17,7 +17,9 @@ using result::Verdict;
 
 class Findings {
  public:
-  explicit Findings(Result& result) : result_(result) {}
+  // `end`: what the forward ends with, whose figures are the drift.
+  explicit Findings(Result& result, trace::Tap end = evidence::kLogits)
+      : result_(result), end_(end) {}
 
   void add(PromptFindings findings);
   // Of one run of each prompt: another run rounds alike, and chooses alike.
@@ -31,10 +33,11 @@ class Findings {
   Verdict verdict() const;
 
  private:
-  void fill_drift(const TapFigures& logits);
+  void fill_drift(const TapFigures& end);
   void count_ties();
 
   Result& result_;
+  trace::Tap end_;
   std::map<trace::Tap, TapFigures> taps_;
   std::vector<double> flip_odds_;
   int others_ = 0;  // of the tokens with these odds, those that are not the best

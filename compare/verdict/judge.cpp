@@ -79,9 +79,10 @@ void add_power(const Coverage& coverage, Findings& findings, Result& result) {
        fmt::format("these prompts and weights cannot show: {}", fmt::join(coverage.unseen, "; "))});
 }
 
-void weigh(Truth& truth, const std::vector<Scene>& scenes, Findings& findings, Result& result) {
+void weigh(Truth& truth, const std::vector<Scene>& scenes,
+           const std::vector<std::string>& impossible, Findings& findings, Result& result) {
   if (findings.verdict() == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
-  add_power(measure_coverage(truth, scenes), findings, result);
+  add_power(measure_coverage(truth, scenes, impossible), findings, result);
 }
 
 // The ways in which the candidate ran a prompt: at once, and those that a trace has beside it.
@@ -140,7 +141,11 @@ StateCell cell_of(const Prompt& prompt, const Prompt& run, const PromptFindings&
 class Judge::Session {
  public:
   Session(Judge& judge, const Subject& subject, Result& result)
-      : judge_(judge), truth_(judge.truth_), subject_(subject), result_(result), findings_(result) {
+      : judge_(judge),
+        truth_(judge.truth_),
+        subject_(subject),
+        result_(result),
+        findings_(result, evidence::end_of(judge.truth_.graph())) {
     if (judge.oracle_ == nullptr) return;
     oracle_.emplace(truth_, *judge.oracle_);
     note_missing_prompts(*judge.oracle_, subject.prompts, findings_);
@@ -201,7 +206,9 @@ class Judge::Session {
     } else if (result_.first_divergence) {
       explain_departure(subject_.tries_contracts);
     }
-    if (!weigh_tokens() && !scenes.empty()) weigh(truth_, scenes, findings_, result_);
+    if (!weigh_tokens() && !scenes.empty()) {
+      weigh(truth_, scenes, subject_.impossible, findings_, result_);
+    }
   }
 
   void judge_run(const Prompt& prompt, const Prompt& run, bool counted) {
@@ -209,11 +216,13 @@ class Judge::Session {
     judged_.push_back(
         {.prompt = run,
          .recorded = std::make_shared<const Recorded>(truth_.graph(), *recording, run.tokens.size(),
-                                                      subject_.candidate_name + ": " + run.name)});
+                                                      subject_.candidate_name + ": " + run.name,
+                                                      truth_.reference().positions_before())});
     Judged& here = judged_.back();
     here.subject = {&here.prompt, here.recorded.get(), recording->greedy(), subject_.contract};
     note_ignored(*here.recorded, result_.notes);
-    if (!here.recorded->has(kLogits) && !has_tokens_alone(here)) {
+    const bool has_logits = here.recorded->has(kLogits) || !truth_.graph().find(kLogits);
+    if (!has_logits && !has_tokens_alone(here)) {
       findings_.doubt(
           {Gate::kRecording, "logits", fmt::format("{}: no logits were recorded", run.name)});
     }

@@ -30,6 +30,7 @@ struct Subject {
   bool state_matrix = false;                // of an engine: every way of running a prompt, too
   bool tries_contracts = true;              // of one that fails: does another contract explain it?
   std::vector<std::string> unknown_causes;  // that a diagnosis is to do without, for a study
+  std::vector<std::string> impossible;      // causes that nobody could make here: not weighed
   std::vector<std::string> notes;
   bool verdict_only = false;  // neither why it departs nor what a pass is worth, for a study
 };

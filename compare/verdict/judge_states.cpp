@@ -73,7 +73,8 @@ std::vector<StateFinding> judge_states(const Truth& truth, const PromptSubject& 
       measure_state_floors(reference, tokens, values, evidence.noise(), evidence.given());
   for (const auto& [tap, value] : recorded) {
     findings.push_back(judge_state(*truth.graph().find_state(tap), value, values.at(tap),
-                                   floors.at(tap), subject.contract->storage, tokens.size()));
+                                   floors.at(tap), subject.contract->storage,
+                                   reference.positions_before() + tokens.size()));
   }
   return findings;
 }
