@@ -95,11 +95,15 @@ ValueId mixer(Draft& draft, const AttentionSpec& spec, ValueId in, int hidden_si
                                         .value_dim = spec.head_dim,
                                         .scale = spec.scale,
                                         .window = spec.sliding_window,
-                                        .soft_cap = spec.soft_cap},
+                                        .soft_cap = spec.soft_cap,
+                                        .alibi = spec.alibi.value_or(model::AlibiSpec{})},
                               {x.q, x.k, x.v}, {heads * spec.head_dim}, std::move(sinks));
   draft.keep({TapId::kStateK, TapId::kStateV});
   draft.tap(context, TapId::kAttn);
-  if (spec.output_norm) context = draft.norm(*spec.output_norm, context, "attn_norm", heads);
+  if (spec.output_norm) {
+    context =
+        draft.norm(*spec.output_norm, context, "attn_norm", spec.output_norm_flat ? 1 : heads);
+  }
   if (spec.output_gate) {
     const ValueId gate =
         draft.linear(in, "attn_gate_proj", heads * spec.head_dim, spec.output_gate_bias);

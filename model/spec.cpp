@@ -32,9 +32,9 @@ std::string_view to_text(RopeRounding rounding) {
 }
 
 std::string_view to_text(Activation activation) {
-  return name_of(activation,
-                 std::array<std::string_view, 8>{"silu", "gelu", "gelu_tanh", "relu", "relu2",
-                                                 "sigmoid", "xielu", "clamped_glu"});
+  return name_of(activation, std::array<std::string_view, 11>{
+                                 "silu", "gelu", "gelu_tanh", "gelu_fast", "gelu_bloom",
+                                 "quick_gelu", "relu", "relu2", "sigmoid", "xielu", "clamped_glu"});
 }
 
 std::string_view to_text(RouterSpec::Scores scores) {

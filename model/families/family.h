@@ -93,5 +93,20 @@ extern const Family kQwen35Text;
 extern const Family kQwen35;
 extern const Family kQwen35MoeText;
 extern const Family kQwen35Moe;
+extern const Family kGpt2;
+extern const Family kGptNeox;
+extern const Family kPhi;
+extern const Family kGptJ;
+extern const Family kFalcon;
+extern const Family kBloom;
+extern const Family kMpt;
+extern const Family kOpt;
+extern const Family kGptBigCode;
+extern const Family kGptNeo;
+extern const Family kOlmo;
+extern const Family kPersimmon;
+extern const Family kCodeGen;
+extern const Family kJais2;
+extern const Family kIQuestCoder;
 
 }  // namespace plumb::model
