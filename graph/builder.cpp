@@ -1,5 +1,7 @@
 #include "graph/builder.h"
 
+#include <cmath>
+
 #include "graph/blocks.h"
 #include "graph/draft.h"
 
@@ -48,7 +50,7 @@ ValueId head(Draft& draft, const Spec& spec, ValueId x) {
   if (width != spec.hidden_size) x = draft.linear(x, "embed_out", width, false);
   const char* role = spec.tie_word_embeddings ? "embed.weight" : "lm_head.weight";
   std::vector<model::WeightId> weights = {draft.shared_weight(role, {spec.vocab_size, width})};
-  if (spec.head_bias) weights.push_back(draft.weight("lm_head.bias", {spec.vocab_size}));
+  if (spec.head_bias) weights.push_back(draft.shared_weight("lm_head.bias", {spec.vocab_size}));
   ValueId logits = draft.add(Linear{.normalized_rows = spec.normalized_head}, {x},
                              {spec.vocab_size}, std::move(weights));
   if (spec.logit_multiplier != 1.0) {
@@ -66,12 +68,16 @@ struct Around {
 };
 
 // What a branch returned joins the stream, after its own norm.
+// sum_number: which of the model's sums it is, where those are scaled by depth.
 ValueId join(Draft& draft, const LayerSpec& layer, ValueId stream, ValueId branch,
-             const Around& around) {
+             const Around& around, int sum_number) {
   const std::string name = around.name;
   if (around.post_norm) branch = draft.norm(*around.post_norm, branch, name + "_post_norm");
   ValueId sum = 0;
-  if (layer.residual_gate) {
+  if (sum_number > 0) {
+    stream = draft.add(Scale{.factor = std::sqrt((sum_number - 1.0) / sum_number)}, {stream});
+    sum = draft.add(Add{.multiplier = std::sqrt(1.0 / sum_number)}, {stream, branch});
+  } else if (layer.residual_gate) {
     sum = draft.add(GatedResidual{}, {stream, branch}, draft.shape(stream),
                     {draft.weight(name + "_residual_gate", {draft.width(stream)})});
   } else {
@@ -90,8 +96,9 @@ ValueId block(Draft& draft, const LayerSpec& layer, ValueId x) {
   ValueId branch = std::visit([&](const auto& spec) { return mixer(draft, spec, in, hidden_size); },
                               layer.mixer);
   draft.tap(branch, TapId::kMixerOut);
+  const int first_sum = layer.first_sum;
   x = join(draft, layer, layer.residual_normed ? in : x, branch,
-           {layer.mixer_post_norm, layer.mixer_sum_norm, "mixer"});
+           {layer.mixer_post_norm, layer.mixer_sum_norm, "mixer"}, first_sum);
   if (!layer.parallel) draft.tap(in = x, TapId::kMid);
   if (layer.ffn_norm) in = draft.norm(*layer.ffn_norm, layer.parallel ? entered : x, "ffn_norm");
   draft.tap(in, TapId::kFfnIn);
@@ -99,7 +106,7 @@ ValueId block(Draft& draft, const LayerSpec& layer, ValueId x) {
                       layer.ffn);
   draft.tap(branch, TapId::kFfnOut);
   x = join(draft, layer, layer.residual_normed && !layer.parallel ? in : x, branch,
-           {layer.ffn_post_norm, layer.ffn_sum_norm, "ffn"});
+           {layer.ffn_post_norm, layer.ffn_sum_norm, "ffn"}, first_sum > 0 ? first_sum + 1 : 0);
   draft.tap(x, TapId::kOut);
   return x;
 }
@@ -118,6 +125,9 @@ Graph build(const Spec& spec) {
   if (spec.final_norm) {
     stream = draft.norm(*spec.final_norm, stream, "final_norm");
     draft.tap(stream, TapId::kFinalNorm);
+  }
+  if (spec.head_input_multiplier != 1.0) {
+    stream = draft.add(Scale{.factor = spec.head_input_multiplier}, {stream});
   }
   draft.tap(head(draft, spec, stream), TapId::kLogits);
   return draft.take();

@@ -1,5 +1,5 @@
-// BLOOM: a LayerNorm after the embedding, linear biases for positions, q, k and v of each head side by
-// side. Source: transformers 5.23, models/bloom.
+// BLOOM: a LayerNorm after the embedding, linear biases for positions, q, k and v of each head side
+// by side. Source: transformers 5.23, models/bloom.
 #include "model/families/family.h"
 #include "model/families/gpt_parts.h"
 

@@ -109,12 +109,12 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) 
   d.num_hidden_layers =
       static_cast<int>(read_named(config, defaults, defaults.layers_key, "num_hidden_layers",
                                   defaults.num_hidden_layers, kLayerLimit));
-  if (defaults.max_position_null && !config.has(defaults.positions_key)) {
-    config.touch(defaults.positions_key);
+  if (defaults.max_position_null && !config.has(defaults.max_position_key)) {
+    config.touch(defaults.max_position_key);
     d.max_position_embeddings = defaults.max_position_embeddings;
   } else {
     d.max_position_embeddings =
-        read_named(config, defaults, defaults.positions_key, "max_position_embeddings",
+        read_named(config, defaults, defaults.max_position_key, "max_position_embeddings",
                    defaults.max_position_embeddings, kPositionLimit);
   }
   d.tie_word_embeddings = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
@@ -234,6 +234,29 @@ void slide_layers(Spec& spec, const std::vector<std::string>& layer_types, int w
   }
 }
 
+void unrope_full_layers(Spec& spec, const std::vector<std::string>& layer_types) {
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    if (layer_types[i] != kFullAttention) continue;
+    std::get<AttentionSpec>(spec.layers[i].mixer).rope.reset();
+  }
+}
+
+void place_type_ropes(ConfigReader& config, const std::vector<std::string>& layer_types,
+                      const RopeDefaults& full, const RopeDefaults& sliding,
+                      const Dimensions& dimensions, Spec& spec) {
+  const auto rope_of = [&](std::string_view type, const RopeDefaults& defaults) {
+    return read_layer_rope(config, type, false, defaults, dimensions.attention.head_dim,
+                           dimensions.max_position_embeddings);
+  };
+  const RopeSpec of_full = rope_of(kFullAttention, full);
+  const RopeSpec of_sliding = rope_of(kSlidingAttention, sliding);
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    auto* attention = std::get_if<AttentionSpec>(&spec.layers[i].mixer);
+    if (attention == nullptr) continue;
+    attention->rope = layer_types[i] == kFullAttention ? of_full : of_sliding;
+  }
+}
+
 Spec read_text_config(ConfigReader& config, const Family& text) {
   ConfigReader nested = config.object("text_config");
   for (const auto& [key, value] : nested.json().items()) {  // some wrappers repeat the text part
@@ -269,8 +292,15 @@ LayerSpec post_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec
 }
 
 LayerSpec sum_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn) {
-  LayerSpec layer{.mixer = std::move(mixer), .ffn = std::move(ffn)};
-  layer.mixer_sum_norm = layer.ffn_sum_norm = norm;
+  LayerSpec layer = pre_norm_layer(norm, std::move(mixer), std::move(ffn));
+  std::swap(layer.mixer_norm, layer.mixer_sum_norm);
+  std::swap(layer.ffn_norm, layer.ffn_sum_norm);
+  return layer;
+}
+
+LayerSpec four_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn) {
+  LayerSpec layer = pre_norm_layer(norm, std::move(mixer), std::move(ffn));
+  layer.mixer_post_norm = layer.ffn_post_norm = norm;
   return layer;
 }
 

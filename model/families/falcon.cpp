@@ -1,5 +1,5 @@
-// Falcon: both branches of a layer in parallel with one LayerNorm or two, or one after the other; one
-// key head, some or as many as query heads; a rope, or linear biases, which its authors hold in
+// Falcon: both branches of a layer in parallel with one LayerNorm or two, or one after the other;
+// one key head, some or as many as query heads; a rope, or linear biases, which its authors hold in
 // bfloat16 and scale with the scores. Source: transformers 5.23, models/falcon.
 #include "model/families/family.h"
 #include "model/families/gpt_parts.h"
@@ -21,18 +21,16 @@ int read_parallel_norms(ConfigReader& config, bool new_architecture) {
 void read_attention(ConfigReader& config, bool new_architecture, Dimensions& d) {
   AttentionSpec& a = d.attention;
   const bool multi_query = config.flag("multi_query", true);
-  const int kv_heads = read_size(config, "num_kv_heads", a.num_attention_heads, a.num_attention_heads,
-                                 Null::kMeansAbsent);
-  a.num_key_value_heads =
-      new_architecture ? kv_heads : (multi_query ? 1 : a.num_attention_heads);
+  const int kv_heads = read_size(config, "num_kv_heads", a.num_attention_heads,
+                                 a.num_attention_heads, Null::kMeansAbsent);
+  a.num_key_value_heads = new_architecture ? kv_heads : (multi_query ? 1 : a.num_attention_heads);
   if (a.num_attention_heads % a.num_key_value_heads != 0) {
     config.refuse("num_kv_heads", "does not divide num_attention_heads",
                   "each key head serves as many query heads");
   }
   if (config.flag("alibi", false)) {
-    a.alibi = AlibiSpec{.slopes = alibi_slopes(a.num_attention_heads),
-                        .before_scale = true,
-                        .in_bfloat16 = true};
+    a.alibi = AlibiSpec{
+        .slopes = alibi_slopes(a.num_attention_heads), .before_scale = true, .in_bfloat16 = true};
     for (const char* key : {"rope_theta", "rope_scaling", "rope_parameters"}) config.touch(key);
   } else {
     a.rope = read_rope(config, {}, a.head_dim, d.max_position_embeddings);

@@ -108,5 +108,17 @@ extern const Family kPersimmon;
 extern const Family kCodeGen;
 extern const Family kJais2;
 extern const Family kIQuestCoder;
+extern const Family kGptSw3;
+extern const Family kGptNeoxJapanese;
+extern const Family kXglm;
+extern const Family kBioGpt;
+extern const Family kCtrl;
+extern const Family kOpenAiGpt;
+extern const Family kVaultGemma;
+extern const Family kHyperClovaX;
+extern const Family kBitNet;
+extern const Family kGraniteSwa;
+extern const Family kNanoChat;
+extern const Family kModernBertDecoder;
 
 }  // namespace plumb::model

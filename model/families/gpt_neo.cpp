@@ -44,7 +44,8 @@ std::vector<std::string> read_attention_types(ConfigReader& config, int layers) 
       read_types(config, "attention_layers", layers, kTypes,
                  [&](int layer) { return std::string_view(types[static_cast<size_t>(layer)]); });
   if (listed != types) {
-    config.refuse("attention_layers", "differs from attention_types", "the one follows from the other");
+    config.refuse("attention_layers", "differs from attention_types",
+                  "the one follows from the other");
   }
   return types;
 }
@@ -72,8 +73,7 @@ Spec read(ConfigReader& config) {
                      "activation_function", "gelu_new");
   Spec spec = make_decoder(d, pre_norm_layer(d.norm, d.attention, mlp));
   spec.positions = learned_positions(d.max_position_embeddings);
-  const auto window =
-      static_cast<int>(config.integer("window_size", 256, 1, int64_t{1} << 30));
+  const auto window = static_cast<int>(config.integer("window_size", 256, 1, int64_t{1} << 30));
   const std::vector<std::string> types = read_attention_types(config, d.num_hidden_layers);
   for (size_t i = 0; i < types.size(); ++i) {
     if (types[i] == "local") std::get<AttentionSpec>(spec.layers[i].mixer).sliding_window = window;

@@ -1,5 +1,5 @@
-// GPT-NeoX: both branches of a layer in parallel, each with a LayerNorm of its own, or one after the
-// other; a rope on a part of each head. Source: transformers 5.23, models/gpt_neox.
+// GPT-NeoX: both branches of a layer in parallel, each with a LayerNorm of its own, or one after
+// the other; a rope on a part of each head. Source: transformers 5.23, models/gpt_neox.
 #include "model/families/family.h"
 #include "model/families/gpt_parts.h"
 
@@ -18,11 +18,10 @@ Spec read(ConfigReader& config) {
                                           .eps_key = "layer_norm_eps",
                                           .kv_heads_key = ""});
   d.norm = layer_norm(d.norm.eps);
-  d.attention.rope = read_rope(config,
-                               {.theta_key = "rotary_emb_base",
-                                .partial_key = "rotary_pct",
-                                .partial_rotary_factor = 0.25},
-                               d.attention.head_dim, d.max_position_embeddings);
+  d.attention.rope = read_rope(
+      config,
+      {.theta_key = "rotary_emb_base", .partial_key = "rotary_pct", .partial_rotary_factor = 0.25},
+      d.attention.head_dim, d.max_position_embeddings);
   d.attention.qkv_bias = d.attention.o_bias = config.flag("attention_bias", true);
   const MlpSpec mlp = read_plain_mlp(config, d.intermediate_size, "hidden_act", "gelu");
   LayerSpec layer = pre_norm_layer(d.norm, d.attention, mlp);

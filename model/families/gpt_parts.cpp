@@ -1,27 +1,29 @@
 #include "model/families/gpt_parts.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace plumb::model {
 
 Dimensions read_gpt_dimensions(ConfigReader& config, const GptDefaults& defaults) {
-  Dimensions d = read_dimensions(config, {.vocab_size = defaults.vocab_size,
-                                          .hidden_size = defaults.hidden_size,
-                                          .intermediate_size = 0,
-                                          .num_hidden_layers = defaults.num_hidden_layers,
-                                          .num_attention_heads = defaults.num_attention_heads,
-                                          .max_position_embeddings = defaults.max_position_embeddings,
-                                          .rms_norm_eps = 1e-5,
-                                          .tie_word_embeddings = defaults.tie_word_embeddings,
-                                          .heads_divide_hidden_size = true,
-                                          .head_dim_derived = true,
-                                          .eps_key = "layer_norm_epsilon",
-                                          .layers_key = "n_layer",
-                                          .hidden_key = "n_embd",
-                                          .heads_key = "n_head",
-                                          .kv_heads_key = "",
-                                          .positions_key = "n_positions",
-                                          .usual_names = true});
+  Dimensions d =
+      read_dimensions(config, {.vocab_size = defaults.vocab_size,
+                               .hidden_size = defaults.hidden_size,
+                               .intermediate_size = 0,
+                               .num_hidden_layers = defaults.num_hidden_layers,
+                               .num_attention_heads = defaults.num_attention_heads,
+                               .max_position_embeddings = defaults.max_position_embeddings,
+                               .rms_norm_eps = defaults.layer_norm_epsilon,
+                               .tie_word_embeddings = defaults.tie_word_embeddings,
+                               .heads_divide_hidden_size = true,
+                               .head_dim_derived = true,
+                               .eps_key = "layer_norm_epsilon",
+                               .layers_key = "n_layer",
+                               .hidden_key = "n_embd",
+                               .heads_key = "n_head",
+                               .kv_heads_key = "",
+                               .max_position_key = "n_positions",
+                               .usual_names = true});
   d.norm = layer_norm(d.norm.eps);
   return d;
 }
@@ -51,6 +53,16 @@ PositionEmbeddingSpec learned_positions(int64_t max_position_embeddings, int off
   constexpr int64_t kMostRows = int64_t{1} << 26;
   return {.rows = static_cast<int>(std::min(kMostRows, max_position_embeddings + offset)),
           .offset = offset};
+}
+
+PositionEmbeddingSpec sinusoids(const ConfigReader& config, int width, std::string_view key,
+                                int short_of, int offset) {
+  const double spread = width / 2.0 + short_of;
+  if (width % 2 != 0 || spread <= 0.0) {
+    config.refuse(key, "is " + std::to_string(width),
+                  "sinusoids of positions take an even width of at least 4");
+  }
+  return {.offset = offset, .spread = spread};
 }
 
 RopeSpec read_gptj_rope(ConfigReader& config, int head_dim, RopeRounding rounding) {
@@ -90,6 +102,25 @@ NameTable gpt_names() {
       .name("lm_head", "lm_head")
       .ignore("*.attn.bias", "a causal mask of old checkpoints")
       .ignore("*.attn.masked_bias", "a constant of old checkpoints");
+  return names;
+}
+
+NameTable fairseq_names(const std::string& prefix) {
+  const std::string layer = prefix + "layers.{i}.";
+  NameTable names;
+  names.name("embed", prefix + "embed_tokens")
+      .name("positions", prefix + "embed_positions")
+      .name("final_norm", prefix + "layer_norm")
+      .name("mixer_norm", layer + "self_attn_layer_norm")
+      .name("ffn_norm", layer + "final_layer_norm")
+      .name("q_proj", layer + "self_attn.q_proj")
+      .name("k_proj", layer + "self_attn.k_proj")
+      .name("v_proj", layer + "self_attn.v_proj")
+      .name("o_proj", layer + "self_attn.out_proj")
+      .name("up_proj", layer + "fc1")
+      .name("down_proj", layer + "fc2")
+      .name("lm_head", "lm_head")
+      .or_prefix(prefix, "");
   return names;
 }
 

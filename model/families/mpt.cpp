@@ -7,10 +7,14 @@ namespace plumb::model {
 namespace {
 
 constexpr InertKey kAttentionInert[] = {
-    {"attn_impl"},           {"attn_pdrop"},
-    {"alibi", "true"},       {"attn_type", "\"multihead_attention\""},
-    {"prefix_lm", "false"},  {"qk_ln", "false"},
-    {"attn_uses_sequence_id", "false"}, {"model_type"},
+    {"attn_impl"},
+    {"attn_pdrop"},
+    {"alibi", "true"},
+    {"attn_type", "\"multihead_attention\""},
+    {"prefix_lm", "false"},
+    {"qk_ln", "false"},
+    {"attn_uses_sequence_id", "false"},
+    {"model_type"},
 };
 
 void read_attention(ConfigReader& config, AttentionSpec& a) {
@@ -42,7 +46,7 @@ Spec read(ConfigReader& config) {
                                           .hidden_key = "d_model",
                                           .heads_key = "n_heads",
                                           .kv_heads_key = "",
-                                          .positions_key = "max_seq_len",
+                                          .max_position_key = "max_seq_len",
                                           .usual_names = true});
   d.norm = layer_norm(d.norm.eps);
   d.norm.bias = false;
@@ -70,14 +74,9 @@ NameTable names(const Spec&) {
 }
 
 constexpr InertKey kInert[] = {
-    {"emb_pdrop"},
-    {"embedding_fraction"},
-    {"expansion_ratio", "4"},
-    {"init_device"},
-    {"learned_pos_emb"},  // linear biases go before it
-    {"logit_scale", "null"},
-    {"no_bias", "true"},
-    {"norm_type"},
+    {"emb_pdrop"},           {"embedding_fraction"}, {"expansion_ratio", "4"},
+    {"init_device"},         {"learned_pos_emb"},  // linear biases go before it
+    {"logit_scale", "null"}, {"no_bias", "true"},    {"norm_type"},
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Persimmon: LayerNorms, an MLP of squared relu without a gate, biases everywhere, a rope on a part of
-// each head, q, k and v of each head side by side, by a switch a LayerNorm for each head of q and k.
-// Source: transformers 5.23, models/persimmon.
+// Persimmon: LayerNorms, an MLP of squared relu without a gate, biases everywhere, a rope on a part
+// of each head, q, k and v of each head side by side, by a switch a LayerNorm for each head of q
+// and k. Source: transformers 5.23, models/persimmon.
 #include "model/families/family.h"
 #include "model/families/gpt_parts.h"
 

@@ -1,6 +1,6 @@
-// Phi-1 and 2: both branches of a layer read one LayerNorm; biases everywhere, the head's included; a
-// rope on a part of each head; by a switch a LayerNorm for each head of q and k.
-// Source: transformers 5.23, models/phi.
+// Phi-1 and 2: both branches of a layer read one LayerNorm; biases everywhere, the head's included;
+// a rope on a part of each head; by a switch a LayerNorm for each head of q and k. Source:
+// transformers 5.23, models/phi.
 #include "model/families/family.h"
 #include "model/families/gpt_parts.h"
 

@@ -39,6 +39,12 @@ constexpr const Family* kFamilies[] = {
     &kGptNeo,        &kOlmo,
     &kPersimmon,     &kCodeGen,
     &kJais2,         &kIQuestCoder,
+    &kGptSw3,        &kGptNeoxJapanese,
+    &kXglm,          &kBioGpt,
+    &kCtrl,          &kOpenAiGpt,
+    &kVaultGemma,    &kHyperClovaX,
+    &kBitNet,        &kGraniteSwa,
+    &kNanoChat,      &kModernBertDecoder,
 };
 
 // What loading, training, generating and bookkeeping leave in a config. Source: transformers 5.23,
