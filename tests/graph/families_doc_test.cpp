@@ -36,6 +36,11 @@ const Seed kSeeds[] = {
       "nemotron"}},
     {"wrappers and renamings", {"gemma3", "qwen3_5_moe_text", "qwen3_5_moe", "kimi_k2"}},
     {"decoders that are flags", {"cwm", "arcee", "helium", "glm", "cohere", "glm4_moe", "dots1"}},
+    {"dense decoders of the first 98",
+     {"gpt2", "gpt-sw3", "gpt_neox", "phi", "gptj", "codegen", "falcon", "bloom", "mpt", "opt",
+      "gpt_bigcode", "gpt_neo", "olmo", "persimmon", "jais2", "iquestcoder", "vaultgemma",
+      "hyperclovax", "bitnet", "granite_swa", "gpt_neox_japanese", "xglm", "biogpt", "ctrl",
+      "openai-gpt", "nanochat", "modernbert-decoder"}},
 };
 
 void add(Features& features, bool on, const std::string& name) {
@@ -47,6 +52,7 @@ void describe(const RopeSpec& rope, int head_dim, Features& features) {
       "rope " + std::string(to_text(rope.scaling.kind)));
   add(features, rope.pairs != RopePairs::kHalves, "interleaved rope");
   add(features, rope.rotary_dim < head_dim, "partial rope");
+  add(features, rope.clockwise, "clockwise rope");
 }
 
 void describe(const AttentionSpec& a, Features& features) {
@@ -61,9 +67,11 @@ void describe(const AttentionSpec& a, Features& features) {
   add(features, a.qk_norm && a.qk_norm->flat, "flat QK norm");
   add(features, a.qk_norm && !a.qk_norm->flat, "QK norm");
   add(features, a.qk_norm && a.qk_norm->after_rope, "QK norm after rope");
-  add(features, !a.rope, "NoPE layers");
+  add(features, a.alibi.has_value(), "ALiBi");
+  add(features, !a.rope && !a.alibi, "NoPE layers");
   add(features, a.query_temperature.has_value(), "query temperature");
-  add(features, a.output_norm.has_value(), "output norm");
+  add(features, a.output_norm && !a.output_norm_flat, "output norm");
+  add(features, a.output_norm && a.output_norm_flat, "sub-norms");
   add(features, a.output_gate && !a.output_gate->per_head, "output gate");
   add(features, a.output_gate && a.output_gate->per_head, "output gate per head");
   add(features, a.output_gate && a.output_gate->activation == Activation::kSoftplus,
@@ -85,6 +93,13 @@ void describe(const GatedDeltaNetSpec& net, Features& features) {
 
 void describe(const ShortConvSpec&, Features& features) {
   features.insert("short convolution");
+}
+
+void describe(const NormSpec& norm, Features& features) {
+  add(features, norm.kind == NormSpec::Kind::kLayer, "LayerNorm");
+  add(features, !norm.weight, "weightless norms");
+  add(features, norm.unit_offset, "1 + w norms");
+  add(features, norm.input_scaled, "input-scaled norms");
 }
 
 void describe(const MlpSpec& mlp, Features& features) {
@@ -110,15 +125,24 @@ Features features_of(const Spec& spec) {
     std::visit([&](const auto& mixer) { describe(mixer, features); }, layer.mixer);
     std::visit([&](const auto& ffn) { describe(ffn, features); }, layer.ffn);
     add(features, layer.parallel, "parallel branches");
+    add(features, layer.parallel && layer.ffn_norm, "parallel norms");
+    add(features, layer.mixer_sum_norm.has_value(), "norms on sums");
+    add(features, layer.residual_normed, "normed residual");
     add(features, !layer.mixer_norm && layer.mixer_post_norm, "post-norm");
     add(features, layer.mixer_norm && layer.mixer_post_norm, "four norms");
     add(features, layer.residual_multiplier != 1.0, "residual multiplier");
     add(features, layer.residual_gate, "residual gate");
     add(features, layer.first_sum > 0, "depth-scaled residual");
   }
-  add(features, spec.final_norm->kind == NormSpec::Kind::kLayer, "LayerNorm");
-  add(features, spec.final_norm->unit_offset, "1 + w norms");
-  add(features, spec.final_norm->input_scaled, "input-scaled norms");
+  if (spec.final_norm) describe(*spec.final_norm, features);
+  if (spec.positions) {
+    features.erase("NoPE layers");
+    features.insert(spec.positions->rows > 0 ? "learned positions" : "sinusoids");
+    add(features, spec.positions->offset > 0, "offset positions");
+  }
+  add(features, spec.embedding_size > 0 && spec.embedding_size != spec.hidden_size,
+      "projected embedding");
+  add(features, spec.head_transform.has_value(), "head transform");
   add(features, spec.embedding_multiplier != 1.0, "scaled embedding");
   add(features, spec.embedding_norm.has_value(), "embedding norm");
   add(features, spec.logit_multiplier != 1.0, "scaled logits");
