@@ -1,5 +1,7 @@
 #include "graph/builder.h"
 
+#include <cmath>
+
 #include "graph/blocks.h"
 #include "graph/draft.h"
 
@@ -24,9 +26,11 @@ ValueId embed(Draft& draft, const Spec& spec) {
 
 ValueId head(Draft& draft, const Spec& spec, ValueId x) {
   const char* role = spec.tie_word_embeddings ? "embed.weight" : "lm_head.weight";
-  ValueId logits =
-      draft.add(Linear{.normalized_rows = spec.normalized_head}, {x}, {spec.vocab_size},
-                {draft.shared_weight(role, {spec.vocab_size, spec.hidden_size})});
+  std::vector<model::WeightId> weights = {
+      draft.shared_weight(role, {spec.vocab_size, spec.hidden_size})};
+  if (spec.head_bias) weights.push_back(draft.shared_weight("lm_head.bias", {spec.vocab_size}));
+  ValueId logits = draft.add(Linear{.normalized_rows = spec.normalized_head}, {x},
+                             {spec.vocab_size}, std::move(weights));
   if (spec.logit_multiplier != 1.0) {
     logits = draft.add(Scale{.factor = spec.logit_multiplier}, {logits});
   }
@@ -35,9 +39,14 @@ ValueId head(Draft& draft, const Spec& spec, ValueId x) {
 }
 
 // What a branch returned joins the stream, after its own norm.
+// sum: which of the model's sums it is, where those are scaled by depth.
 ValueId join(Draft& draft, const LayerSpec& layer, ValueId stream, ValueId branch,
-             const std::optional<model::NormSpec>& post_norm, const std::string& name) {
+             const std::optional<model::NormSpec>& post_norm, const std::string& name, int sum) {
   if (post_norm) branch = draft.norm(*post_norm, branch, name + "_post_norm");
+  if (sum > 0) {
+    stream = draft.add(Scale{.factor = std::sqrt((sum - 1.0) / sum)}, {stream});
+    return draft.add(Add{.multiplier = std::sqrt(1.0 / sum)}, {stream, branch});
+  }
   if (!layer.residual_gate) {
     return draft.add(Add{.multiplier = layer.residual_multiplier}, {stream, branch});
   }
@@ -54,7 +63,8 @@ ValueId block(Draft& draft, const LayerSpec& layer, ValueId x) {
   ValueId branch = std::visit([&](const auto& spec) { return mixer(draft, spec, in, hidden_size); },
                               layer.mixer);
   draft.tap(branch, TapId::kMixerOut);
-  x = join(draft, layer, x, branch, layer.mixer_post_norm, "mixer");
+  const int first_sum = layer.first_sum;
+  x = join(draft, layer, x, branch, layer.mixer_post_norm, "mixer", first_sum);
   if (!layer.parallel) {
     draft.tap(x, TapId::kMid);
     in = x;
@@ -64,7 +74,8 @@ ValueId block(Draft& draft, const LayerSpec& layer, ValueId x) {
   branch = std::visit([&](const auto& spec) { return feed_forward(draft, spec, in, hidden_size); },
                       layer.ffn);
   draft.tap(branch, TapId::kFfnOut);
-  x = join(draft, layer, x, branch, layer.ffn_post_norm, "ffn");
+  const int next_sum = first_sum > 0 ? first_sum + 1 : 0;
+  x = join(draft, layer, x, branch, layer.ffn_post_norm, "ffn", next_sum);
   draft.tap(x, TapId::kOut);
   return x;
 }
@@ -82,6 +93,9 @@ Graph build(const Spec& spec) {
   draft.enter_layer(-1);
   stream = draft.norm(spec.final_norm, stream, "final_norm");
   draft.tap(stream, TapId::kFinalNorm);
+  if (spec.head_input_multiplier != 1.0) {
+    stream = draft.add(Scale{.factor = spec.head_input_multiplier}, {stream});
+  }
   draft.tap(head(draft, spec, stream), TapId::kLogits);
   return draft.take();
 }

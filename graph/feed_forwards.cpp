@@ -64,8 +64,10 @@ ValueId feed_forward(Draft& draft, const MlpSpec& spec, ValueId in, int hidden_s
 
 ValueId feed_forward(Draft& draft, const MoeSpec& spec, ValueId in, int hidden_size) {
   const model::RouterSpec& router = spec.router;
-  const ValueId logits = draft.linear(in, "router", router.num_experts, router.logit_bias,
-                                      {.in_float32 = router.in_float32});
+  ValueId logits = draft.linear(in, "router", router.num_experts, router.logit_bias,
+                                {.in_float32 = router.in_float32});
+  if (spec.router_soft_cap > 0.0)
+    logits = draft.add(SoftCap{.cap = spec.router_soft_cap}, {logits});
   draft.tap(logits, TapId::kRouterLogits);
   std::vector<model::WeightId> correction;
   if (router.correction_bias) {
@@ -83,13 +85,16 @@ ValueId feed_forward(Draft& draft, const MoeSpec& spec, ValueId in, int hidden_s
                         .glu_limit = spec.glu_limit,
                         .glu_alpha = spec.glu_alpha},
                 {in, ids, weights}, {hidden_size}, expert_weights(draft, spec, hidden_size));
+  if (spec.output_multiplier != 1.0) y = draft.add(Scale{.factor = spec.output_multiplier}, {y});
   if (spec.shared) {
-    ValueId shared = gated_mlp(draft, "shared.", spec.activation, spec.shared->intermediate_size,
-                               false, in, hidden_size, false);
+    ValueId shared =
+        gated_mlp(draft, "shared.", spec.shared->activation.value_or(spec.activation),
+                  spec.shared->intermediate_size, spec.shared->bias, in, hidden_size, false);
     if (spec.shared->gated) {
       shared = draft.add(Gate{}, {shared, draft.linear(in, "shared.router", 1, false)});
     }
     y = draft.add(Add{}, {y, shared});
+    if (spec.shared->averaged) y = draft.add(Scale{.factor = 0.5}, {y});
   }
   return y;
 }

@@ -1,6 +1,7 @@
 #include "model/spec.h"
 
 #include <array>
+#include <cmath>
 
 namespace plumb::model {
 namespace {
@@ -13,13 +14,19 @@ std::string_view name_of(Enum value, const std::array<std::string_view, N>& name
 
 }  // namespace
 
+double QueryTemperature::factor(double position) const {
+  const double turns = (position + offset) / original_max_position_embeddings;
+  return growth == Growth::kPower ? std::pow(1.0 + turns, beta)
+                                  : 1.0 + beta * std::log(1.0 + std::floor(turns));
+}
+
 std::string_view to_text(NormRounding rounding) {
   return name_of(rounding, std::array<std::string_view, 2>{"before_weight", "after_weight"});
 }
 
 std::string_view to_text(RopeScaling::Kind kind) {
-  return name_of(kind, std::array<std::string_view, 6>{"default", "linear", "dynamic", "llama3",
-                                                       "yarn", "longrope"});
+  return name_of(kind, std::array<std::string_view, 7>{"default", "linear", "dynamic", "llama3",
+                                                       "yarn", "longrope", "proportional"});
 }
 
 std::string_view to_text(RopePairs pairs) {
@@ -32,9 +39,13 @@ std::string_view to_text(RopeRounding rounding) {
 }
 
 std::string_view to_text(Activation activation) {
-  return name_of(activation,
-                 std::array<std::string_view, 8>{"silu", "gelu", "gelu_tanh", "relu", "relu2",
-                                                 "sigmoid", "xielu", "clamped_glu"});
+  return name_of(activation, std::array<std::string_view, 10>{
+                                 "silu", "gelu", "gelu_tanh", "relu", "relu2", "sigmoid", "xielu",
+                                 "clamped_glu", "softplus", "identity"});
+}
+
+std::string_view to_text(QueryTemperature::Growth growth) {
+  return name_of(growth, std::array<std::string_view, 2>{"log_of_turns", "power"});
 }
 
 std::string_view to_text(RouterSpec::Scores scores) {

@@ -32,7 +32,15 @@ struct NormSpec {
 
 // How the rotation's inverse frequencies are derived from theta.
 struct RopeScaling {
-  enum class Kind : uint8_t { kDefault, kLinear, kDynamic, kLlama3, kYarn, kLongRope };
+  enum class Kind : uint8_t {
+    kDefault,
+    kLinear,
+    kDynamic,
+    kLlama3,
+    kYarn,
+    kLongRope,
+    kProportional,  // the pairs from `turning_pairs` on stand still
+  };
   Kind kind = Kind::kDefault;
   double factor = 1.0;
   double low_freq_factor = 1.0;                 // llama3
@@ -44,6 +52,7 @@ struct RopeScaling {
   std::vector<double> long_factor;              // longrope
   double original_max_position_embeddings = 0;  // llama3, yarn, longrope
   double max_position_embeddings = 0;           // dynamic
+  int turning_pairs = 0;                        // proportional
 
   bool operator==(const RopeScaling&) const = default;
 };
@@ -74,6 +83,19 @@ struct RopeSpec {
   bool operator==(const RopeSpec&) const = default;
 };
 
+enum class Activation : uint8_t {
+  kSilu,
+  kGelu,
+  kGeluTanh,
+  kRelu,
+  kRelu2,
+  kSigmoid,
+  kXielu,       // with four scalar weights (arXiv 2411.13010)
+  kClampedGlu,  // gpt_oss: gate sigmoid(alpha gate) (up + 1), both clamped
+  kSoftplus,
+  kIdentity,
+};
+
 struct QkNormSpec {
   NormSpec norm;
   bool flat = false;             // over all heads at once instead of each by itself
@@ -82,19 +104,36 @@ struct QkNormSpec {
   double query_multiplier = 1.0;  // on q, right after its norm
 };
 
-// q *= 1 + beta ln(1 + floor(position / original_max_position_embeddings))
+// What a query is multiplied by: 1 + beta ln(1 + floor(turns)), or (1 + turns)^beta, with
+// turns = (position + offset) / original_max_position_embeddings.
 struct QueryTemperature {
+  enum class Growth : uint8_t { kLogOfTurns, kPower };
   double beta = 0.0;
   double original_max_position_embeddings = 1.0;
+  Growth growth = Growth::kLogOfTurns;
+  int offset = 0;
+
+  double factor(double position) const;
+  bool operator==(const QueryTemperature&) const = default;
+};
+
+// context * act(gate_proj(input)), a gate for each element or for each head
+struct OutputGateSpec {
+  Activation activation = Activation::kSigmoid;
+  bool per_head = false;
+  bool bias = false;       // of the projection
+  bool head_bias = false;  // one number for all gates of a head
 };
 
 struct AttentionSpec {
   int num_attention_heads = 0;
   int num_key_value_heads = 0;
   int head_dim = 0;
-  double scale = 1.0;      // of the scores
-  int sliding_window = 0;  // keys a query sees, itself included; 0: all before it
-  double soft_cap = 0.0;   // c tanh(s / c) on the scaled scores; 0: none
+  int value_dim = 0;              // of a head's values; 0: head_dim
+  double value_multiplier = 1.0;  // on v
+  double scale = 1.0;             // of the scores
+  int sliding_window = 0;         // keys a query sees, itself included; 0: all before it
+  double soft_cap = 0.0;          // c tanh(s / c) on the scaled scores; 0: none
   bool qkv_bias = false;
   bool o_bias = false;
   bool sinks = false;     // a learned logit per head joins every softmax and is dropped after it
@@ -104,8 +143,9 @@ struct AttentionSpec {
   std::optional<RopeSpec> rope;  // none: no positional encoding in this layer
   std::optional<QueryTemperature> query_temperature;
   std::optional<NormSpec> output_norm;  // per head, on the context
-  bool output_gate = false;             // context * sigmoid(gate_proj(input))
-  bool output_gate_bias = false;
+  std::optional<OutputGateSpec> output_gate;
+
+  int value_width() const { return value_dim > 0 ? value_dim : head_dim; }
 };
 
 // Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434).
@@ -129,22 +169,20 @@ struct GatedDeltaNetSpec {
   int key_dim = 0;
   int value_dim = 0;
   int conv_kernel = 4;
-  double query_scale = 1.0;  // on q at unit length: key_dim^-0.5
-  NormSpec output_norm;      // gated by silu(z)
+  double query_scale = 1.0;      // on q at unit length: key_dim^-0.5
+  double beta_multiplier = 1.0;  // 2 lets the state turn over (arXiv 2411.12537)
+  NormSpec output_norm;          // gated by silu(z)
 };
 
-using MixerSpec = std::variant<AttentionSpec, LatentAttentionSpec, GatedDeltaNetSpec>;
-
-enum class Activation : uint8_t {
-  kSilu,
-  kGelu,
-  kGeluTanh,
-  kRelu,
-  kRelu2,
-  kSigmoid,
-  kXielu,       // with four scalar weights (arXiv 2411.13010)
-  kClampedGlu,  // gpt_oss: gate sigmoid(alpha gate) (up + 1), both clamped
+// A short convolution between two gates (LFM2, arXiv 2511.23404): out(c * conv(b * x)), with b, c
+// and x linear in the input.
+struct ShortConvSpec {
+  int kernel = 3;
+  bool bias = false;  // of the projections and of the convolution
 };
+
+using MixerSpec =
+    std::variant<AttentionSpec, LatentAttentionSpec, GatedDeltaNetSpec, ShortConvSpec>;
 
 // down(act(gate) * up), or down(act(up)) without a gate.
 struct MlpSpec {
@@ -163,13 +201,18 @@ struct RouterSpec {
   int num_experts = 0;
   int top_k = 0;
   Scores scores = Scores::kSoftmax;
-  bool logit_bias = false;       // on the router's projection
-  bool correction_bias = false;  // on the scores, for the choice alone
-  int num_groups = 1;            // the choice is among the experts of the best groups
+  bool logit_bias = false;        // on the router's projection
+  bool correction_bias = false;   // on the scores, for the choice alone
+  bool choice_on_logits = false;  // the choice, and its correction, before the scores' function
+  int num_groups = 1;             // the choice is among the experts of the best groups
   int top_groups = 1;
+  int group_experts = 2;         // a group is worth so many of its best
   bool normalize = true;         // divide the chosen weights by their sum
   double normalize_eps = 0.0;    // added to the sum
+  double normalize_min = 0.0;    // the sum counts as this at least
+  double normalize_norm = 1.0;   // p: by (sum w^p)^(1/p) instead
   double scaling = 1.0;          // on the weights
+  bool scores_rounded = false;   // to the model's dtype
   bool weights_rounded = false;  // to the model's dtype, before they multiply
   bool in_float32 = false;       // the projection too
 
@@ -179,15 +222,20 @@ struct RouterSpec {
 struct SharedExpertSpec {
   int intermediate_size = 0;
   bool gated = false;  // times sigmoid of a projection to one number
+  bool bias = false;
+  std::optional<Activation> activation;  // none: as the routed experts
+  bool averaged = false;                 // the mean of it and of the routed sum, not their sum
 };
 
 struct MoeSpec {
   RouterSpec router;
+  double router_soft_cap = 0.0;  // on the router's logits; 0: none
   int intermediate_size = 0;
   Activation activation = Activation::kSilu;
   bool bias = false;
-  double glu_limit = 0.0;  // kClampedGlu
-  double glu_alpha = 0.0;  // kClampedGlu
+  double glu_limit = 0.0;          // kClampedGlu
+  double glu_alpha = 0.0;          // kClampedGlu
+  double output_multiplier = 1.0;  // on the routed sum
   std::optional<SharedExpertSpec> shared;
 };
 
@@ -203,6 +251,9 @@ struct LayerSpec {
   bool parallel = false;             // the feed-forward reads what the mixer reads
   double residual_multiplier = 1.0;  // on what a branch adds
   bool residual_gate = false;        // learned norm-preserving mix instead of a sum
+  // n > 0: the mixer's sum is the n-th of the model and the feed-forward's the next, and the n-th
+  // is sqrt(1 - 1 / n) stream + sqrt(1 / n) branch.
+  int first_sum = 0;
 };
 
 struct Spec {
@@ -216,6 +267,8 @@ struct Spec {
   NormSpec final_norm;
   bool tie_word_embeddings = false;
   bool normalized_head = false;  // the head's rows at unit length
+  bool head_bias = false;
+  double head_input_multiplier = 1.0;
   double logit_multiplier = 1.0;
   double final_soft_cap = 0.0;
   // Positions beyond which the model was not made to run; 0: unknown.
@@ -230,6 +283,7 @@ std::string_view to_text(RopeScaling::Kind kind);
 std::string_view to_text(RopePairs pairs);
 std::string_view to_text(RopeRounding rounding);
 std::string_view to_text(Activation activation);
+std::string_view to_text(QueryTemperature::Growth growth);
 std::string_view to_text(RouterSpec::Scores scores);
 
 }  // namespace plumb::model

@@ -92,8 +92,8 @@ class LayOut {
       return std::vector<int64_t>(w.shape.begin() + (spread ? 1 : 0), w.shape.end());
     };
     std::vector<int64_t> shape = own_shape(weight);
-    const Placement part = found.rule->columns ? in_columns(weight.id, found, shape)
-                                               : in_rows(weight, found, own_shape, shape);
+    Placement part = found.rule->columns ? in_columns(weight.id, found, shape)
+                                         : in_rows(weight, found, own_shape, shape);
     if (found.rule->axes) {
       std::vector<int64_t> stored;
       for (const int axis : *found.rule->axes) {
@@ -101,8 +101,9 @@ class LayOut {
       }
       shape = std::move(stored);
     }
+    if (found.rule->flat) shape = {shape[0] * shape[1], shape[2]};
     FileTensor& file = tensor(tensor_name(found, weight.id.layer, piece), shape);
-    file.parts.push_back(part);
+    file.parts.push_back(std::move(part));
     file.parts.back().piece = piece;
   }
 
@@ -134,7 +135,8 @@ class LayOut {
             .strides = {rows / groups * row, row, 1}};
   }
 
-  // A stack of [out, in] or of [out], stored as [in, roles * out] or [roles * out].
+  // A stack of [out, in] or of [out], stored as [in, roles * out] or [roles * out]: the roles in
+  // turns, or each as a block.
   static Placement in_columns(const WeightId& id, const Match& found, std::vector<int64_t>& shape) {
     const auto& roles = found.rule->roles;
     const auto turns = static_cast<int64_t>(roles.size());
@@ -144,10 +146,12 @@ class LayOut {
     const int64_t stack = shape.front();
     const int64_t out = shape[1];
     const int64_t in = shape.size() > 2 ? shape[2] : 1;
+    const int64_t before = turn - roles.begin();
+    const bool blocks = found.rule->halves;
     Placement part{.weight = id,
-                   .offset = turn - roles.begin(),
+                   .offset = blocks ? before * out : before,
                    .extents = {stack, out, in},
-                   .strides = {in * turns * out, turns, turns * out}};
+                   .strides = {in * turns * out, blocks ? 1 : turns, turns * out}};
     if (shape.size() > 2) {
       shape = {stack, in, turns * out};
     } else {
@@ -211,6 +215,27 @@ NameTable& NameTable::or_pack(std::string_view tensor, std::vector<std::string> 
 NameTable& NameTable::pack_columns(std::string_view tensor, std::vector<std::string> roles) {
   pack(tensor, std::move(roles));
   rules_.back().columns = true;
+  return *this;
+}
+
+NameTable& NameTable::pack_column_blocks(std::string_view tensor, std::vector<std::string> roles,
+                                         bool flat) {
+  pack_columns(tensor, std::move(roles));
+  rules_.back().halves = true;
+  rules_.back().flat = flat;
+  return *this;
+}
+
+NameTable& NameTable::name_flat(std::string_view role, std::string_view tensor) {
+  name(role, tensor);
+  rules_.back().flat = true;
+  return *this;
+}
+
+NameTable& NameTable::or_name(std::string_view role, std::string_view tensor,
+                              std::vector<int> axes) {
+  or_pack(tensor, {std::string(role)});
+  rules_.back().axes = std::move(axes);
   return *this;
 }
 

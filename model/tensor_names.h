@@ -42,6 +42,8 @@ struct TensorRule {
   int groups = 1;
   // Stored transposed: the outputs are the last axis, on which the roles take turns.
   bool columns = false;
+  bool halves = false;  // instead of in turns they stand there one after another
+  bool flat = false;    // the first two axes of a stack are one
   // The tensor's axes as axes of the weight, -1 for one of extent 1; none: the weight's own.
   std::optional<std::vector<int>> axes;
 };
@@ -63,6 +65,13 @@ class NameTable {
   NameTable& or_pack(std::string_view tensor, std::vector<std::string> roles, int groups = 1);
   // One tensor, transposed, on whose last axis the roles take turns.
   NameTable& pack_columns(std::string_view tensor, std::vector<std::string> roles);
+  // The same with the roles one after another; with `flat` the first two axes are one.
+  NameTable& pack_column_blocks(std::string_view tensor, std::vector<std::string> roles,
+                                bool flat = false);
+  // A stack whose first two axes are one.
+  NameTable& name_flat(std::string_view role, std::string_view tensor);
+  // Another name for a role's tensor: that of `name`, where it exists, goes before it.
+  NameTable& or_name(std::string_view role, std::string_view tensor, std::vector<int> axes);
   NameTable& ignore(std::string_view pattern, std::string_view reason);
   // Tensors and patterns that begin with `from` begin with `to` instead, as inside a wrapper.
   NameTable& replace_prefix(std::string_view from, std::string_view to);

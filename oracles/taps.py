@@ -7,19 +7,39 @@ import sys
 
 import torch
 
-MIXERS = ("self_attn", "linear_attn", "attention")
-FEED_FORWARDS = ("mlp", "block_sparse_moe", "feed_forward", "moe")
+# What families call the same module.
+DECODERS = ("model", "transformer")
+LAYERS = ("layers", "blocks")
+FINAL_NORMS = ("norm", "embedding_norm", "norm_f")
+MIXERS = ("self_attn", "linear_attn", "attention", "conv", "norm_attn_norm.attn")
+FEED_FORWARDS = ("mlp", "block_sparse_moe", "feed_forward", "moe", "ffn")
+OUTPUTS = ("o_proj", "out_proj")
+GATES = ("gate_proj", "g_proj")
+QUERY_NORMS = ("q_norm", "q_layernorm", "query_layernorm")
+KEY_NORMS = ("k_norm", "k_layernorm", "key_layernorm")
+MLP_PARTS = {"ffn_gate": ("gate_proj", "w1"), "ffn_up": ("up_proj", "w3"), "ffn_act": ("down_proj", "w2")}
 
 
 def first_tensor(value):
     return value if isinstance(value, torch.Tensor) else first_tensor(value[0])
 
 
-def child(module, names):
+def find(module, names):
+    """The first part that the module has, by its path; None without any."""
     for name in names:
-        if hasattr(module, name):
-            return getattr(module, name)
-    raise AttributeError(f"{type(module).__name__} has none of {names}")
+        part = module
+        for step in name.split("."):
+            part = getattr(part, step, None)
+        if part is not None:
+            return part
+    return None
+
+
+def child(module, names):
+    part = find(module, names)
+    if part is None:
+        raise AttributeError(f"{type(module).__name__} has none of {names}")
+    return part
 
 
 class Recorder:
@@ -54,13 +74,14 @@ class Recorder:
         self._undo.append(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
 
     def __enter__(self):
-        decoder = getattr(self.model, "model", self.model)
-        self._before(decoder.layers[0], "embed")
-        self._after(decoder.norm, "final_norm")
-        for i, layer in enumerate(decoder.layers):
+        decoder = find(self.model, DECODERS) or self.model
+        layers = child(decoder, LAYERS)
+        self._before(layers[0], "embed")
+        self._after(child(decoder, FINAL_NORMS), "final_norm")
+        for i, layer in enumerate(layers):
             prefix = f"layer.{i}."
             self._after(child(layer, MIXERS), prefix + "mixer_out")
-            self._after(child(layer, FEED_FORWARDS), prefix + "ffn_out")
+            self._hook_feed_forward_output(layer, prefix + "ffn_out")
             self._after(layer, prefix + "out")
             if self.fine:
                 self._hook_inside(layer, prefix)
@@ -72,6 +93,17 @@ class Recorder:
         for undo in self._undo:
             undo()
 
+    def _hook_feed_forward_output(self, layer, name):
+        """Some families have the shared expert beside the module, or a post-norm inside it."""
+        feed_forward = child(layer, FEED_FORWARDS)
+        if hasattr(feed_forward, "post_mlp_layernorm"):
+            self._before(feed_forward.post_mlp_layernorm, name)
+            return
+        self._after(feed_forward, name)
+        if getattr(layer, "shared_mlp", None) is not None:
+            add = lambda _m, _args, output: self._keep(name, self.taps[name][None] + output)
+            self._undo.append(layer.shared_mlp.register_forward_hook(add).remove)
+
     def _hook_inside(self, layer, prefix):
         self._hook_mixer(child(layer, MIXERS), prefix)
         self._hook_feed_forward(child(layer, FEED_FORWARDS), prefix)
@@ -81,7 +113,9 @@ class Recorder:
         enter = lambda *_: setattr(self, "_mixer", prefix)
         self._undo.append(mixer.register_forward_pre_hook(enter).remove)
         if hasattr(mixer, "conv1d"):
-            self._before(mixer.out_proj, prefix + "gdn_norm")
+            self._before(child(mixer, OUTPUTS), prefix + "gdn_norm")
+        elif hasattr(mixer, "conv"):
+            return
         elif hasattr(mixer, "kv_b_proj"):
             self._hook_latent(mixer, prefix)
         else:
@@ -90,19 +124,21 @@ class Recorder:
     def _hook_projections(self, mixer, prefix):
         width = mixer.head_dim
         if not hasattr(mixer, "k_proj"):  # one tensor for all three
-            self._before(mixer.o_proj, prefix + "attn")
+            self._before(child(mixer, OUTPUTS), prefix + "attn")
             return
-        for name in ("k_proj", "v_proj"):
-            self._after(getattr(mixer, name), prefix + name[0], (-1, width))
-        gated = mixer.q_proj.out_features == 2 * mixer.o_proj.in_features
+        out = child(mixer, OUTPUTS)
+        self._after(mixer.k_proj, prefix + "k", (-1, width))
+        self._after(mixer.v_proj, prefix + "v", (-1, getattr(mixer, "v_head_dim", width)))
+        gated = mixer.q_proj.out_features == 2 * out.in_features
         split = lambda _m, _args, output: self._keep(
             prefix + "q", output.reshape(1, output.shape[1], -1, 2 * width if gated else width)[..., :width])
         self._undo.append(mixer.q_proj.register_forward_hook(split).remove)
-        self._before(mixer.o_proj, prefix + ("attn_gated" if gated else "attn"))
-        for name in ("q_norm", "k_norm"):
-            if hasattr(mixer, name):
+        gated = gated or find(mixer, GATES) is not None
+        self._before(out, prefix + ("attn_gated" if gated else "attn"))
+        for name, norm in (("q_norm", find(mixer, QUERY_NORMS)), ("k_norm", find(mixer, KEY_NORMS))):
+            if norm is not None:
                 hook = lambda _m, _args, output, name=name: self._keep_heads(prefix + name, output, width)
-                self._undo.append(getattr(mixer, name).register_forward_hook(hook).remove)
+                self._undo.append(norm.register_forward_hook(hook).remove)
 
     def _hook_latent(self, mixer, prefix):
         queries = mixer.q_proj if mixer.q_lora_rank is None else mixer.q_b_proj
@@ -115,17 +151,20 @@ class Recorder:
 
     def _hook_feed_forward(self, feed_forward, prefix):
         self._before(feed_forward, prefix + "ffn_in")
-        for module, tap in (("gate_proj", "ffn_gate"), ("up_proj", "ffn_up")):
-            if hasattr(feed_forward, module):
-                self._after(getattr(feed_forward, module), prefix + tap)
-        if hasattr(feed_forward, "down_proj"):
-            self._before(feed_forward.down_proj, prefix + "ffn_act")
+        for tap, names in MLP_PARTS.items():
+            part = find(feed_forward, names)
+            if part is not None:
+                (self._before if tap == "ffn_act" else self._after)(part, prefix + tap)
         if hasattr(feed_forward, "experts"):
             router = child(feed_forward, ("gate", "router"))
             self._undo.append(router.register_forward_hook(
-                lambda _m, _args, output: self._keep_routing(prefix, *output)).remove)
+                lambda _m, _args, output: self._keep_routing(prefix, output)).remove)
 
-    def _keep_routing(self, prefix, logits, weights, ids):
+    def _keep_routing(self, prefix, output):
+        if isinstance(output, torch.Tensor):  # the choice is made elsewhere
+            self._keep(prefix + "router_logits", output)
+            return
+        logits, weights, ids = output
         self._keep(prefix + "router_logits", logits)
         self._keep(prefix + "router_weights", weights)
         self._keep(prefix + "router_ids", ids)

@@ -47,6 +47,10 @@ double activate(const A& a, model::Activation activation, double x, size_t eleme
       return x > 0.0 ? x : 0.0 * x;  // a NaN stays one
     case Activation::kRelu2:
       return x > 0.0 ? x * x : 0.0 * x;
+    case Activation::kSoftplus:
+      return rounded(a.function(softplus(x), element));
+    case Activation::kIdentity:
+      return x;
     case Activation::kXielu:
     case Activation::kClampedGlu:
       break;  // these take more than x: activate.cpp, experts.cpp

@@ -38,7 +38,6 @@ struct Deviation {
   bool read_first = false;       // gated_delta_rule: output from the state before the update
   bool biased_weights = false;   // route: weights are the scores with their correction
   bool equal_weights = false;    // route: every chosen expert has the mean weight
-  bool best_of_group = false;    // route: a group is worth its best expert
   bool closed_to_zero = false;   // route: experts of closed groups count as 0, and may be chosen
   bool bias_unweighted = false;  // experts: the last bias is added as it is
   bool weighted_input = false;   // experts: the weight is on what an expert reads

@@ -62,6 +62,25 @@ struct Relu2 {
   }
 };
 
+// ln(1 + exp(x)) = max(x, 0) + ln(1 + u), u = exp(-|x|): 2 artanh(u / (2 + u)), a series in squares
+// of at most a third, whose first term left out gives 2^-40.
+struct Softplus {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
+    static constexpr double kArtanh[] = {1.0,      1.0 / 3,  1.0 / 5,  1.0 / 7,
+                                         1.0 / 9,  1.0 / 11, 1.0 / 13, 1.0 / 15,
+                                         1.0 / 17, 1.0 / 19, 1.0 / 21, 1.0 / 23};
+    const D d;
+    const auto u = exp64(hn::Neg(hn::Abs(x)));
+    const auto s = hn::Div(u, hn::Add(u, hn::Set(d, 2.0)));
+    const auto log = hn::Mul(hn::Add(s, s), polynomial(hn::Mul(s, s), kArtanh));
+    return hn::Add(Relu()(x), log);
+  }
+};
+
+struct Identity {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const { return x; }
+};
+
 // Calls body(function) with the function of an activation of one number.
 template <class Body>
 HWY_INLINE void with_activation(model::Activation activation, const Body& body) {
@@ -79,6 +98,10 @@ HWY_INLINE void with_activation(model::Activation activation, const Body& body) 
       return body(Relu2());
     case Activation::kSigmoid:
       return body(Sigmoid());
+    case Activation::kSoftplus:
+      return body(Softplus());
+    case Activation::kIdentity:
+      return body(Identity());
     case Activation::kXielu:
     case Activation::kClampedGlu:
       break;  // these take more than x: activate.cpp, gated_activation.cpp

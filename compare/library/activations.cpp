@@ -39,8 +39,8 @@ bool is_plain(Activation activation) {
 
 bool take(Mutation& m, size_t op, Activation activation) {
   const auto now = activation_of(m, op);
-  return now && is_plain(*now) && !(is_gelu(*now) && is_gelu(activation)) &&
-         set_activation(m, op, activation);
+  return now && (is_plain(*now) || *now == Activation::kSoftplus) &&
+         !(is_gelu(*now) && is_gelu(activation)) && set_activation(m, op, activation);
 }
 
 template <Activation kActivation>

@@ -36,6 +36,12 @@ bool toggle_silu(Mutation& m, size_t op, double) {
   return conv && set(m, op, &CausalConv::silu, !conv->silu);
 }
 
+bool leave_out_conv_bias(Mutation& m, size_t op, double) {
+  if (!right<CausalConv>(m, op) || m.original(op).weights.size() < 2) return false;
+  m.op(op).weights.resize(1);
+  return true;
+}
+
 bool multiply_decay(Mutation& m, size_t op, double by) {
   if (!right<DeltaDecay>(m, op)) return false;
   m.deviation(op).factor = by;
@@ -88,6 +94,8 @@ constexpr FaultRow kRows[] = {
      FaultScope::kEach, reverse_kernel},
     {"conv_activation", "does (or leaves out) SiLU after the convolution", FaultClass::kStructural,
      FaultScope::kEach, toggle_silu},
+    {"conv_bias_missing", "leaves the convolution's bias out", FaultClass::kStructural,
+     FaultScope::kEach, leave_out_conv_bias},
     {"decay_sign", "lets the state grow instead of decay", FaultClass::kStructural,
      FaultScope::kLayer, multiply_decay, kSign},
     {"decay_missing", "does not let the state decay", FaultClass::kStructural, FaultScope::kLayer,

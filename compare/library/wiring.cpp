@@ -120,6 +120,12 @@ bool gate_before_norm(Mutation& m, size_t op, double) {
   return true;
 }
 
+bool leave_out_gate_bias(Mutation& m, size_t op, double) {
+  if (!right<Gate>(m, op) || m.original(op).weights.empty()) return false;
+  m.op(op).weights.clear();
+  return true;
+}
+
 constexpr double kFactors[] = {1.02};
 
 constexpr FaultRow kRows[] = {
@@ -150,6 +156,8 @@ constexpr FaultRow kRows[] = {
     {"parts_swapped", "joins its parts in another order", FaultClass::kStructural,
      FaultScope::kEach, swap_parts},
     {"gate_missing", "is not gated", FaultClass::kStructural, FaultScope::kEach, leave_out<Gate>},
+    {"gate_bias_missing", "leaves the gates' bias out", FaultClass::kStructural, FaultScope::kEach,
+     leave_out_gate_bias},
     {"gate_before_norm", "is gated before its norm", FaultClass::kStructural, FaultScope::kEach,
      gate_before_norm},
 };

@@ -47,23 +47,26 @@ struct Rope {
     visit("long_factor", scaling.long_factor);
     visit("original_max_position_embeddings", scaling.original_max_position_embeddings);
     visit("max_position_embeddings", scaling.max_position_embeddings);
+    visit("turning_pairs", scaling.turning_pairs);
   }
   bool operator==(const Rope&) const = default;
 };
 
-// y = x (1 + beta ln(1 + floor(position / original_max_position_embeddings)))
+// y = x times model::QueryTemperature's factor of the position
 struct PositionScale {
   static constexpr std::string_view kName = "position_scale";
   enum : int { kFactor, kOutput };
   static constexpr Step kSteps[] = {{"factor", StepKind::kStorage}, {"output", StepKind::kStorage}};
 
-  double beta = 0.0;
-  double original_max_position_embeddings = 1.0;
+  model::QueryTemperature temperature;
 
   template <class Self, class Visit>
   static void attributes(Self& self, Visit&& visit) {
-    visit("beta", self.beta);
-    visit("original_max_position_embeddings", self.original_max_position_embeddings);
+    auto& t = self.temperature;
+    visit("beta", t.beta);
+    visit("original_max_position_embeddings", t.original_max_position_embeddings);
+    visit("growth", t.growth);
+    visit("offset", t.offset);
   }
   bool operator==(const PositionScale&) const = default;
 };

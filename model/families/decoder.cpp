@@ -95,10 +95,12 @@ Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) 
   d.num_hidden_layers =
       read_size(config, defaults.layers_key, defaults.num_hidden_layers, kLayerLimit);
   d.max_position_embeddings = config.integer(
-      "max_position_embeddings", defaults.max_position_embeddings, 1, int64_t{1} << 40,
+      defaults.max_position_key, defaults.max_position_embeddings, 1, int64_t{1} << 40,
       defaults.max_position_null ? Null::kMeansAbsent : Null::kRefused);
   d.tie_word_embeddings = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
-  d.norm.eps = config.positive(defaults.eps_key, defaults.rms_norm_eps);
+  if (!defaults.eps_key.empty()) {
+    d.norm.eps = config.positive(defaults.eps_key, defaults.rms_norm_eps);
+  }
   read_head_counts(config, defaults, d.attention);
   read_head_dim(config, defaults, d);
   d.attention.scale = 1.0 / std::sqrt(static_cast<double>(d.attention.head_dim));
@@ -205,6 +207,29 @@ void slide_layers(Spec& spec, const std::vector<std::string>& layer_types, int w
   }
 }
 
+void unrope_full_layers(Spec& spec, const std::vector<std::string>& layer_types) {
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    if (layer_types[i] != kFullAttention) continue;
+    std::get<AttentionSpec>(spec.layers[i].mixer).rope.reset();
+  }
+}
+
+void place_type_ropes(ConfigReader& config, const std::vector<std::string>& layer_types,
+                      const RopeDefaults& full, const RopeDefaults& sliding,
+                      const Dimensions& dimensions, Spec& spec) {
+  const auto rope_of = [&](std::string_view type, const RopeDefaults& defaults) {
+    return read_layer_rope(config, type, false, defaults, dimensions.attention.head_dim,
+                           dimensions.max_position_embeddings);
+  };
+  const RopeSpec of_full = rope_of(kFullAttention, full);
+  const RopeSpec of_sliding = rope_of(kSlidingAttention, sliding);
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    auto* attention = std::get_if<AttentionSpec>(&spec.layers[i].mixer);
+    if (attention == nullptr) continue;
+    attention->rope = layer_types[i] == kFullAttention ? of_full : of_sliding;
+  }
+}
+
 Spec read_text_config(ConfigReader& config, const Family& text) {
   ConfigReader nested = config.object("text_config");
   for (const auto& [key, value] : nested.json().items()) {  // some wrappers repeat the text part
@@ -237,6 +262,12 @@ LayerSpec post_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec
           .ffn_post_norm = norm,
           .mixer = std::move(mixer),
           .ffn = std::move(ffn)};
+}
+
+LayerSpec four_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn) {
+  LayerSpec layer = pre_norm_layer(norm, std::move(mixer), std::move(ffn));
+  layer.mixer_post_norm = layer.ffn_post_norm = norm;
+  return layer;
 }
 
 Spec make_decoder(const Dimensions& dimensions, const LayerSpec& layer) {

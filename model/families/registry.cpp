@@ -5,17 +5,22 @@ namespace plumb::model {
 namespace {
 
 constexpr const Family* kFamilies[] = {
-    &kLlama,          &kQwen2,       &kQwen3,     &kGemma,      &kGemma2,
-    &kGemma3Text,     &kMixtral,     &kSmolLm3,   &kOlmo2,      &kOlmo3,
-    &kSeedOss,        &kMistral,     &kMinistral, &kMinistral3, &kMistral3,
-    &kExaone4,        &kGlm4,        &kGranite,   &kCohere2,    &kPhi3,
-    &kStableLm,       &kStarcoder2,  &kNemotron,  &kErnie45,    &kApertus,
-    &kHunYuanV1Dense, &kMimo,        &kExaone,    &kInternLm2,  &kInternLm3,
-    &kBaichuanM1,     &kRlformers,   &kQwen2Moe,  &kQwen3Moe,   &kOlmoe,
-    &kDeepseekV3,     &kGlm4MoeLite, &kSolarOpen, &kGptOss,     &kQwen3Next,
-    &kQwen35Text,     &kQwen35,      &kGemma3,    &kKimiK2,     &kQwen35MoeText,
-    &kQwen35Moe,      &kCwm,         &kArcee,     &kHelium,     &kGlm,
-    &kCohere,         &kGlm4Moe,     &kDots1,
+    &kLlama,          &kQwen2,        &kQwen3,       &kGemma,      &kGemma2,
+    &kGemma3Text,     &kMixtral,      &kSmolLm3,     &kOlmo2,      &kOlmo3,
+    &kSeedOss,        &kMistral,      &kMinistral,   &kMinistral3, &kMistral3,
+    &kExaone4,        &kGlm4,         &kGranite,     &kCohere2,    &kPhi3,
+    &kStableLm,       &kStarcoder2,   &kNemotron,    &kErnie45,    &kApertus,
+    &kHunYuanV1Dense, &kMimo,         &kExaone,      &kInternLm2,  &kInternLm3,
+    &kBaichuanM1,     &kRlformers,    &kQwen2Moe,    &kQwen3Moe,   &kOlmoe,
+    &kDeepseekV3,     &kGlm4MoeLite,  &kSolarOpen,   &kGptOss,     &kQwen3Next,
+    &kQwen35Text,     &kQwen35,       &kGemma3,      &kKimiK2,     &kQwen35MoeText,
+    &kQwen35Moe,      &kCwm,          &kArcee,       &kHelium,     &kGlm,
+    &kCohere,         &kGlm4Moe,      &kDots1,       &kDeepseekV2, &kLfm2,
+    &kLfm2Moe,        &kLfm3,         &kMiniMaxM2,   &kGraniteMoe, &kGraniteMoeShared,
+    &kGraniteMoeSwa,  &kHunYuanV1Moe, &kErnie45Moe,  &kExaoneMoe,  &kHyV3,
+    &kAfmoe,          &kCohere2Moe,   &kMiMoV2Flash, &kYoutu,      &kMiniCpm3,
+    &kOlmoHybrid,     &kFlexOlmo,     &kMellum,      &kDbrx,       &kAriaText,
+    &kAxK1,           &kKolibri1,     &kFlint,       &kBeam,       &kLaguna,
 };
 
 // What loading, training, generating and bookkeeping leave in a config. Source: transformers 5.23,

@@ -115,11 +115,24 @@ TEST(Rope, TakesItsFrequenciesFromTheLengthUpToTheEndOfTheCall) {
 
 TEST(PositionScale, GrowsWithTheTurnsOfTheOriginalContext) {
   const Tensor x = random_tensor({40, 11}, 9);
-  const graph::PositionScale op{.beta = 0.1, .original_max_position_embeddings = 16};
+  const graph::PositionScale op{{.beta = 0.1, .original_max_position_embeddings = 16}};
   const OpResult y = run_op(
       {.kind = op, .inputs = {x}, .out_width = {11}, .calls = {20, 1, 19}, .first_position = 5});
   expect_rounded(y.out[0], 1.01, [&](size_t t, size_t i) {
     return x.at(t, i) * (1.0 + 0.1 * std::log(1.0 + static_cast<double>((t + 5) / 16)));
+  });
+}
+
+TEST(PositionScale, GrowsAsAPower) {
+  const Tensor x = random_tensor({23, 5}, 9);
+  const graph::PositionScale op{{.beta = 0.3,
+                                 .original_max_position_embeddings = 16,
+                                 .growth = model::QueryTemperature::Growth::kPower,
+                                 .offset = 1}};
+  const OpResult y = run_op(
+      {.kind = op, .inputs = {x}, .out_width = {5}, .calls = {20, 1, 2}, .first_position = 5});
+  expect_rounded(y.out[0], 1.01, [&](size_t t, size_t i) {
+    return x.at(t, i) * std::pow(1.0 + static_cast<double>(t + 6) / 16.0, 0.3);
   });
 }
 

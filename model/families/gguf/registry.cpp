@@ -77,7 +77,7 @@ void adjust_attention(const GgufKeys& keys, const std::string& block, RopePairs 
   attention.qkv_bias =
       keys.has_tensor(block + "attn_q.bias") || keys.has_tensor(block + "attn_qkv.bias");
   attention.o_bias = keys.has_tensor(block + "attn_output.bias");
-  attention.output_gate_bias = attention.output_gate && attention.qkv_bias;
+  if (attention.output_gate) attention.output_gate->bias = attention.qkv_bias;
 }
 
 void adjust_mixer(const GgufKeys& keys, const std::string& block, RopePairs pairs,
