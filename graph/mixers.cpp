@@ -105,11 +105,15 @@ ValueId mixer(Draft& draft, const AttentionSpec& spec, ValueId in, int hidden_si
                                         .value_dim = spec.value_width(),
                                         .scale = spec.scale,
                                         .window = spec.sliding_window,
-                                        .soft_cap = spec.soft_cap},
+                                        .soft_cap = spec.soft_cap,
+                                        .alibi = spec.alibi.value_or(model::AlibiSpec{})},
                               {x.q, x.k, x.v}, {heads * spec.value_width()}, std::move(sinks));
   draft.keep({TapId::kStateK, TapId::kStateV});
   draft.tap(context, TapId::kAttn);
-  if (spec.output_norm) context = draft.norm(*spec.output_norm, context, "attn_norm", heads);
+  if (spec.output_norm) {
+    context =
+        draft.norm(*spec.output_norm, context, "attn_norm", spec.output_norm_flat ? 1 : heads);
+  }
   if (spec.output_gate) context = gate(draft, *spec.output_gate, in, context, heads);
   if (spec.output_norm || spec.output_gate) draft.tap(context, TapId::kAttnGated);
   return draft.linear(context, "o_proj", hidden_size, spec.o_bias);

@@ -32,6 +32,8 @@ constexpr Mistakes kRopeMistakes = {"left out",
                                     "attention factor left out",
                                     "whole head instead of a part"};
 constexpr Mistakes kPositionScaleMistakes = {"left out", "before the rope with another position"};
+constexpr Mistakes kPositionEmbeddingMistakes = {"left out", "offset forgotten",
+                                                 "sines and cosines in turn"};
 constexpr Mistakes kAttentionMistakes = {"another scale",
                                          "soft cap left out",
                                          "mask left out",
@@ -41,7 +43,10 @@ constexpr Mistakes kAttentionMistakes = {"another scale",
                                          "heads tiled instead of repeated",
                                          "soft cap after the mask",
                                          "softmax in 16 bits",
-                                         "sinks dropped"};
+                                         "sinks dropped",
+                                         "linear biases left out",
+                                         "other slopes",
+                                         "linear biases scaled, or not"};
 constexpr Mistakes kScaleMistakes = {"left out", "applied twice", "factor not rounded as trained"};
 constexpr Mistakes kAddMistakes = {"residual left out", "added to the wrong stream",
                                    "multiplier left out"};
@@ -95,10 +100,17 @@ constexpr OpRow kRows[] = {
      "transformers: models/ministral3, get_llama_4_attn_scale; models/beam, "
      "compute_attention_scaling",
      "x", "", kPositionScaleMistakes},
+    {"position_embedding",
+     "y[t] = table[p], or [sin(a) | cos(a)], a_i = p 10000^(-i / spread), p = position + offset",
+     "Radford et al. 2019 (GPT-2); Vaswani et al., arXiv 1706.03762; transformers: GPT2Model, "
+     "OPTLearnedPositionalEmbedding, XGLMSinusoidalPositionalEmbedding, models/ctrl",
+     "positions [T]", "[table [rows, hidden_size]]", kPositionEmbeddingMistakes},
     {"attention",
-     "o[t] = sum_s softmax_s(cap(scale q[t] . k[s])) v[s], s <= t, s > t - window if window > 0; "
+     "o[t] = sum_s softmax_s(cap(scale q[t] . k[s] + slope s)) v[s], s <= t, s > t - window if "
+     "window > 0; "
      "query head h reads key head h / (heads / kv_heads)",
-     "Vaswani et al., arXiv 1706.03762; Ainslie et al., arXiv 2305.13245; transformers: "
+     "Vaswani et al., arXiv 1706.03762; Ainslie et al., arXiv 2305.13245; Press et al., arXiv "
+     "2108.12409; transformers: "
      "eager_attention_forward",
      "q [T, heads, head_dim], k [T, kv_heads, head_dim], v [T, kv_heads, value_dim]",
      "[sinks [heads]]", kAttentionMistakes},

@@ -102,6 +102,7 @@ std::vector<double> inverse_frequencies(const RopeSpec& rope, double length) {
         frequencies[i] = 1.0 / (factors[i] * power);
         break;
     }
+    if (rope.clockwise) frequencies[i] = -frequencies[i];
   }
   return frequencies;
 }

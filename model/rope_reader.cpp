@@ -171,10 +171,21 @@ void read_scaling(ConfigReader& dict, const Context& context, const RopeDefaults
   }
 }
 
-double read_partial(ConfigReader& config, const RopeDefaults& defaults) {
+// A number under `key`, which `usual` may repeat.
+double read_named(ConfigReader& config, std::string_view key, std::string_view usual,
+                  double fallback) {
+  const double value = config.positive(key, fallback);
+  if (key != usual && config.present(usual) && config.number(usual, value) != value) {
+    config.refuse(usual, "differs from " + std::string(key),
+                  "the two are names of one number, of which this model type reads the latter");
+  }
+  return value;
+}
+
+double read_partial(ConfigReader& config, const RopeDefaults& defaults, std::string_view key) {
   const double whole = 1.0;
-  const double partial =
-      config.positive("partial_rotary_factor", defaults.partial_rotary_factor.value_or(whole));
+  const double partial = read_named(config, key, "partial_rotary_factor",
+                                    defaults.partial_rotary_factor.value_or(whole));
   if (!defaults.partial_rotary_factor && partial != whole) {
     config.refuse("partial_rotary_factor", "is not 1", "this model type rotates whole heads");
   }
@@ -183,7 +194,7 @@ double read_partial(ConfigReader& config, const RopeDefaults& defaults) {
 
 int read_rotary_dim(const ConfigReader& config, ConfigReader& dict, const RopeDefaults& defaults,
                     int head_dim) {
-  const double partial = read_partial(dict, defaults);
+  const double partial = read_partial(dict, defaults, "partial_rotary_factor");
   const int rotary_dim = static_cast<int>(static_cast<double>(head_dim) * partial);
   if (rotary_dim <= head_dim && rotary_dim >= 2 && rotary_dim % 2 == 0) return rotary_dim;
   if (partial == 1.0) {
@@ -260,8 +271,8 @@ double yarn_mscale(double factor, double mscale) {
 RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_dim,
                    int64_t max_position_embeddings) {
   RopeDefaults here = defaults;
-  here.theta = config.positive("rope_theta", defaults.theta);
-  const double partial = read_partial(config, defaults);
+  here.theta = read_named(config, defaults.theta_key, "rope_theta", defaults.theta);
+  const double partial = read_partial(config, defaults, defaults.partial_key);
   if (defaults.partial_rotary_factor) here.partial_rotary_factor = partial;
   const Context context{
       static_cast<double>(max_position_embeddings),

@@ -39,9 +39,10 @@ std::string_view to_text(RopeRounding rounding) {
 }
 
 std::string_view to_text(Activation activation) {
-  return name_of(activation, std::array<std::string_view, 10>{
-                                 "silu", "gelu", "gelu_tanh", "relu", "relu2", "sigmoid", "xielu",
-                                 "clamped_glu", "softplus", "identity"});
+  return name_of(activation,
+                 std::array<std::string_view, 13>{
+                     "silu", "gelu", "gelu_tanh", "gelu_fast", "gelu_bloom", "quick_gelu", "relu",
+                     "relu2", "sigmoid", "xielu", "clamped_glu", "softplus", "identity"});
 }
 
 std::string_view to_text(QueryTemperature::Growth growth) {

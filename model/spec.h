@@ -78,6 +78,7 @@ struct RopeSpec {
   RopePairs pairs = RopePairs::kHalves;
   RopeScaling scaling;
   double attention_factor = 1.0;  // on cos and sin (yarn, longrope)
+  bool clockwise = false;         // turns by -position * inverse_frequency
   RopeRounding rounding = RopeRounding::kEveryStep;
 
   bool operator==(const RopeSpec&) const = default;
@@ -87,6 +88,9 @@ enum class Activation : uint8_t {
   kSilu,
   kGelu,
   kGeluTanh,
+  kGeluFast,   // kGeluTanh with sqrt(2 / pi) cut to 0.7978845608 (gpt-neox-20b)
+  kGeluBloom,  // and to 0.79788456 (bloom)
+  kQuickGelu,  // x sigmoid(1.702 x)
   kRelu,
   kRelu2,
   kSigmoid,
@@ -102,6 +106,16 @@ struct QkNormSpec {
   bool weight_per_head = false;  // every head has its own weight
   bool after_rope = false;
   double query_multiplier = 1.0;  // on q, right after its norm
+};
+
+// Linear biases in place of a rope (Press et al., arXiv 2108.12409): a key's position, times the
+// slope of the head, joins its score.
+struct AlibiSpec {
+  std::vector<double> slopes;  // of each head
+  bool before_scale = false;   // the scale of the scores is on it, too
+  bool in_bfloat16 = false;    // the product of slope and position, whatever the model's dtype
+
+  bool operator==(const AlibiSpec&) const = default;
 };
 
 // What a query is multiplied by: 1 + beta ln(1 + floor(turns)), or (1 + turns)^beta, with
@@ -140,9 +154,11 @@ struct AttentionSpec {
   double qkv_clip = 0.0;  // clamps q, k, v before the rope; 0: none
   bool key_value_conv = false;  // a causal convolution over k and v, two taps per head, before all
   std::optional<QkNormSpec> qk_norm;
-  std::optional<RopeSpec> rope;  // none: no positional encoding in this layer
+  std::optional<RopeSpec> rope;  // none: q and k are not rotated in this layer
+  std::optional<AlibiSpec> alibi;
   std::optional<QueryTemperature> query_temperature;
-  std::optional<NormSpec> output_norm;  // per head, on the context
+  std::optional<NormSpec> output_norm;  // on the context, per head
+  bool output_norm_flat = false;        // or on all heads at once
   std::optional<OutputGateSpec> output_gate;
 
   int value_width() const { return value_dim > 0 ? value_dim : head_dim; }
@@ -190,6 +206,7 @@ struct MlpSpec {
   Activation activation = Activation::kSilu;
   bool gated = true;
   bool bias = false;
+  std::optional<NormSpec> inner_norm;  // on what enters the down projection
 };
 
 struct RouterSpec {
@@ -248,7 +265,11 @@ struct LayerSpec {
   std::optional<NormSpec> ffn_post_norm;
   MixerSpec mixer;
   FeedForwardSpec ffn;
-  bool parallel = false;             // the feed-forward reads what the mixer reads
+  std::optional<NormSpec> mixer_sum_norm;  // on the sum of stream and branch
+  std::optional<NormSpec> ffn_sum_norm;
+  // The feed-forward reads what the mixer reads, or its own norm of what the layer reads.
+  bool parallel = false;
+  bool residual_normed = false;      // branches join the output of the norm that they read
   double residual_multiplier = 1.0;  // on what a branch adds
   bool residual_gate = false;        // learned norm-preserving mix instead of a sum
   // n > 0: the mixer's sum is the n-th of the model and the feed-forward's the next, and the n-th
@@ -256,15 +277,32 @@ struct LayerSpec {
   int first_sum = 0;
 };
 
+// A row for each position, added to the embedding of the token there.
+struct PositionEmbeddingSpec {
+  int rows = 0;         // of a learned table; 0: [sin(a_i) | cos(a_i)], a_i = p 10000^(-i / spread)
+  int offset = 0;       // the row of position 0; p = position + offset
+  double spread = 0.0;  // of the sinusoids' frequencies
+};
+
+// Between the last norm and the head: norm(act(dense(x))).
+struct HeadTransformSpec {
+  Activation activation = Activation::kGelu;
+  bool bias = false;
+  NormSpec norm;
+};
+
 struct Spec {
   std::string model_type;  // for reports; nothing computes from it
   int vocab_size = 0;
   int hidden_size = 0;
+  int embedding_size = 0;  // of a table of another width, led in and out; 0: hidden_size
   double embedding_multiplier = 1.0;
   bool embedding_multiplier_rounded = false;  // to the weights' dtype before it multiplies
+  std::optional<PositionEmbeddingSpec> positions;
   std::optional<NormSpec> embedding_norm;
   std::vector<LayerSpec> layers;
-  NormSpec final_norm;
+  std::optional<NormSpec> final_norm;
+  std::optional<HeadTransformSpec> head_transform;
   bool tie_word_embeddings = false;
   bool normalized_head = false;  // the head's rows at unit length
   bool head_bias = false;

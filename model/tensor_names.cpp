@@ -94,6 +94,10 @@ class LayOut {
     std::vector<int64_t> shape = own_shape(weight);
     Placement part = found.rule->columns ? in_columns(weight.id, found, shape)
                                          : in_rows(weight, found, own_shape, shape);
+    if (found.rule->transposed && shape.size() == 2) {
+      part = transposed(part, shape);
+      std::swap(shape[0], shape[1]);
+    }
     if (found.rule->axes) {
       std::vector<int64_t> stored;
       for (const int axis : *found.rule->axes) {
@@ -133,6 +137,15 @@ class LayOut {
             .offset = before * row,
             .extents = {groups, own / groups, row},
             .strides = {rows / groups * row, row, 1}};
+  }
+
+  // Rows of a matrix of `shape` as columns of the tensor.
+  static Placement transposed(const Placement& rows, const std::vector<int64_t>& shape) {
+    const int64_t row = rows.strides[1];
+    return {.weight = rows.weight,
+            .offset = rows.offset / row,
+            .extents = rows.extents,
+            .strides = {rows.strides[0] / row, 1, shape[0]}};
   }
 
   // A stack of [out, in] or of [out], stored as [in, roles * out] or [roles * out]: the roles in
@@ -215,6 +228,13 @@ NameTable& NameTable::or_pack(std::string_view tensor, std::vector<std::string> 
 NameTable& NameTable::pack_columns(std::string_view tensor, std::vector<std::string> roles) {
   pack(tensor, std::move(roles));
   rules_.back().columns = true;
+  return *this;
+}
+
+NameTable& NameTable::pack_transposed(std::string_view tensor, std::vector<std::string> roles) {
+  if (roles.size() == 1) drop(roles.front());
+  pack(tensor, std::move(roles));
+  rules_.back().transposed = true;
   return *this;
 }
 

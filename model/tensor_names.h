@@ -42,6 +42,8 @@ struct TensorRule {
   int groups = 1;
   // Stored transposed: the outputs are the last axis, on which the roles take turns.
   bool columns = false;
+  // Matrices are stored transposed as a whole, [in, all rows of the roles]; vectors as they are.
+  bool transposed = false;
   bool halves = false;  // instead of in turns they stand there one after another
   bool flat = false;    // the first two axes of a stack are one
   // The tensor's axes as axes of the weight, -1 for one of extent 1; none: the weight's own.
@@ -65,6 +67,8 @@ class NameTable {
   NameTable& or_pack(std::string_view tensor, std::vector<std::string> roles, int groups = 1);
   // One tensor, transposed, on whose last axis the roles take turns.
   NameTable& pack_columns(std::string_view tensor, std::vector<std::string> roles);
+  // One tensor for several roles, as pack() has it, transposed: a Conv1D of GPT-2.
+  NameTable& pack_transposed(std::string_view tensor, std::vector<std::string> roles);
   // The same with the roles one after another; with `flat` the first two axes are one.
   NameTable& pack_column_blocks(std::string_view tensor, std::vector<std::string> roles,
                                 bool flat = false);

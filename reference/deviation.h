@@ -29,8 +29,8 @@ struct StepRounding {
 
 struct Deviation {
   double position_factor = 1.0;  // rope: on the position
-  int64_t position_shift = 0;    // rope, position_scale: added to the position; causal_conv: the
-                                 // input read lies this many positions later
+  int64_t position_shift = 0;    // rope, position_scale, position_embedding: added to the position;
+                                 // causal_conv: the input read lies this many positions later
   int64_t lookahead = 0;         // attention: keys after its own that a query sees; -1: nor its own
   int64_t wider_window = 0;      // attention: keys more than its window that a query sees
   bool tiled_heads = false;      // head h reads key head h % key heads, not h / group

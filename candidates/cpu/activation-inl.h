@@ -38,13 +38,24 @@ struct Gelu {
   }
 };
 
-// x (1 + tanh u) / 2 = x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3)
+// x (1 + tanh u) / 2 = x / (1 + exp(-2u)), u = factor (x + 0.044715 x^3), factor = sqrt(2 / pi) to
+// as many digits as the form has it
 struct GeluTanh {
+  double factor = 0.7978845608028654;
+
   HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
     const D d;
     const auto cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715), hn::Set(d, 1.0));
-    const auto minus_2u = hn::Mul(hn::Mul(x, cubic), hn::Set(d, -1.5957691216057308));
+    const auto minus_2u = hn::Mul(hn::Mul(x, cubic), hn::Set(d, -2.0 * factor));
     return hn::Div(x, hn::Add(hn::Set(d, 1.0), exp64(minus_2u)));
+  }
+};
+
+struct QuickGelu {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
+    const D d;
+    const auto one_plus = hn::Add(hn::Set(d, 1.0), exp64(hn::Mul(x, hn::Set(d, -1.702))));
+    return hn::Div(x, one_plus);
   }
 };
 
@@ -92,6 +103,12 @@ HWY_INLINE void with_activation(model::Activation activation, const Body& body) 
       return body(Gelu());
     case Activation::kGeluTanh:
       return body(GeluTanh());
+    case Activation::kGeluFast:
+      return body(GeluTanh{0.7978845608});
+    case Activation::kGeluBloom:
+      return body(GeluTanh{0.79788456});
+    case Activation::kQuickGelu:
+      return body(QuickGelu());
     case Activation::kRelu:
       return body(Relu());
     case Activation::kRelu2:

@@ -12,11 +12,12 @@ using graph::GatedActivation;
 using model::Activation;
 
 // The activations that people take for one another.
-constexpr Activation kKinds[] = {Activation::kSilu, Activation::kGelu, Activation::kGeluTanh,
-                                 Activation::kRelu, Activation::kSigmoid};
+constexpr Activation kKinds[] = {Activation::kSilu, Activation::kRelu, Activation::kSigmoid,
+                                 Activation::kQuickGelu};
 
 bool is_gelu(Activation activation) {
-  return activation == Activation::kGelu || activation == Activation::kGeluTanh;
+  return activation == Activation::kGelu || activation == Activation::kGeluTanh ||
+         activation == Activation::kGeluFast || activation == Activation::kGeluBloom;
 }
 
 std::optional<Activation> activation_of(const Mutation& m, size_t op) {
@@ -34,7 +35,8 @@ bool set_activation(Mutation& m, size_t op, Activation activation) {
 }
 
 bool is_plain(Activation activation) {
-  return std::find(std::begin(kKinds), std::end(kKinds), activation) != std::end(kKinds);
+  return is_gelu(activation) ||
+         std::find(std::begin(kKinds), std::end(kKinds), activation) != std::end(kKinds);
 }
 
 bool take(Mutation& m, size_t op, Activation activation) {
@@ -87,6 +89,8 @@ constexpr FaultRow kRows[] = {
      take_kind<Activation::kSigmoid>},
     {"gelu_form", "applies the other form of GELU (tanh, exact)", FaultClass::kSubtle,
      FaultScope::kEach, take_other_gelu},
+    {"activation_quick_gelu", "applies x sigmoid(1.702 x)", FaultClass::kVariant, FaultScope::kEach,
+     take_kind<Activation::kQuickGelu>},
     {"activation_missing", "is not activated", FaultClass::kStructural, FaultScope::kEach,
      pass_gate_plainly},
     {"gate_up_swapped", "takes gate and up for one another", FaultClass::kStructural,

@@ -34,6 +34,7 @@ struct Rope {
     visit("rotary_offset", self.rope.rotary_offset);
     visit("pairs", self.rope.pairs);
     visit("attention_factor", self.rope.attention_factor);
+    visit("clockwise", self.rope.clockwise);
     visit("rounding", self.rope.rounding);
     auto& scaling = self.rope.scaling;
     visit("rope_type", scaling.kind);
@@ -69,6 +70,26 @@ struct PositionScale {
     visit("offset", t.offset);
   }
   bool operator==(const PositionScale&) const = default;
+};
+
+// y[t] = table[position + offset]; without a table the sinusoids [sin(a_i) | cos(a_i)], a_i =
+// (position + offset) 10000^(-i / spread).
+struct PositionEmbedding {
+  static constexpr std::string_view kName = "position_embedding";
+  enum : int { kAngle, kOutput, kWeight };
+  static constexpr Step kSteps[] = {{"angle", StepKind::kCompute},
+                                    {"output", StepKind::kStorage},
+                                    {"weight", StepKind::kStorage}};
+
+  int offset = 0;
+  double spread = 0.0;
+
+  template <class Self, class Visit>
+  static void attributes(Self& self, Visit&& visit) {
+    visit("offset", self.offset);
+    visit("spread", self.spread);
+  }
+  bool operator==(const PositionEmbedding&) const = default;
 };
 
 }  // namespace plumb::graph

@@ -56,14 +56,9 @@ NameTable names(const Spec&) {
 
 // Published beside the class's own keys.
 constexpr InertKey kInert[] = {
-    {"load_balance_coeff"},
-    {"n_group", "1"},
-    {"num_expert_groups", "1"},
-    {"num_limited_groups", "1"},
-    {"route_norm", "true"},
-    {"score_func", "\"sigmoid\""},
-    {"topk_group", "1"},
-    {"use_grouped_mm"},
+    {"load_balance_coeff"},      {"n_group", "1"},       {"num_expert_groups", "1"},
+    {"num_limited_groups", "1"}, {"route_norm", "true"}, {"score_func", "\"sigmoid\""},
+    {"topk_group", "1"},         {"use_grouped_mm"},
 };
 
 }  // namespace

@@ -27,9 +27,8 @@ MoeSpec read_mixture(ConfigReader& config) {
 }
 
 Spec read(ConfigReader& config) {
-  Dimensions d = read_dimensions(config, {.intermediate_size = 0,
-                                          .head_dim_null = true,
-                                          .heads_divide_hidden_size = true});
+  Dimensions d = read_dimensions(
+      config, {.intermediate_size = 0, .head_dim_null = true, .heads_divide_hidden_size = true});
   if (d.hidden_size % d.attention.num_attention_heads != 0) {
     config.refuse("hidden_size", "is no multiple of num_attention_heads", "the class refuses it");
   }

@@ -48,9 +48,8 @@ MoeSpec read_mixture(ConfigReader& config) {
 NormSpec read_norm(ConfigReader& config, const Dimensions& d) {
   if (config.has("rms_norm_eps")) return NormSpec{.eps = config.positive("rms_norm_eps", 1e-6)};
   config.touch("rms_norm_eps");
-  return NormSpec{.kind = NormSpec::Kind::kLayer,
-                  .eps = d.norm.eps,
-                  .rounding = NormRounding::kAfterWeight};
+  return NormSpec{
+      .kind = NormSpec::Kind::kLayer, .eps = d.norm.eps, .rounding = NormRounding::kAfterWeight};
 }
 
 // The first layers, which are dense, have a pattern of their own; with a pattern of 1 they are full
@@ -60,11 +59,10 @@ void place_windows(ConfigReader& config, int dense, const std::vector<bool>& spa
   const int64_t prefix = config.integer("prefix_dense_sliding_window_pattern", 1, 1, kLayerLimit);
   const int64_t pattern = config.integer("sliding_window_pattern", 4, 1, kLayerLimit);
   const int window = read_sliding_window(config, 4096);
-  const auto types =
-      read_layer_types(config, static_cast<int>(spec.layers.size()), [&](int layer) {
-        const int64_t turn = layer < dense ? (layer + 1) % prefix : (layer - dense + 1) % pattern;
-        return turn != 0 ? kSlidingAttention : kFullAttention;
-      });
+  const auto types = read_layer_types(config, static_cast<int>(spec.layers.size()), [&](int layer) {
+    const int64_t turn = layer < dense ? (layer + 1) % prefix : (layer - dense + 1) % pattern;
+    return turn != 0 ? kSlidingAttention : kFullAttention;
+  });
   require_window(config, types, window);
   slide_layers(spec, types, window);
   for (size_t i = 0; i < spec.layers.size(); ++i) {
@@ -99,8 +97,8 @@ Spec read(ConfigReader& config) {
       config.integer("first_k_dense_replace", 0, 0, static_cast<int64_t>(spec.layers.size())));
   const std::vector<bool> sparse = read_mlp_types(config, d.num_hidden_layers, dense);
   const bool stated = config.has("prefix_dense_intermediate_size");
-  const int inner = stated ? read_size(config, "prefix_dense_intermediate_size", 1)
-                           : d.intermediate_size;
+  const int inner =
+      stated ? read_size(config, "prefix_dense_intermediate_size", 1) : d.intermediate_size;
   config.touch("prefix_dense_intermediate_size");
   set_dense_layers(spec, sparse, {.intermediate_size = inner, .activation = moe.activation});
   place_windows(config, dense, sparse, spec);

@@ -10,8 +10,11 @@ namespace {
 constexpr double kLayerNormEps = 1e-5;
 // What configs inside a config say beside their own: nothing of the maths.
 constexpr InertKey kAttentionInert[] = {{"attn_pdrop"}, {"model_type"}};
-constexpr InertKey kExpertInert[] = {
-    {"hidden_size"}, {"model_type"}, {"moe_jitter_eps"}, {"moe_loss_weight"}, {"uniform_expert_assignment", "false"}};
+constexpr InertKey kExpertInert[] = {{"hidden_size"},
+                                     {"model_type"},
+                                     {"moe_jitter_eps"},
+                                     {"moe_loss_weight"},
+                                     {"uniform_expert_assignment", "false"}};
 
 // A published config has theta in the attention's part; the class reads the model's, where it is
 // stated.
@@ -66,9 +69,8 @@ Spec read(ConfigReader& config) {
   if (d.tie_word_embeddings) {
     config.refuse("tie_word_embeddings", "is true", "the class knows no tied head");
   }
-  d.norm = NormSpec{.kind = NormSpec::Kind::kLayer,
-                    .eps = kLayerNormEps,
-                    .rounding = NormRounding::kAfterWeight};
+  d.norm = NormSpec{
+      .kind = NormSpec::Kind::kLayer, .eps = kLayerNormEps, .rounding = NormRounding::kAfterWeight};
   read_attention(config, d);
   return make_decoder(d, pre_norm_layer(d.norm, d.attention, read_mixture(config)));
 }

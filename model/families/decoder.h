@@ -49,12 +49,13 @@ struct ClassDefaults {
   bool tie_word_embeddings = false;
   bool heads_divide_hidden_size = false;      // checked where head_dim is derived
   bool head_dim_derived = false;              // the class knows no head_dim: another one is refused
-  std::string_view eps_key = "rms_norm_eps";  // empty: the class fixes it
+  std::string_view eps_key = "rms_norm_eps";  // "": rms_norm_eps, whatever the config
   std::string_view layers_key = "num_hidden_layers";
   std::string_view hidden_key = "hidden_size";
   std::string_view heads_key = "num_attention_heads";
-  std::string_view kv_heads_key = "num_key_value_heads";
+  std::string_view kv_heads_key = "num_key_value_heads";  // "": as many as attention heads
   std::string_view max_position_key = "max_position_embeddings";
+  bool usual_names = false;  // the sizes may also stand under the usual names (attribute_map)
 };
 
 // The keys that nearly every decoder has, read and checked.
@@ -120,6 +121,9 @@ LayerSpec pre_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec 
 
 // x + norm(mixer(x)), then x + norm(ffn(x)).
 LayerSpec post_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn);
+
+// norm(x + mixer(x)), then norm(x + ffn(x)).
+LayerSpec sum_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn);
 
 // x + norm(mixer(norm(x))), then the same with ffn.
 LayerSpec four_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn);

@@ -47,15 +47,14 @@ MoeSpec read_mixture(ConfigReader& config) {
 
 Spec read(ConfigReader& config) {
   const Dimensions d = read_dimensions(config, {.vocab_size = 102400, .head_dim = 64});
-  const LatentAttentionSpec attention =
-      read_latent_attention(config, d,
-                            {.q_lora_rank = 1536,
-                             .kv_lora_rank = 512,
-                             .qk_nope_head_dim = 128,
-                             .qk_rope_head_dim = 64,
-                             .v_head_dim = 128,
-                             .pairs = RopePairs::kInterleaved,
-                             .rounding = RopeRounding::kOutput});
+  const LatentAttentionSpec attention = read_latent_attention(config, d,
+                                                              {.q_lora_rank = 1536,
+                                                               .kv_lora_rank = 512,
+                                                               .qk_nope_head_dim = 128,
+                                                               .qk_rope_head_dim = 64,
+                                                               .v_head_dim = 128,
+                                                               .pairs = RopePairs::kInterleaved,
+                                                               .rounding = RopeRounding::kOutput});
   const MoeSpec moe = read_mixture(config);
   Spec spec = make_decoder(d, pre_norm_layer(d.norm, attention, moe));
   set_dense_layers(spec, read_dense_start(config, d.num_hidden_layers, 0),

@@ -50,11 +50,10 @@ Spec read(ConfigReader& config) {
                                           .max_position_embeddings = 131072,
                                           .rms_norm_eps = 1e-5,
                                           .tie_word_embeddings = true});
-  d.attention.rope = read_rope(config,
-                               {.theta = 500000.0,
-                                .pairs = RopePairs::kInterleaved,
-                                .rounding = RopeRounding::kOutput},
-                               d.attention.head_dim, d.max_position_embeddings);
+  d.attention.rope = read_rope(
+      config,
+      {.theta = 500000.0, .pairs = RopePairs::kInterleaved, .rounding = RopeRounding::kOutput},
+      d.attention.head_dim, d.max_position_embeddings);
   const bool bias = config.flag("use_bias", false);
   d.attention.qkv_bias = d.attention.o_bias = bias;
   const MoeSpec moe = read_mixture(config, bias);
@@ -78,14 +77,10 @@ NameTable names(const Spec&) {
 
 // Published beside the class's own keys.
 constexpr InertKey kInert[] = {
-    {"compression_ratio", "1|1.0"},
-    {"fuse_rope"},
-    {"moe_aux_loss_lambda"},
-    {"moe_capacity"},
-    {"moe_gate", "\"topk\""},
-    {"moe_gate_act", "\"softmax\""},
-    {"moe_use_aux_free", "true"},
-    {"num_nextn_predict_layers"},
+    {"compression_ratio", "1|1.0"}, {"fuse_rope"},
+    {"moe_aux_loss_lambda"},        {"moe_capacity"},
+    {"moe_gate", "\"topk\""},       {"moe_gate_act", "\"softmax\""},
+    {"moe_use_aux_free", "true"},   {"num_nextn_predict_layers"},
     {"use_rmsnorm", "true"},
 };
 

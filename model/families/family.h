@@ -120,5 +120,20 @@ extern const Family kKolibri1;
 extern const Family kFlint;
 extern const Family kBeam;
 extern const Family kLaguna;
+extern const Family kGpt2;
+extern const Family kGptNeox;
+extern const Family kPhi;
+extern const Family kGptJ;
+extern const Family kFalcon;
+extern const Family kBloom;
+extern const Family kMpt;
+extern const Family kOpt;
+extern const Family kGptBigCode;
+extern const Family kGptNeo;
+extern const Family kOlmo;
+extern const Family kPersimmon;
+extern const Family kCodeGen;
+extern const Family kJais2;
+extern const Family kIQuestCoder;
 
 }  // namespace plumb::model

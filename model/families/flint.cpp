@@ -16,16 +16,15 @@ MoeSpec read_mixture(ConfigReader& config) {
   moe.router.scores = RouterSpec::Scores::kSigmoid;
   moe.router.normalize = config.flag("norm_topk_prob", true);
   moe.router.in_float32 = true;
-  moe.shared = SharedExpertSpec{
-      .intermediate_size = read_size(config, "shared_expert_intermediate_size", 1024)};
+  moe.shared = SharedExpertSpec{.intermediate_size =
+                                    read_size(config, "shared_expert_intermediate_size", 1024)};
   return moe;
 }
 
 // Qwen's rule; where mlp_only_layers is absent the first two layers are dense.
 std::vector<bool> read_sparse(ConfigReader& config, const MoeSpec& moe, int num_hidden_layers) {
   const bool listed = config.has("mlp_only_layers");
-  std::vector<bool> sparse =
-      read_sparse_layers(config, num_hidden_layers, moe.router.num_experts);
+  std::vector<bool> sparse = read_sparse_layers(config, num_hidden_layers, moe.router.num_experts);
   for (size_t i = 0; !listed && i < std::min<size_t>(2, sparse.size()); ++i) sparse[i] = false;
   return sparse;
 }

@@ -18,8 +18,9 @@ std::vector<int> read_each(ConfigReader& config, const char* key, int num_hidden
   }
   const std::vector<double> values = config.numbers(key);
   if (values.size() < count) {
-    config.refuse(key, "has " + std::to_string(values.size()) + " entries for " +
-                           std::to_string(num_hidden_layers) + " layers",
+    config.refuse(key,
+                  "has " + std::to_string(values.size()) + " entries for " +
+                      std::to_string(num_hidden_layers) + " layers",
                   "give one for each layer");
   }
   std::vector<int> each;
@@ -53,8 +54,8 @@ void place_experts(ConfigReader& config, MoeSpec moe, Spec& spec) {
 }
 
 Spec read(ConfigReader& config) {
-  Dimensions d = read_dimensions(
-      config, {.vocab_size = 290943, .head_dim_null = true, .rms_norm_eps = 1e-5});
+  Dimensions d =
+      read_dimensions(config, {.vocab_size = 290943, .head_dim_null = true, .rms_norm_eps = 1e-5});
   d.attention.rope =
       read_rope(config, {.static_ntk = true}, d.attention.head_dim, d.max_position_embeddings);
   d.attention.qk_norm = QkNormSpec{.norm = d.norm, .after_rope = true};
@@ -77,18 +78,37 @@ NameTable names(const Spec&) {
 
 // Published beside the class's own keys.
 constexpr InertKey kInert[] = {
-    {"attention_head_dim"},  {"capacity_factor"},      {"cla_share_factor"},
-    {"eod_token_id"},        {"group_limited_greedy", "false"},
-    {"im_end_id"},           {"im_newline_id"},        {"im_start_id"},
-    {"mask_init_id"},        {"mlp_bias", "false"},    {"moe_drop_tokens"},
-    {"moe_intermediate_size"}, {"moe_layer_num_skipped", "0"},
+    {"attention_head_dim"},
+    {"capacity_factor"},
+    {"cla_share_factor"},
+    {"eod_token_id"},
+    {"group_limited_greedy", "false"},
+    {"im_end_id"},
+    {"im_newline_id"},
+    {"im_start_id"},
+    {"mask_init_id"},
+    {"mlp_bias", "false"},
+    {"moe_drop_tokens"},
+    {"moe_intermediate_size"},
+    {"moe_layer_num_skipped", "0"},
     {"moe_random_routing_dropped_token"},
-    {"n_group"},             {"norm_topk_prob", "true"}, {"norm_type", "\"rms\""},
-    {"num_experts_per_tok"}, {"num_media_embeds"},     {"num_shared_expert"},
-    {"org_vocab_size"},      {"pool_type"},            {"routed_scaling_factor", "1|1.0"},
-    {"sep_token_id"},        {"text_end_id"},          {"text_start_id"},
-    {"topk_group"},          {"use_cla", "false"},     {"use_mixed_mlp_moe", "true"},
-    {"use_qk_norm", "true"}, {"use_rotary_pos_emb", "true"},
+    {"n_group"},
+    {"norm_topk_prob", "true"},
+    {"norm_type", "\"rms\""},
+    {"num_experts_per_tok"},
+    {"num_media_embeds"},
+    {"num_shared_expert"},
+    {"org_vocab_size"},
+    {"pool_type"},
+    {"routed_scaling_factor", "1|1.0"},
+    {"sep_token_id"},
+    {"text_end_id"},
+    {"text_start_id"},
+    {"topk_group"},
+    {"use_cla", "false"},
+    {"use_mixed_mlp_moe", "true"},
+    {"use_qk_norm", "true"},
+    {"use_rotary_pos_emb", "true"},
 };
 
 }  // namespace

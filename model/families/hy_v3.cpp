@@ -16,8 +16,8 @@ Spec read(ConfigReader& config) {
                                           .max_position_embeddings = 131072,
                                           .rms_norm_eps = 1e-5});
   d.attention.qk_norm = QkNormSpec{d.norm};
-  d.attention.rope = read_rope(config, {.theta = 11158840.0}, d.attention.head_dim,
-                               d.max_position_embeddings);
+  d.attention.rope =
+      read_rope(config, {.theta = 11158840.0}, d.attention.head_dim, d.max_position_embeddings);
   d.attention.qkv_bias = d.attention.o_bias = config.flag("attention_bias", false);
   MoeSpec moe = read_corrected_mixture(config,
                                        {.shared_key = "num_shared_experts",

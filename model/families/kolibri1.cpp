@@ -17,8 +17,8 @@ MoeSpec read_mixture(ConfigReader& config) {
                                        0.0);
   moe.router.choice_on_logits = moe.router.in_float32 = true;
   moe.router.normalize = config.flag("norm_topk_prob", false);
-  moe.shared = SharedExpertSpec{
-      .intermediate_size = read_size(config, "shared_expert_intermediate_size", 512)};
+  moe.shared = SharedExpertSpec{.intermediate_size =
+                                    read_size(config, "shared_expert_intermediate_size", 512)};
   return moe;
 }
 

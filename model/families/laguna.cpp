@@ -21,8 +21,8 @@ MoeSpec read_mixture(ConfigReader& config) {
     config.refuse("moe_router_logit_softcapping", "is beyond 1e12", "write 0 for none");
   }
   moe.output_multiplier = config.positive("moe_routed_scaling_factor", 1.0);
-  moe.shared = SharedExpertSpec{
-      .intermediate_size = read_size(config, "shared_expert_intermediate_size", 512)};
+  moe.shared = SharedExpertSpec{.intermediate_size =
+                                    read_size(config, "shared_expert_intermediate_size", 512)};
   return moe;
 }
 
@@ -30,8 +30,7 @@ MoeSpec read_mixture(ConfigReader& config) {
 OutputGateSpec read_gate(ConfigReader& config) {
   constexpr const char* kKey = "gating";
   const bool is_text = config.has(kKey) && config.json()[kKey].is_string();
-  const bool per_head =
-      is_text ? config.text(kKey, "") == "per-head" : config.flag(kKey, true);
+  const bool per_head = is_text ? config.text(kKey, "") == "per-head" : config.flag(kKey, true);
   return {.activation = Activation::kSoftplus, .per_head = per_head};
 }
 
@@ -41,8 +40,9 @@ void place_heads(ConfigReader& config, const AttentionSpec& usual, Spec& spec) {
   if (!config.has(kKey)) return;
   const std::vector<double> heads = config.numbers(kKey);
   if (heads.size() != spec.layers.size()) {
-    config.refuse(kKey, "has " + std::to_string(heads.size()) + " entries for " +
-                            std::to_string(spec.layers.size()) + " layers",
+    config.refuse(kKey,
+                  "has " + std::to_string(heads.size()) + " entries for " +
+                      std::to_string(spec.layers.size()) + " layers",
                   "give one for each layer");
   }
   for (size_t i = 0; i < heads.size(); ++i) {

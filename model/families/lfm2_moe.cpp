@@ -9,8 +9,7 @@ namespace {
 
 MoeSpec read_mixture(ConfigReader& config) {
   MoeSpec moe = read_experts(
-      config,
-      {.experts_alias = "", .num_experts = 32, .top_k = 4, .intermediate_size = 1792});
+      config, {.experts_alias = "", .num_experts = 32, .top_k = 4, .intermediate_size = 1792});
   moe.router.scores = RouterSpec::Scores::kSigmoid;
   moe.router.correction_bias = config.flag("use_expert_bias", true);
   moe.router.normalize = config.flag("norm_topk_prob", true);

@@ -30,21 +30,19 @@ Spec read(ConfigReader& config) {
   const bool four = config.flag("use_sandwich_norm", true);
   Spec spec = make_decoder(d, four ? four_norm_layer(d.norm, d.attention, mlp)
                                    : pre_norm_layer(d.norm, d.attention, mlp));
-  const auto types =
-      read_types(config, "layer_types", d.num_hidden_layers, kTypes, [](int layer) {
-        if (layer % 4 == 2) return kFullAttention;
-        return layer % 4 == 0 && layer > 0 ? kSlidingAttention : kConvLayer;
-      });
+  const auto types = read_types(config, "layer_types", d.num_hidden_layers, kTypes, [](int layer) {
+    if (layer % 4 == 2) return kFullAttention;
+    return layer % 4 == 0 && layer > 0 ? kSlidingAttention : kConvLayer;
+  });
   const int window = read_sliding_window(config, 256);
   require_window(config, types, window);
   place_lfm_mixers(spec, types, read_short_conv(config, 7));
   slide_layers(spec, types, window);
   const double stated = config.positive("rope_theta", 1e6);
   const double sliding = config.has("rope_parameters") ? stated : 1e4;
-  place_type_ropes(
-      config, types,
-      {.theta = stated, .rounding = RopeRounding::kOutput, .absent_dict = kFullRope},
-      {.theta = sliding, .rounding = RopeRounding::kOutput}, d, spec);
+  place_type_ropes(config, types,
+                   {.theta = stated, .rounding = RopeRounding::kOutput, .absent_dict = kFullRope},
+                   {.theta = sliding, .rounding = RopeRounding::kOutput}, d, spec);
   return spec;
 }
 

@@ -35,11 +35,8 @@ NameTable names(const Spec&) {
 }
 
 constexpr InertKey kInert[] = {
-    {"mtp_layer_types"},
-    {"mtp_mlp_layer_types"},
-    {"num_mtp_layers"},
-    {"num_nextn_predict_layers"},
-    {"use_sliding_window"},
+    {"mtp_layer_types"},          {"mtp_mlp_layer_types"}, {"num_mtp_layers"},
+    {"num_nextn_predict_layers"}, {"use_sliding_window"},
 };
 
 }  // namespace

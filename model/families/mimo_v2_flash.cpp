@@ -58,7 +58,8 @@ Spec read(ConfigReader& config) {
                                           .rms_norm_eps = 1e-5});
   d.attention.value_dim = read_size(config, "v_head_dim", 128);
   checked_width(config, "v_head_dim", d.attention.num_attention_heads, d.attention.value_dim);
-  const bool scaled = config.has("attention_value_scale") || !config.present("attention_value_scale");
+  const bool scaled =
+      config.has("attention_value_scale") || !config.present("attention_value_scale");
   d.attention.value_multiplier =
       config.positive("attention_value_scale", scaled ? 0.707 : 1.0, Null::kMeansAbsent);
   d.attention.qkv_bias = config.flag("attention_bias", false);

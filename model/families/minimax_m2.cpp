@@ -60,10 +60,14 @@ NameTable names(const Spec& spec) {
 
 // Published beside the class's own keys.
 constexpr InertKey kInert[] = {
-    {"attn_type_list"},       {"mtp_transformer_layers"},
-    {"num_mtp_modules"},      {"qk_norm_type", "\"per_layer\""},
-    {"scoring_func", "\"sigmoid\""}, {"shared_intermediate_size", "0"},
-    {"use_mtp"},              {"use_qk_norm", "true"},
+    {"attn_type_list"},
+    {"mtp_transformer_layers"},
+    {"num_mtp_modules"},
+    {"qk_norm_type", "\"per_layer\""},
+    {"scoring_func", "\"sigmoid\""},
+    {"shared_intermediate_size", "0"},
+    {"use_mtp"},
+    {"use_qk_norm", "true"},
     {"use_routing_bias", "true"},
 };
 

@@ -94,9 +94,8 @@ NameTable names(const Spec&) {
 
 // These draw the first weights of a training.
 constexpr InertKey kInert[] = {
-    {"linear_a_log_max"}, {"linear_a_log_min"},     {"linear_dt_init_floor"},
-    {"linear_dt_max"},    {"linear_dt_min"},        {"linear_use_gate", "true"},
-    {"mlp_bias", "false"},
+    {"linear_a_log_max"}, {"linear_a_log_min"},        {"linear_dt_init_floor"}, {"linear_dt_max"},
+    {"linear_dt_min"},    {"linear_use_gate", "true"}, {"mlp_bias", "false"},
 };
 
 }  // namespace

@@ -66,7 +66,7 @@ Spec layer_norms() {
   second.parallel = true;
   Spec spec = spec_of({first, second});
   spec.final_norm = offset;
-  spec.final_norm.bias = false;
+  spec.final_norm->bias = false;
   return spec;
 }
 

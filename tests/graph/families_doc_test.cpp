@@ -122,9 +122,9 @@ Features features_of(const Spec& spec) {
     add(features, layer.residual_gate, "residual gate");
     add(features, layer.first_sum > 0, "depth-scaled residual");
   }
-  add(features, spec.final_norm.kind == NormSpec::Kind::kLayer, "LayerNorm");
-  add(features, spec.final_norm.unit_offset, "1 + w norms");
-  add(features, spec.final_norm.input_scaled, "input-scaled norms");
+  add(features, spec.final_norm->kind == NormSpec::Kind::kLayer, "LayerNorm");
+  add(features, spec.final_norm->unit_offset, "1 + w norms");
+  add(features, spec.final_norm->input_scaled, "input-scaled norms");
   add(features, spec.embedding_multiplier != 1.0, "scaled embedding");
   add(features, spec.embedding_norm.has_value(), "embedding norm");
   add(features, spec.logit_multiplier != 1.0, "scaled logits");
