@@ -13,7 +13,7 @@ Dimensions read_gpt_dimensions(ConfigReader& config, const GptDefaults& defaults
                                .num_hidden_layers = defaults.num_hidden_layers,
                                .num_attention_heads = defaults.num_attention_heads,
                                .max_position_embeddings = defaults.max_position_embeddings,
-                               .rms_norm_eps = defaults.layer_norm_epsilon,
+                               .rms_norm_eps = 1e-5,
                                .tie_word_embeddings = defaults.tie_word_embeddings,
                                .heads_divide_hidden_size = true,
                                .head_dim_derived = true,

@@ -29,7 +29,7 @@ Spec read(ConfigReader& config) {
   Spec spec = make_decoder(d, before ? pre_norm_layer(d.norm, d.attention, mlp)
                                      : sum_norm_layer(d.norm, d.attention, mlp));
   if (!before || removed) spec.final_norm.reset();
-  spec.positions = learned_positions(d.max_position_embeddings, kPositionOffset);
+  spec.positions = learned_positions(d.max_position_embeddings, 2);
   spec.embedding_size =
       read_size(config, "word_embed_proj_dim", d.hidden_size, kWidthLimit, Null::kMeansAbsent);
   return spec;
