@@ -48,6 +48,15 @@ constexpr Pair kSame[] = {
     {"seed_oss", R"({"attention_bias": true, "attention_out_bias": false})", "qwen2", "{}"},
     {"seed_oss", R"({"attention_bias": true, "attention_out_bias": true, "mlp_bias": true})",
      "llama", R"({"attention_bias": true, "mlp_bias": true})"},
+    {"youtu", "{}", "deepseek_v3",
+     R"({"first_k_dense_replace": 4, "rope_scaling": null, "tie_word_embeddings": false})"},
+    {"granitemoeshared", R"({"shared_intermediate_size": 0})", "granitemoe", "{}"},
+    {"exaone_moe",
+     R"({"sliding_window": null, "num_experts_per_tok": 3, "num_shared_experts": 2,
+         "layer_types": ["full_attention", "full_attention", "full_attention", "full_attention"]})",
+     "dots1", "{}"},
+    {"mellum", R"({"rope_parameters": {"full_attention": {"rope_theta": 1e4}}})", "qwen3_moe",
+     "{}"},
 };
 
 TEST(Reuse, IsTheSameGraph) {
