@@ -1,6 +1,8 @@
 """Oracles from Hugging Face's own modules."""
 
 import copy
+import json
+import pathlib
 
 import torch
 import transformers
@@ -14,11 +16,17 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
 
+def implementation_of(folder):
+    """Falcon's eager attention adds linear biases twice: they stand in its mask already."""
+    config = json.loads((pathlib.Path(folder) / "config.json").read_text())
+    return "sdpa" if config.get("model_type") == "falcon" and config.get("alibi") else "eager"
+
+
 def load(folder, dtype):
     """from_pretrained, refusing what it would only report: missing and unexpected tensors."""
     model, info = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, attn_implementation="eager", experts_implementation="eager",
-        output_loading_info=True)
+        folder, dtype=dtype, attn_implementation=implementation_of(folder),
+        experts_implementation="eager", output_loading_info=True)
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if info[kind]:
             raise RuntimeError(f"{folder}: {kind}: {sorted(info[kind])[:4]}")

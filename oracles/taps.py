@@ -73,6 +73,11 @@ class Recorder:
             name, args[0] if args else kwargs["hidden_states"], shape)
         self._undo.append(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
 
+    def _after_branch(self, module, name):
+        branch = BRANCHES.get(type(module).__name__, "")
+        if branch is not None:
+            self._after(getattr(module, branch) if branch else module, name)
+
     def __enter__(self):
         decoder = find(self.model, DECODERS) or self.model
         layers = child(decoder, LAYERS)
@@ -106,7 +111,12 @@ class Recorder:
 
     def _hook_inside(self, layer, prefix):
         self._hook_mixer(child(layer, MIXERS), prefix)
-        self._hook_feed_forward(child(layer, FEED_FORWARDS), prefix)
+        if hasattr(layer, "fc1"):  # no module for the two
+            self._before(layer.fc1, prefix + "ffn_in")
+            self._after(layer.fc1, prefix + "ffn_up")
+            self._before(layer.fc2, prefix + "ffn_act")
+        else:
+            self._hook_feed_forward(child(layer, FEED_FORWARDS), prefix)
 
     def _hook_mixer(self, mixer, prefix):
         self._before(mixer, prefix + "mixer_in")
@@ -122,7 +132,7 @@ class Recorder:
             self._hook_projections(mixer, prefix)
 
     def _hook_projections(self, mixer, prefix):
-        width = mixer.head_dim
+        width = getattr(mixer, "head_dim", None) or getattr(mixer, "head_size", None)
         if not hasattr(mixer, "k_proj"):  # one tensor for all three
             self._before(child(mixer, OUTPUTS), prefix + "attn")
             return

@@ -118,7 +118,7 @@ extern const Family kAriaText;
 extern const Family kAxK1;
 extern const Family kKolibri1;
 extern const Family kFlint;
-extern const Family kBeam;
+extern const Family kBeam1;
 extern const Family kLaguna;
 extern const Family kGpt2;
 extern const Family kGptNeox;
@@ -135,5 +135,17 @@ extern const Family kPersimmon;
 extern const Family kCodeGen;
 extern const Family kJais2;
 extern const Family kIQuestCoder;
+extern const Family kGptSw3;
+extern const Family kGptNeoxJapanese;
+extern const Family kXglm;
+extern const Family kBioGpt;
+extern const Family kCtrl;
+extern const Family kOpenAiGpt;
+extern const Family kVaultGemma;
+extern const Family kHyperClovaX;
+extern const Family kBitNet;
+extern const Family kGraniteSwa;
+extern const Family kNanoChat;
+extern const Family kModernBertDecoder;
 
 }  // namespace plumb::model

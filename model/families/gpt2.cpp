@@ -41,4 +41,13 @@ constinit const Family kGpt2{
     .inert = kGptInert,
 };
 
+// The same under the name of its tokenizer.
+constinit const Family kGptSw3{
+    .model_type = "gpt-sw3",
+    .architecture = "GPT2LMHeadModel",
+    .read = read,
+    .names = names,
+    .inert = kGptInert,
+};
+
 }  // namespace plumb::model

@@ -1,5 +1,6 @@
 #include "model/families/gpt_parts.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace plumb::model {
@@ -54,6 +55,16 @@ PositionEmbeddingSpec learned_positions(int64_t max_position_embeddings, int off
           .offset = offset};
 }
 
+PositionEmbeddingSpec sinusoids(const ConfigReader& config, int width, std::string_view key,
+                                int short_of, int offset) {
+  const double spread = width / 2.0 + short_of;
+  if (width % 2 != 0 || spread <= 0.0) {
+    config.refuse(key, "is " + std::to_string(width),
+                  "sinusoids of positions take an even width of at least 4");
+  }
+  return {.offset = offset, .spread = spread};
+}
+
 RopeSpec read_gptj_rope(ConfigReader& config, int head_dim, RopeRounding rounding) {
   constexpr const char* kKey = "rotary_dim";
   constexpr int kDefault = 64;
@@ -91,6 +102,25 @@ NameTable gpt_names() {
       .name("lm_head", "lm_head")
       .ignore("*.attn.bias", "a causal mask of old checkpoints")
       .ignore("*.attn.masked_bias", "a constant of old checkpoints");
+  return names;
+}
+
+NameTable fairseq_names(const std::string& prefix) {
+  const std::string layer = prefix + "layers.{i}.";
+  NameTable names;
+  names.name("embed", prefix + "embed_tokens")
+      .name("positions", prefix + "embed_positions")
+      .name("final_norm", prefix + "layer_norm")
+      .name("mixer_norm", layer + "self_attn_layer_norm")
+      .name("ffn_norm", layer + "final_layer_norm")
+      .name("q_proj", layer + "self_attn.q_proj")
+      .name("k_proj", layer + "self_attn.k_proj")
+      .name("v_proj", layer + "self_attn.v_proj")
+      .name("o_proj", layer + "self_attn.out_proj")
+      .name("up_proj", layer + "fc1")
+      .name("down_proj", layer + "fc2")
+      .name("lm_head", "lm_head")
+      .or_prefix(prefix, "");
   return names;
 }
 

@@ -19,8 +19,12 @@ struct GptDefaults {
   int num_attention_heads = 12;
   int64_t max_position_embeddings = 1024;
   bool tie_word_embeddings = true;
+  double layer_norm_epsilon = 1e-5;
 };
 Dimensions read_gpt_dimensions(ConfigReader& config, const GptDefaults& defaults);
+
+inline constexpr double kTorchEps = 1e-5;  // of a LayerNorm that states none
+inline constexpr int kPositionOffset = 2;  // the first row of fairseq's positions
 
 // A LayerNorm with bias, as torch rounds it.
 NormSpec layer_norm(double eps);
@@ -35,7 +39,12 @@ MlpSpec read_plain_mlp(ConfigReader& config, int inner_size, std::string_view ac
 // A learned row for each position of a context, from `offset` on.
 PositionEmbeddingSpec learned_positions(int64_t max_position_embeddings, int offset = 0);
 
-// Rotates `key` dimensions of each head in interleaved pairs with base 10000 (GPT-J).
+// [sin | cos] of position + offset, with width / 2 + short_of frequencies to the spread; `key`
+// names the width.
+PositionEmbeddingSpec sinusoids(const ConfigReader& config, int width, std::string_view key,
+                                int short_of, int offset);
+
+// Rotates rotary_dim dimensions of each head in interleaved pairs with base 10000 (GPT-J).
 RopeSpec read_gptj_rope(ConfigReader& config, int head_dim, RopeRounding rounding);
 
 // 2^(-bias_max (h + 1) / n) for n heads, a power of two; for another number of heads those of the
@@ -44,6 +53,9 @@ std::vector<double> alibi_slopes(int heads, double bias_max = 8.0);
 
 // transformer.wte, transformer.wpe, transformer.h.N.ln_1, ..., with the prefix or without.
 NameTable gpt_names();
+
+// embed_tokens, layers.N.self_attn_layer_norm, layers.N.fc1, ... after `prefix`, or without it.
+NameTable fairseq_names(const std::string& prefix);
 
 // Dropout, initialisation, summaries for other heads, and buffers of masks.
 inline constexpr InertKey kGptInert[] = {

@@ -8,7 +8,6 @@ namespace plumb::model {
 namespace {
 
 Spec read(ConfigReader& config) {
-  constexpr double kEps = 1e-5;  // torch's own
   Dimensions d = read_dimensions(config, {.vocab_size = 50272,
                                           .hidden_size = 768,
                                           .intermediate_size = 0,
@@ -19,7 +18,7 @@ Spec read(ConfigReader& config) {
                                           .head_dim_derived = true,
                                           .eps_key = "",
                                           .kv_heads_key = ""});
-  d.norm = layer_norm(kEps);
+  d.norm = layer_norm(kTorchEps);
   d.norm.weight = d.norm.bias = config.flag("layer_norm_elementwise_affine", true);
   d.attention.qkv_bias = d.attention.o_bias = config.flag("enable_bias", true);
   MlpSpec mlp =
@@ -39,23 +38,13 @@ Spec read(ConfigReader& config) {
 NameTable names(const Spec& spec) {
   const bool before = spec.layers.front().mixer_norm.has_value();
   const std::string layer = "model.decoder.layers.{i}.";
-  NameTable names;
-  names.name("embed", "model.decoder.embed_tokens")
-      .name("positions", "model.decoder.embed_positions")
+  return fairseq_names("model.decoder.")
       .name("embed_in", "model.decoder.project_in")
       .name("embed_out", "model.decoder.project_out")
       .name("final_norm", "model.decoder.final_layer_norm")
       .name(before ? "mixer_norm" : "mixer_sum_norm", layer + "self_attn_layer_norm")
       .name(before ? "ffn_norm" : "ffn_sum_norm", layer + "final_layer_norm")
-      .name("q_proj", layer + "self_attn.q_proj")
-      .name("k_proj", layer + "self_attn.k_proj")
-      .name("v_proj", layer + "self_attn.v_proj")
-      .name("o_proj", layer + "self_attn.out_proj")
-      .name("up_proj", layer + "fc1")
-      .name("down_proj", layer + "fc2")
-      .name("lm_head", "lm_head")
       .or_prefix("model.", "");
-  return names;
 }
 
 }  // namespace

@@ -53,6 +53,7 @@ void describe(const RopeSpec& rope, int head_dim, Features& features) {
       "rope " + std::string(to_text(rope.scaling.kind)));
   add(features, rope.pairs != RopePairs::kHalves, "interleaved rope");
   add(features, rope.rotary_dim < head_dim, "partial rope");
+  add(features, rope.clockwise, "clockwise rope");
 }
 
 void describe(const AttentionSpec& a, Features& features) {
@@ -67,7 +68,8 @@ void describe(const AttentionSpec& a, Features& features) {
   add(features, a.qk_norm && a.qk_norm->flat, "flat QK norm");
   add(features, a.qk_norm && !a.qk_norm->flat, "QK norm");
   add(features, a.qk_norm && a.qk_norm->after_rope, "QK norm after rope");
-  add(features, !a.rope, "NoPE layers");
+  add(features, a.alibi.has_value(), "ALiBi");
+  add(features, !a.rope && !a.alibi, "NoPE layers");
   add(features, a.query_temperature.has_value(), "query temperature");
   add(features, a.output_norm.has_value(), "output norm");
   add(features, a.output_gate && !a.output_gate->per_head, "output gate");
@@ -116,15 +118,24 @@ Features features_of(const Spec& spec) {
     std::visit([&](const auto& mixer) { describe(mixer, features); }, layer.mixer);
     std::visit([&](const auto& ffn) { describe(ffn, features); }, layer.ffn);
     add(features, layer.parallel, "parallel branches");
+    add(features, layer.parallel && layer.ffn_norm, "parallel norms");
+    add(features, layer.mixer_sum_norm.has_value(), "norms on sums");
+    add(features, layer.residual_normed, "normed residual");
     add(features, !layer.mixer_norm && layer.mixer_post_norm, "post-norm");
     add(features, layer.mixer_norm && layer.mixer_post_norm, "four norms");
     add(features, layer.residual_multiplier != 1.0, "residual multiplier");
     add(features, layer.residual_gate, "residual gate");
     add(features, layer.first_sum > 0, "depth-scaled residual");
   }
-  add(features, spec.final_norm->kind == NormSpec::Kind::kLayer, "LayerNorm");
-  add(features, spec.final_norm->unit_offset, "1 + w norms");
-  add(features, spec.final_norm->input_scaled, "input-scaled norms");
+  if (spec.final_norm) describe(*spec.final_norm, features);
+  if (spec.positions) {
+    features.erase("NoPE layers");
+    features.insert(spec.positions->rows > 0 ? "learned positions" : "sinusoids");
+    add(features, spec.positions->offset > 0, "offset positions");
+  }
+  add(features, spec.embedding_size > 0 && spec.embedding_size != spec.hidden_size,
+      "projected embedding");
+  add(features, spec.head_transform.has_value(), "head transform");
   add(features, spec.embedding_multiplier != 1.0, "scaled embedding");
   add(features, spec.embedding_norm.has_value(), "embedding norm");
   add(features, spec.logit_multiplier != 1.0, "scaled logits");

@@ -76,6 +76,22 @@ TEST(LayOut, PacksBiasesAsItPacksWeights) {
   EXPECT_EQ(contents(tensors[1]), (std::vector<std::string>{"k0", "v0"}));
 }
 
+// GPT-2's Conv1D: [in, out of all roles].
+TEST(LayOut, StandsAPackedMatrixOnItsSide) {
+  NameTable names;
+  names.pack_transposed("c_attn", {"q", "k"});
+  const auto tensors = lay_out({{{0, "q.weight"}, {2, 3}},
+                                {{0, "k.weight"}, {1, 3}},
+                                {{0, "q.bias"}, {2}},
+                                {{0, "k.bias"}, {1}}},
+                               names, kNone);
+  ASSERT_EQ(tensors.size(), 2U);
+  EXPECT_EQ(tensors[0].shape, (std::vector<int64_t>{3, 3}));
+  EXPECT_EQ(contents(tensors[0]),
+            (std::vector<std::string>{"q0", "q3", "k0", "q1", "q4", "k1", "q2", "q5", "k2"}));
+  EXPECT_EQ(contents(tensors[1]), (std::vector<std::string>{"q0", "q1", "k0"}));
+}
+
 TEST(LayOut, SpreadsAStackOverTensors) {
   NameTable names;
   names.name("experts.up", "layers.{i}.experts.{e}.w3");
