@@ -9,7 +9,7 @@
 #include "base/safetensors.h"
 #include "bench/benchmarks.h"
 #include "bench/roofline.h"
-#include "candidates/cpu/forward.h"
+#include "candidates/cpu/engine/forward.h"
 #include "model/weights.h"
 
 namespace plumb::bench {
@@ -85,7 +85,7 @@ void delta_rule(State& state, Kernel kernel, const base::Threads& threads) {
   const RuleModel model;
   const Plan plan(model.graph(), model.weights(), base::DType::kF32, threads, kernel);
   Forward forward(plan, threads);
-  Session session(plan, kTokens);
+  Session session(plan.initial_states(), kTokens);
   std::vector<int64_t> tokens(kTokens);
   std::iota(tokens.begin(), tokens.end(), 0);
   Clock::time_point start;

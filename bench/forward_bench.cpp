@@ -2,7 +2,7 @@
 
 #include "bench/benchmarks.h"
 #include "bench/meter.h"
-#include "candidates/cpu/forward.h"
+#include "candidates/cpu/engine/forward.h"
 #include "reference/run.h"
 
 namespace plumb::bench {
@@ -40,7 +40,7 @@ void prefill(State& state, const Settings& settings, const std::string& preset, 
   const LoadedModel model(checkpoint_folder(settings, preset));
   const Plan plan(model.graph, model.weights, precision, threads, kernel, storage);
   Forward forward(plan, threads);
-  Session session(plan, length);
+  Session session(plan.initial_states(), length);
   const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
   forward.prefill(session, tokens, 0);
   Meter meter(state, sgemm_peak, threads);
@@ -58,7 +58,7 @@ void decode(State& state, const Settings& settings, const std::string& preset, D
   const LoadedModel model(checkpoint_folder(settings, preset));
   const Plan plan(model.graph, model.weights, precision, threads, Kernel::kFastest, storage);
   Forward forward(plan, threads);
-  Session session(plan, 2 * kPrompt);
+  Session session(plan.initial_states(), 2 * kPrompt);
   const std::vector<int64_t> tokens = prompt(2 * kPrompt, model.graph.vocab_size);
   const auto restart = [&] {
     session.reset();
@@ -91,7 +91,7 @@ void first_logits(State& state, const Settings& settings, const std::string& pre
       const LoadedModel model(folder);
       const Plan plan(model.graph, model.weights, precision, threads);
       Forward forward(plan, threads);
-      Session session(plan, kPrompt);
+      Session session(plan.initial_states(), kPrompt);
       benchmark::DoNotOptimize(
           forward.prefill(session, prompt(kPrompt, model.graph.vocab_size), 0).data);
       bytes = 2.0 * static_cast<double>(model.matrix_parameters());

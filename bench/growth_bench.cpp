@@ -7,7 +7,7 @@
 
 #include "bench/benchmarks.h"
 #include "bench/meter.h"
-#include "candidates/cpu/forward.h"
+#include "candidates/cpu/engine/forward.h"
 #include "fixtures/presets.h"
 #include "fixtures/synth.h"
 #include "reference/run.h"
@@ -80,7 +80,7 @@ void prefill(State& state, const std::filesystem::path& folder, size_t length,
   reset_peak();
   const double weights_only = peak_mebibytes();
   Forward forward(plan, threads);
-  Session session(plan, length);
+  Session session(plan.initial_states(), length);
   const std::vector<int64_t> tokens = prompt(length, model.graph.vocab_size);
   const auto run = [&] {
     session.reset();

@@ -12,7 +12,7 @@
 #include "base/files.h"
 #include "bench/benchmarks.h"
 #include "bench/roofline.h"
-#include "candidates/cpu/targets.h"
+#include "candidates/cpu/simd/targets.h"
 
 namespace plumb::bench {
 namespace {

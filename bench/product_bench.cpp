@@ -4,7 +4,7 @@
 #include "base/files.h"
 #include "base/safetensors.h"
 #include "bench/benchmarks.h"
-#include "candidates/cpu/product.h"
+#include "candidates/cpu/products/product.h"
 #include "model/weights.h"
 
 namespace plumb::bench {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/errors.h"
-#include "candidates/cpu/cpu_engine.h"
+#include "candidates/cpu/engine/cpu_engine.h"
 #include "candidates/recorded.h"
 
 namespace plumb::candidates {

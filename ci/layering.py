@@ -18,19 +18,18 @@ TIERS = (  # from below; rooms of one tier do not see each other
     ("base",),
     ("model", "trace", "result"),
     ("graph",),
-    ("fixtures", "reference", "candidates/cpu"),
-    ("compare/measure", "candidates"),
-    ("compare/evidence",),
-    ("compare/library",),
-    ("compare/diagnose",),
-    ("compare/power",),
-    ("compare/verdict",),
+    ("fixtures", "reference", "candidates/cpu/simd"),
+    ("compare/measure", "candidates/cpu/products"),
+    ("compare/evidence", "candidates/cpu/call"),
+    ("compare/library", "candidates/cpu/ops"),
+    ("compare/diagnose", "candidates/cpu/attention", "candidates/cpu/delta"),
+    ("compare/power", "candidates/cpu/engine"),
+    ("compare/verdict", "candidates"),
     ("reports",),
     ("cli",),
 )
 TIER = {room: tier for tier, rooms in enumerate(TIERS, 1) for room in rooms}
 FOLDERS = sorted({room.split("/")[0] for room in TIER})
-KNOTTED = ("candidates/cpu",)  # until its own rooms are built
 ANYTHING = ("tests", "bench", "studies")  # on no tier: they may include all, and nobody them
 
 ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]*)[">]', re.M)
@@ -171,7 +170,7 @@ def faults(root):
                     if why:
                         yield f"{path}:{number}: {why}"
                     unit, other = str(path.with_suffix("")), include[1].rsplit(".", 1)[0]
-                    if room == target and unit != other and room not in KNOTTED:
+                    if room == target and unit != other:
                         arrows.setdefault(unit, {}).setdefault(other, (path, number))
                 if may_name:
                     continue

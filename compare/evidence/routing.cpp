@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "compare/measure/gates.h"
-#include "reference/route.h"
+#include "reference/ops/route.h"
 
 namespace plumb::evidence {
 

@@ -36,6 +36,11 @@ std::string describe(const Place& place) {
   return place.label.empty() ? where : place.label + " of " + where;
 }
 
+std::string role_of(const Place& place) {
+  const bool outside = place.layer < 0 && place.layer > kEveryLayer;
+  return outside && place.label.empty() ? "the model" : place.label;
+}
+
 // Where layers attend over windows and over all: which of them this one does.
 std::optional<int> reach_of(const Graph& graph, int layer) {
   bool local = false;
@@ -104,7 +109,11 @@ void add_faults(const FaultRow& row, const Graph& graph, std::vector<Fault>& fau
     const auto places = find_places(row, graph, parameter);
     for (const auto& [place, ops] : places) {
       if (place.layer <= kEveryLayer && !is_repeated(row, graph, place, places)) continue;
-      Fault fault{.row = &row, .ops = ops, .place = describe(place), .parameter = parameter};
+      Fault fault{.row = &row,
+                  .ops = ops,
+                  .place = describe(place),
+                  .role = role_of(place),
+                  .parameter = parameter};
       if (place.layer >= 0) fault.layer = place.layer;
       fault.order = faults.size();
       faults.push_back(std::move(fault));
@@ -114,13 +123,16 @@ void add_faults(const FaultRow& row, const Graph& graph, std::vector<Fault>& fau
 
 }  // namespace
 
-std::string Fault::says() const {
+std::string Fault::phrase() const {
   const std::string what =
       row->names.empty() ? fmt::format(fmt::runtime(row->says), parameter)
                          : fmt::format(fmt::runtime(row->says),
                                        row->names[static_cast<size_t>(std::llround(parameter))]);
-  const std::string all = place + " " + what;
-  return part ? all + " " + part->says : all;
+  return part ? what + " " + part->says : what;
+}
+
+std::string Fault::says() const {
+  return place + " " + phrase();
 }
 
 Mutation Fault::mutate(const Graph& graph) const {

@@ -85,13 +85,15 @@ struct Fault {
   std::vector<size_t> ops;
   std::optional<int> layer;  // none: every layer, or outside the layers
   std::string place;         // "layer 2", "q_norm of every layer", "final_norm"
+  std::string role;          // the place in whichever layer: "", "q_norm", "final_norm"
   double parameter = 0.0;
   size_t order = 0;  // in the library
   std::optional<Part> part;
   std::vector<Fault> with = {};  // made besides, at other ops; `says` and `cause` leave them out
 
   std::string cause() const { return std::string(row->cause); }
-  std::string says() const;  // "layer 2 rotates interleaved pairs"
+  std::string phrase() const;  // "rotates interleaved pairs"
+  std::string says() const;    // "layer 2 rotates interleaved pairs"
   Mutation mutate(const graph::Graph& graph) const;
 };
 

@@ -25,14 +25,6 @@ constexpr double kQuietNoise = 0.5;
 // The same mistake at the same kind of place, over the layers: all of them last.
 using Group = std::pair<std::string, std::string>;
 
-std::string label_of(const Fault& fault) {
-  const size_t of = fault.place.rfind(" of ");
-  if (of != std::string::npos) return fault.place.substr(0, of);
-  const bool whole_layer =
-      fault.place.starts_with("layer ") || fault.place.starts_with("every layer");
-  return whole_layer ? std::string() : fault.place;
-}
-
 Ratios with_noise(Ratios ratios) {
   for (double* ratio : {&ratios.whitened, &ratios.row, &ratios.column, &ratios.element}) {
     *ratio = std::hypot(*ratio, kQuietNoise);
@@ -108,7 +100,8 @@ Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes) {
   std::map<Group, std::vector<Fault>> groups;
   for (Fault& fault : applicable_faults(truth.graph())) {
     if (!is_weighed(fault)) continue;
-    groups[{fault.says().substr(fault.place.size()), label_of(fault)}].push_back(std::move(fault));
+    Group group{fault.phrase(), fault.role};
+    groups[std::move(group)].push_back(std::move(fault));
   }
   const Witness witness(truth, scenes);
   Coverage coverage;

@@ -92,7 +92,7 @@ NameTable names(const Spec&) {
 
 }  // namespace
 
-constinit const Family kBeam{
+constinit const Family kBeam1{
     .model_type = "beam",
     .architecture = "BeamForCausalLM",
     .read = read,

@@ -8,7 +8,7 @@
 #include <new>
 #include <numeric>
 
-#include "candidates/cpu/forward.h"
+#include "candidates/cpu/engine/forward.h"
 #include "tests/candidates/op_bench.h"
 #include "tests/candidates/synthetic.h"
 
@@ -75,7 +75,7 @@ TEST(Decode, AllocatesNothing) {
       for (const base::DType precision : kPrecisions) {
         const cpu::Plan plan(model.graph(), model.weights(), precision, threads);
         cpu::Forward forward(plan, threads);
-        cpu::Session session(plan, 40);
+        cpu::Session session(plan.initial_states(), 40);
         forward.prefill(session, model.prompt(20), 0);
         forward.decode(session, 1, 20);
         const size_t before = allocations;
@@ -112,7 +112,7 @@ TEST(GatedDeltaRule, AllocatesNothing) {
          {cpu::Kernel::kFused, cpu::Kernel::kChunked, cpu::Kernel::kNaive}) {
       const cpu::Plan plan(graph, folder.weights(), base::DType::kF32, threads, kernel);
       cpu::Forward forward(plan, threads);
-      cpu::Session session(plan);
+      cpu::Session session(plan.initial_states());
       std::vector<int64_t> tokens(50);
       std::iota(tokens.begin(), tokens.end(), 0);
       forward.prefill(session, tokens, 0);

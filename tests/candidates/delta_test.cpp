@@ -7,7 +7,7 @@
 #include <limits>
 #include <ostream>
 
-#include "candidates/cpu/targets.h"
+#include "candidates/cpu/simd/targets.h"
 #include "tests/candidates/forced_target.h"
 #include "tests/candidates/op_bench.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/errors.h"
 #include "candidates/candidate.h"
-#include "candidates/cpu/cpu_engine.h"
+#include "candidates/cpu/engine/cpu_engine.h"
 #include "tests/candidates/forced_target.h"
 #include "tests/candidates/synthetic.h"
 
@@ -30,7 +30,7 @@ std::vector<float> copy(const Rows& rows) {
 std::vector<float> whole(const Plan& plan, const base::Threads& threads,
                          std::span<const int64_t> tokens) {
   Forward forward(plan, threads);
-  Session session(plan);
+  Session session(plan.initial_states());
   return copy(forward.prefill(session, tokens, 0));
 }
 
@@ -73,7 +73,7 @@ TEST(Engine, ThreadsChangeNoBit) {
         const base::Threads threads(count);
         const Plan plan(model.graph(), model.weights(), precision, threads);
         Forward forward(plan, threads);
-        Session session(plan);
+        Session session(plan.initial_states());
         std::vector<float> logits = copy(forward.prefill(session, tokens, 0));
         const std::vector<float> decoded = copy(forward.decode(session, 5, 150));
         logits.insert(logits.end(), decoded.begin(), decoded.end());
@@ -108,7 +108,7 @@ TEST(Engine, APromptInPiecesIsThePromptAtOnce) {
       const std::vector<float> expected = whole(plan, threads, tokens);
       for (const size_t piece : {1, 2, 7, 10, 40}) {
         Forward forward(plan, threads);
-        Session session(plan);
+        Session session(plan.initial_states());
         std::vector<float> logits;
         for (size_t at = 0; at < tokens.size(); at += piece) {
           const size_t rows = std::min(piece, tokens.size() - at);
@@ -130,8 +130,8 @@ TEST(Engine, ARaggedBatchIsItsSequences) {
     Forward forward(plan, threads);
     const std::vector<int64_t> a = model.prompt(23, 1);
     const std::vector<int64_t> b = model.prompt(4, 2);
-    Session first(plan);
-    Session second(plan);
+    Session first(plan.initial_states());
+    Session second(plan.initial_states());
     const cpu::Sequence both[] = {{&first, a}, {&second, b}};
     const std::vector<float> together = copy(forward.run(both));
     std::vector<float> apart = whole(plan, threads, a);
@@ -174,7 +174,7 @@ TEST(Session, ResetAndSnapshotsBringTheSameBitsBack) {
   for_each_model([&](const Model& model) {
     const Plan plan(model.graph(), model.weights(), DType::kF32, threads);
     Forward forward(plan, threads);
-    Session session(plan);
+    Session session(plan.initial_states());
     const std::vector<int64_t> tokens = model.prompt(17);
     const std::vector<float> prompt = copy(forward.prefill(session, tokens, 0));
     const Session snapshot = session;
@@ -195,7 +195,7 @@ TEST(Session, RefusesAPositionItDoesNotStandAt) {
   const SyntheticModel model("llama");
   const Plan plan(model.graph(), model.weights(), DType::kF32, threads);
   Forward forward(plan, threads);
-  Session session(plan);
+  Session session(plan.initial_states());
   const std::vector<int64_t> tokens = model.prompt(4);
   EXPECT_THROW(forward.prefill(session, tokens, 1), base::InternalError);
   forward.prefill(session, tokens, 0);

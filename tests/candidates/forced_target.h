@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/errors.h"
-#include "candidates/cpu/targets.h"
+#include "candidates/cpu/simd/targets.h"
 
 namespace plumb::candidates::testing {
 

@@ -115,7 +115,7 @@ OpResult run_op(const OpCase& test) {
   const graph::Graph graph = graph_of(test, folder.declared());
   const cpu::Plan plan(graph, folder.weights(), test.precision, threads, test.kernel);
   cpu::Forward forward(plan, threads);
-  cpu::Session session(plan, 0, test.first_position);
+  cpu::Session session(plan.initial_states(), 0, test.first_position);
 
   OpResult result;
   for (const int width : test.out_width) result.out.push_back({.shape = {0, width}});

@@ -12,7 +12,7 @@
 
 #include "base/dtype.h"
 #include "base/files.h"
-#include "candidates/cpu/forward.h"
+#include "candidates/cpu/engine/forward.h"
 #include "graph/graph.h"
 #include "model/weights.h"
 

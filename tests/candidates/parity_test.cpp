@@ -8,7 +8,7 @@
 
 #include "base/errors.h"
 #include "candidates/candidate.h"
-#include "candidates/cpu/targets.h"
+#include "candidates/cpu/simd/targets.h"
 #include "reference/engine.h"
 #include "tests/candidates/feature_models.h"
 #include "tests/candidates/forced_target.h"

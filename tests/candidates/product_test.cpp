@@ -1,5 +1,5 @@
 // Products with weights: gemm and dots, float32 and bfloat16, against float64.
-#include "candidates/cpu/product.h"
+#include "candidates/cpu/products/product.h"
 
 #include <gtest/gtest.h>
 

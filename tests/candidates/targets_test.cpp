@@ -1,6 +1,6 @@
 // Every instruction set that is compiled in and that this machine has: forced, shown to be the one
 // that runs, and held to the same bounds.
-#include "candidates/cpu/targets.h"
+#include "candidates/cpu/simd/targets.h"
 
 #include <gtest/gtest.h>
 

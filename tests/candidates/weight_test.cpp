@@ -1,5 +1,5 @@
 // In which form weights are held, and how they get there.
-#include "candidates/cpu/weight.h"
+#include "candidates/cpu/products/weight.h"
 
 #include <gtest/gtest.h>
 

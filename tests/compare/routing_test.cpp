@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <random>
 
-#include "reference/route.h"
+#include "reference/ops/route.h"
 #include "tests/compare/bench.h"
 
 namespace plumb::compare::testing {
