@@ -136,8 +136,8 @@ TEST(LayerNorm, TakesTheMeanOffEveryGroupByItself) {
 
 TEST(LayerNorm, NeedsNoWeight) {
   const Tensor x = random_tensor({3, 20}, 15);
-  const OpResult y = run_op(
-      {.kind = graph::LayerNorm{.eps = kEps}, .inputs = {x}, .out_width = {20}});
+  const OpResult y =
+      run_op({.kind = graph::LayerNorm{.eps = kEps}, .inputs = {x}, .out_width = {20}});
   const OpResult ones = run_op({.kind = graph::LayerNorm{.eps = kEps},
                                 .inputs = {x},
                                 .weights = {{.shape = {20}, .values = std::vector(20, 1.0)}},
