@@ -37,8 +37,9 @@ NameTable names(const Spec&) {
 
 // The norms have torch's own eps, whatever layer_norm_eps says.
 constexpr InertKey kInert[] = {
-    {"activation_dropout"}, {"attention_probs_dropout_prob"}, {"hidden_dropout_prob"},
-    {"layer_norm_eps"},     {"layerdrop"},
+    {"activation_dropout"},  {"attention_probs_dropout_prob"},
+    {"hidden_dropout_prob"}, {"layer_norm_eps"},
+    {"layerdrop"},
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// CTRL: sinusoids for positions, an MLP of relu without a gate, biases everywhere, the head's included,
-// a scaled embedding. Source: transformers 5.23, models/ctrl.
+// CTRL: sinusoids for positions, an MLP of relu without a gate, biases everywhere, the head's
+// included, a scaled embedding. Source: transformers 5.23, models/ctrl.
 #include <cmath>
 
 #include "model/families/family.h"

@@ -1,5 +1,5 @@
-// GPT-NeoX Japanese: LayerNorms, a rope, no biases but one, on what the last layer's attention gives.
-// Source: transformers 5.23, models/gpt_neox_japanese.
+// GPT-NeoX Japanese: LayerNorms, a rope, no biases but one, on what the last layer's attention
+// gives. Source: transformers 5.23, models/gpt_neox_japanese.
 #include "model/families/family.h"
 #include "model/families/gpt_parts.h"
 
@@ -16,11 +16,10 @@ Spec read(ConfigReader& config) {
                                           .eps_key = "layer_norm_eps",
                                           .kv_heads_key = ""});
   d.norm = layer_norm(d.norm.eps);
-  d.attention.rope = read_rope(config,
-                               {.theta_key = "rotary_emb_base",
-                                .partial_key = "rotary_pct",
-                                .partial_rotary_factor = 1.0},
-                               d.attention.head_dim, d.max_position_embeddings);
+  d.attention.rope = read_rope(
+      config,
+      {.theta_key = "rotary_emb_base", .partial_key = "rotary_pct", .partial_rotary_factor = 1.0},
+      d.attention.head_dim, d.max_position_embeddings);
   constexpr const char* kTimesKey = "intermediate_multiple_size";
   const int times = read_size(config, kTimesKey, 4);
   MlpSpec mlp = read_plain_mlp(config, checked_width(config, kTimesKey, times, d.hidden_size),

@@ -1,5 +1,6 @@
-// Granite with windows: every fourth layer, the first among them, sees all; each layer has a base of
-// its own for its rope, or none; a sink for each head. Source: transformers 5.23, models/granite_swa.
+// Granite with windows: every fourth layer, the first among them, sees all; each layer has a base
+// of its own for its rope, or none; a sink for each head. Source: transformers 5.23,
+// models/granite_swa.
 #include "model/families/decoder.h"
 #include "model/families/family.h"
 

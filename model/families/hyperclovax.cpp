@@ -1,5 +1,5 @@
-// HyperCLOVA X: Granite, with an RMS norm on what each branch returns, and logits multiplied instead of
-// divided. Source: transformers 5.23, models/hyperclovax.
+// HyperCLOVA X: Granite, with an RMS norm on what each branch returns, and logits multiplied
+// instead of divided. Source: transformers 5.23, models/hyperclovax.
 #include "model/families/decoder.h"
 #include "model/families/family.h"
 
@@ -7,8 +7,7 @@ namespace plumb::model {
 namespace {
 
 Spec read(ConfigReader& config) {
-  Dimensions d =
-      read_dimensions(config, {.head_dim_null = true, .heads_divide_hidden_size = true});
+  Dimensions d = read_dimensions(config, {.head_dim_null = true, .heads_divide_hidden_size = true});
   d.attention.rope = read_rope(config, {}, d.attention.head_dim, d.max_position_embeddings);
   d.attention.qkv_bias = d.attention.o_bias = config.flag("attention_bias", false);
   d.attention.scale =

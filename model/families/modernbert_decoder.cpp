@@ -1,6 +1,6 @@
-// ModernBERT's decoder: LayerNorms, one of them after the embedding and none before the first attention;
-// two layers of three slide; a rope for each type of layer; a dense layer with a norm before the head.
-// Source: transformers 5.23, models/modernbert_decoder.
+// ModernBERT's decoder: LayerNorms, one of them after the embedding and none before the first
+// attention; two layers of three slide; a rope for each type of layer; a dense layer with a norm
+// before the head. Source: transformers 5.23, models/modernbert_decoder.
 #include "model/families/family.h"
 #include "model/families/gpt_parts.h"
 
@@ -17,8 +17,8 @@ std::vector<std::string> read_types_of_layers(ConfigReader& config, int layers) 
 // The key holds twice the window.
 int read_window(ConfigReader& config) {
   const bool none = config.present("local_attention") && !config.has("local_attention");
-  const int64_t both = config.integer("local_attention", none ? 0 : 128, 0, int64_t{1} << 30,
-                                      Null::kMeansAbsent);
+  const int64_t both =
+      config.integer("local_attention", none ? 0 : 128, 0, int64_t{1} << 30, Null::kMeansAbsent);
   if (both == 1) config.refuse("local_attention", "is 1", "half of it is the window");
   return static_cast<int>(both / 2);
 }
@@ -30,9 +30,8 @@ void set_ropes(ConfigReader& config, const Dimensions& d, const std::vector<std:
   for (size_t i = 0; i < types.size(); ++i) {
     const RopeDefaults defaults{.theta = types[i] == kFullAttention ? full : sliding,
                                 .rounding = RopeRounding::kTableOnly};
-    std::get<AttentionSpec>(spec.layers[i].mixer).rope =
-        read_layer_rope(config, types[i], true, defaults, d.attention.head_dim,
-                        d.max_position_embeddings);
+    std::get<AttentionSpec>(spec.layers[i].mixer).rope = read_layer_rope(
+        config, types[i], true, defaults, d.attention.head_dim, d.max_position_embeddings);
   }
 }
 
@@ -92,10 +91,10 @@ NameTable names(const Spec&) {
 
 // The window is local_attention's half, whatever sliding_window says.
 constexpr InertKey kInert[] = {
-    {"classifier_dropout"}, {"classifier_pooling"}, {"deterministic_flash_attn"},
-    {"embedding_dropout"},  {"initializer_cutoff_factor"}, {"mlp_dropout"},
-    {"position_embedding_type"}, {"reference_compile"}, {"repad_logits_with_grad"},
-    {"sliding_window"},  {"sparse_pred_ignore_index"}, {"sparse_prediction"},
+    {"classifier_dropout"},      {"classifier_pooling"},        {"deterministic_flash_attn"},
+    {"embedding_dropout"},       {"initializer_cutoff_factor"}, {"mlp_dropout"},
+    {"position_embedding_type"}, {"reference_compile"},         {"repad_logits_with_grad"},
+    {"sliding_window"},          {"sparse_pred_ignore_index"},  {"sparse_prediction"},
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
-// nanochat: RMS norms without weights, one of them after the embedding and one for each head of q and k
-// after the rope, which turns the other way round; an MLP of squared relu without a gate, a soft cap.
-// Source: transformers 5.23, models/nanochat.
+// nanochat: RMS norms without weights, one of them after the embedding and one for each head of q
+// and k after the rope, which turns the other way round; an MLP of squared relu without a gate, a
+// soft cap. Source: transformers 5.23, models/nanochat.
 #include "model/families/family.h"
 #include "model/families/gemma_parts.h"
 #include "model/families/gpt_parts.h"

@@ -17,8 +17,7 @@ Activation read_own_activation(ConfigReader& config) {
 }
 
 Spec read(ConfigReader& config) {
-  Dimensions d =
-      read_gpt_dimensions(config, {.vocab_size = 40478, .max_position_embeddings = 512});
+  Dimensions d = read_gpt_dimensions(config, {.vocab_size = 40478, .max_position_embeddings = 512});
   d.attention.qkv_bias = d.attention.o_bias = true;
   const MlpSpec mlp{.intermediate_size = checked_width(config, "n_embd", 4, d.hidden_size),
                     .activation = read_own_activation(config),

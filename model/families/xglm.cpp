@@ -49,9 +49,12 @@ NameTable names(const Spec&) {
 }
 
 constexpr InertKey kInert[] = {
-    {"activation_dropout"},     {"add_cross_attention", "false"},
-    {"decoder_start_token_id"}, {"dropout"},
-    {"init_std"},               {"layerdrop"},
+    {"activation_dropout"},
+    {"add_cross_attention", "false"},
+    {"decoder_start_token_id"},
+    {"dropout"},
+    {"init_std"},
+    {"layerdrop"},
 };
 
 }  // namespace

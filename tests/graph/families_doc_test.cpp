@@ -36,6 +36,15 @@ const Seed kSeeds[] = {
       "nemotron"}},
     {"wrappers and renamings", {"gemma3", "qwen3_5_moe_text", "qwen3_5_moe", "kimi_k2"}},
     {"decoders that are flags", {"cwm", "arcee", "helium", "glm", "cohere", "glm4_moe", "dots1"}},
+    {"dense decoders of the first 98", {"gpt2",        "gpt-sw3",     "gpt_neox",
+                                        "phi",         "gptj",        "codegen",
+                                        "falcon",      "bloom",       "mpt",
+                                        "opt",         "gpt_bigcode", "gpt_neo",
+                                        "olmo",        "persimmon",   "jais2",
+                                        "iquestcoder", "vaultgemma",  "hyperclovax",
+                                        "bitnet",      "granite_swa", "gpt_neox_japanese",
+                                        "xglm",        "biogpt",      "ctrl",
+                                        "openai-gpt",  "nanochat",    "modernbert-decoder"}},
     {"experts of every routing",
      {"minimax_m2", "granitemoe", "granitemoeshared", "granitemoe_swa", "hunyuan_v1_moe",
       "ernie4_5_moe", "exaone_moe", "hy_v3", "afmoe", "cohere2_moe", "mimo_v2_flash", "flex_olmo",
@@ -71,7 +80,8 @@ void describe(const AttentionSpec& a, Features& features) {
   add(features, a.alibi.has_value(), "ALiBi");
   add(features, !a.rope && !a.alibi, "NoPE layers");
   add(features, a.query_temperature.has_value(), "query temperature");
-  add(features, a.output_norm.has_value(), "output norm");
+  add(features, a.output_norm && !a.output_norm_flat, "output norm");
+  add(features, a.output_norm && a.output_norm_flat, "sub-norms");
   add(features, a.output_gate && !a.output_gate->per_head, "output gate");
   add(features, a.output_gate && a.output_gate->per_head, "output gate per head");
   add(features, a.output_gate && a.output_gate->activation == Activation::kSoftplus,
@@ -93,6 +103,13 @@ void describe(const GatedDeltaNetSpec& net, Features& features) {
 
 void describe(const ShortConvSpec&, Features& features) {
   features.insert("short convolution");
+}
+
+void describe(const NormSpec& norm, Features& features) {
+  add(features, norm.kind == NormSpec::Kind::kLayer, "LayerNorm");
+  add(features, !norm.weight, "weightless norms");
+  add(features, norm.unit_offset, "1 + w norms");
+  add(features, norm.input_scaled, "input-scaled norms");
 }
 
 void describe(const MlpSpec& mlp, Features& features) {
