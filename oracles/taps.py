@@ -8,16 +8,21 @@ import sys
 import torch
 
 # What families call the same module.
-DECODERS = ("model", "transformer")
-LAYERS = ("layers", "blocks")
-FINAL_NORMS = ("norm", "embedding_norm", "norm_f")
-MIXERS = ("self_attn", "linear_attn", "attention", "conv", "norm_attn_norm.attn")
-FEED_FORWARDS = ("mlp", "block_sparse_moe", "feed_forward", "moe", "ffn")
-OUTPUTS = ("o_proj", "out_proj")
-GATES = ("gate_proj", "g_proj")
+DECODERS = ("model.decoder", "model", "transformer", "gpt_neox", "gpt_neox_japanese", "biogpt")
+LAYERS = ("layers", "blocks", "h")
+FINAL_NORMS = ("norm", "embedding_norm", "norm_f", "ln_f", "final_norm", "final_layernorm",
+               "final_layer_norm", "layer_norm", "layernorm")
+MIXERS = ("self_attn", "linear_attn", "attention", "conv", "norm_attn_norm.attn", "attn.attention",
+          "attn", "self_attention", "multi_head_attention")
+FEED_FORWARDS = ("mlp", "block_sparse_moe", "feed_forward", "moe", "ffn", "fc2")
+OUTPUTS = ("o_proj", "out_proj", "dense", "c_proj", "Wo")
+GATES = ("gate_proj", "g_proj", "attn_sub_norm")
+# Where a module does more than its branch: the part of it that gives the branch, or none.
+BRANCHES = {"BloomAttention": "dense", "BloomMLP": "dense_4h_to_h", "MptMLP": "down_proj",
+            "GPTNeoXJapaneseAttention": None}
 QUERY_NORMS = ("q_norm", "q_layernorm", "query_layernorm")
 KEY_NORMS = ("k_norm", "k_layernorm", "key_layernorm")
-MLP_PARTS = {"ffn_gate": ("gate_proj", "w1"), "ffn_up": ("up_proj", "w3"), "ffn_act": ("down_proj", "w2")}
+MLP_PARTS = {"ffn_gate": ("gate_proj", "w1"), "ffn_up": ("up_proj", "w3"), "ffn_act": ("ffn_sub_norm", "down_proj", "w2")}
 
 
 def first_tensor(value):
@@ -82,10 +87,11 @@ class Recorder:
         decoder = find(self.model, DECODERS) or self.model
         layers = child(decoder, LAYERS)
         self._before(layers[0], "embed")
-        self._after(child(decoder, FINAL_NORMS), "final_norm")
+        if find(decoder, FINAL_NORMS) is not None:
+            self._after(find(decoder, FINAL_NORMS), "final_norm")
         for i, layer in enumerate(layers):
             prefix = f"layer.{i}."
-            self._after(child(layer, MIXERS), prefix + "mixer_out")
+            self._after_branch(child(layer, MIXERS), prefix + "mixer_out")
             self._hook_feed_forward_output(layer, prefix + "ffn_out")
             self._after(layer, prefix + "out")
             if self.fine:
@@ -104,7 +110,7 @@ class Recorder:
         if hasattr(feed_forward, "post_mlp_layernorm"):
             self._before(feed_forward.post_mlp_layernorm, name)
             return
-        self._after(feed_forward, name)
+        self._after_branch(feed_forward, name)
         if getattr(layer, "shared_mlp", None) is not None:
             add = lambda _m, _args, output: self._keep(name, self.taps[name][None] + output)
             self._undo.append(layer.shared_mlp.register_forward_hook(add).remove)
@@ -139,11 +145,11 @@ class Recorder:
         out = child(mixer, OUTPUTS)
         self._after(mixer.k_proj, prefix + "k", (-1, width))
         self._after(mixer.v_proj, prefix + "v", (-1, getattr(mixer, "v_head_dim", width)))
-        gated = mixer.q_proj.out_features == 2 * out.in_features
+        doubled = mixer.q_proj.out_features == 2 * out.in_features
         split = lambda _m, _args, output: self._keep(
-            prefix + "q", output.reshape(1, output.shape[1], -1, 2 * width if gated else width)[..., :width])
+            prefix + "q", output.reshape(1, output.shape[1], -1, 2 * width if doubled else width)[..., :width])
         self._undo.append(mixer.q_proj.register_forward_hook(split).remove)
-        gated = gated or find(mixer, GATES) is not None
+        gated = doubled or find(mixer, GATES) is not None
         self._before(out, prefix + ("attn_gated" if gated else "attn"))
         for name, norm in (("q_norm", find(mixer, QUERY_NORMS)), ("k_norm", find(mixer, KEY_NORMS))):
             if norm is not None:

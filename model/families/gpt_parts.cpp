@@ -13,7 +13,7 @@ Dimensions read_gpt_dimensions(ConfigReader& config, const GptDefaults& defaults
                                .num_hidden_layers = defaults.num_hidden_layers,
                                .num_attention_heads = defaults.num_attention_heads,
                                .max_position_embeddings = defaults.max_position_embeddings,
-                               .rms_norm_eps = 1e-5,
+                               .rms_norm_eps = defaults.layer_norm_epsilon,
                                .tie_word_embeddings = defaults.tie_word_embeddings,
                                .heads_divide_hidden_size = true,
                                .head_dim_derived = true,
@@ -77,10 +77,10 @@ RopeSpec read_gptj_rope(ConfigReader& config, int head_dim, RopeRounding roundin
   return {.rotary_dim = rotary_dim, .pairs = RopePairs::kInterleaved, .rounding = rounding};
 }
 
-std::vector<double> alibi_slopes(int heads, double bias_max) {
+std::vector<double> alibi_slopes(int heads) {
   int power = 1;
   while (power < heads) power *= 2;
-  const auto slope = [&](int h) { return std::exp2(-bias_max * (h + 1) / power); };
+  const auto slope = [&](int h) { return std::exp2(-8.0 * (h + 1) / power); };
   std::vector<double> slopes;
   for (int h = power == heads ? 0 : 1; h < power; h += power == heads ? 1 : 2) {
     slopes.push_back(slope(h));

@@ -47,9 +47,9 @@ PositionEmbeddingSpec sinusoids(const ConfigReader& config, int width, std::stri
 // Rotates rotary_dim dimensions of each head in interleaved pairs with base 10000 (GPT-J).
 RopeSpec read_gptj_rope(ConfigReader& config, int head_dim, RopeRounding rounding);
 
-// 2^(-bias_max (h + 1) / n) for n heads, a power of two; for another number of heads those of the
+// 2^(-8 (h + 1) / n) for n heads, a power of two; for another number of heads those of the
 // next power, every second of them first. Source: Press et al., arXiv 2108.12409, get_slopes.
-std::vector<double> alibi_slopes(int heads, double bias_max = 8.0);
+std::vector<double> alibi_slopes(int heads);
 
 // transformer.wte, transformer.wpe, transformer.h.N.ln_1, ..., with the prefix or without.
 NameTable gpt_names();

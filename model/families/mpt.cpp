@@ -6,7 +6,9 @@
 namespace plumb::model {
 namespace {
 
+// transformers takes 8 for alibi_bias_max, whatever a config says.
 constexpr InertKey kAttentionInert[] = {
+    {"alibi_bias_max", "8"},
     {"attn_impl"},
     {"attn_pdrop"},
     {"alibi", "true"},
@@ -26,8 +28,7 @@ void read_attention(ConfigReader& config, AttentionSpec& a) {
   if (clip < 0.0) inner.refuse("clip_qkv", "is negative", "it limits the size of q, k and v");
   a.qkv_clip = clip;
   a.scale = inner.positive("softmax_scale", a.scale, Null::kMeansAbsent);
-  const int64_t bias_max = inner.integer("alibi_bias_max", 8, 1, 1024);
-  a.alibi = AlibiSpec{.slopes = alibi_slopes(a.num_attention_heads, static_cast<double>(bias_max))};
+  a.alibi = AlibiSpec{.slopes = alibi_slopes(a.num_attention_heads)};
   inner.finish(generic_inert_keys(), kAttentionInert);
 }
 
