@@ -6,17 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-ci/setup.sh record
+ci/venv.sh
 ci/build.sh release plumb
 venv=build/venv
-if ! cat oracles/requirements*.txt | cmp -s - "$venv/requirements.txt"; then
-  echo "record: installs oracles/requirements*.txt into $venv"
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  pip="$venv/bin/pip --quiet --disable-pip-version-check"
-  $pip install -r oracles/requirements.txt
-  $pip install --no-deps -r oracles/requirements-no-deps.txt
-  cat oracles/requirements*.txt > "$venv/requirements.txt"
-fi
 [[ ${1:-} != --check ]] || "$venv/bin/python" ci/transformers_keys.py --check
 "$venv/bin/python" oracles/record.py --plumb build/release/plumb "$@"

@@ -9,7 +9,8 @@ set -euo pipefail
 declare -A needs=(
   [build]="g++:g++ cmake:cmake ninja:ninja-build ccache:ccache python3:python3
            libxtensor-dev nlohmann-json3-dev libopenblas-dev libhdf5-dev libhwy-dev libcli11-dev
-           libfmt-dev libssl-dev libcurl4-openssl-dev libgtest-dev libbenchmark-dev libvalijson-dev libexpat1-dev"
+           libfmt-dev libssl-dev libcurl4-openssl-dev libgtest-dev libgmock-dev libbenchmark-dev libvalijson-dev
+           libexpat1-dev"
   [format]="clang-format-14:clang-format-14"
   [tidy]="clang-tidy-19:clang-tidy-19"
   [record]="python3-venv"

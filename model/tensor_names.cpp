@@ -79,6 +79,7 @@ class LayOut {
  private:
   void place(const WeightDeclaration& weight) {
     const Match found = find_rule(weight, names_, exists_);
+    if (!found.rule->sections.empty()) return place_sections(weight, found);
     const bool spread = is_spread(found);
     const int64_t pieces = spread ? weight.shape.front() : 1;
     for (int64_t piece = 0; piece < pieces; ++piece) {
@@ -86,18 +87,25 @@ class LayOut {
     }
   }
 
-  void place_piece(const WeightDeclaration& weight, const Match& found, int64_t piece,
-                   bool spread) {
-    const auto own_shape = [&](const WeightDeclaration& w) {
-      return std::vector<int64_t>(w.shape.begin() + (spread ? 1 : 0), w.shape.end());
-    };
-    std::vector<int64_t> shape = own_shape(weight);
-    Placement part = found.rule->columns ? in_columns(weight.id, found, shape)
-                                         : in_rows(weight, found, own_shape, shape);
-    if (found.rule->transposed && shape.size() == 2) {
-      part = transposed(part, shape);
-      std::swap(shape[0], shape[1]);
+  void place_sections(const WeightDeclaration& weight, const Match& found) {
+    const int64_t row = weight.elements() / weight.shape.front();
+    int64_t first = 0;
+    for (const auto& [name, rows] : found.rule->sections) {
+      std::vector<int64_t> shape = weight.shape;
+      shape.front() = rows;
+      FileTensor& file =
+          tensor(replace(name, "{i}", weight.id.layer), stored_shape(found, std::move(shape)));
+      file.parts.push_back({.weight = weight.id,
+                            .first = first,
+                            .extents = {1, rows, row},
+                            .strides = {rows * row, row, 1}});
+      first += rows * row;
     }
+    base::ensure(first == weight.elements(), "sections hold all rows of their weight");
+  }
+
+  // What the axes of a tensor of this shape are in the file.
+  static std::vector<int64_t> stored_shape(const Match& found, std::vector<int64_t> shape) {
     if (found.rule->axes) {
       std::vector<int64_t> stored;
       for (const int axis : *found.rule->axes) {
@@ -106,9 +114,26 @@ class LayOut {
       shape = std::move(stored);
     }
     if (found.rule->flat) shape = {shape[0] * shape[1], shape[2]};
-    FileTensor& file = tensor(tensor_name(found, weight.id.layer, piece), shape);
+    return shape;
+  }
+
+  void place_piece(const WeightDeclaration& weight, const Match& found, int64_t piece,
+                   bool spread) {
+    const auto own_shape = [&](const WeightDeclaration& w) {
+      return std::vector<int64_t>(w.shape.begin() + (spread ? 1 : 0), w.shape.end());
+    };
+    std::vector<int64_t> shape = own_shape(weight);
+    const int64_t size = product(shape);
+    Placement part = found.rule->columns ? in_columns(weight.id, found, shape)
+                                         : in_rows(weight, found, own_shape, shape);
+    if (found.rule->transposed && shape.size() == 2) {
+      part = transposed(part, shape);
+      std::swap(shape[0], shape[1]);
+    }
+    FileTensor& file =
+        tensor(tensor_name(found, weight.id.layer, piece), stored_shape(found, std::move(shape)));
     file.parts.push_back(std::move(part));
-    file.parts.back().piece = piece;
+    file.parts.back().first = piece * size;
   }
 
   // `shape` becomes the tensor's: that of all roles together.
@@ -252,6 +277,14 @@ NameTable& NameTable::name_flat(std::string_view role, std::string_view tensor) 
   return *this;
 }
 
+NameTable& NameTable::or_sections(std::string_view role,
+                                  std::vector<std::pair<std::string, int64_t>> sections,
+                                  std::vector<int> axes) {
+  or_name(role, sections.front().first, std::move(axes));
+  rules_.back().sections = std::move(sections);
+  return *this;
+}
+
 NameTable& NameTable::or_name(std::string_view role, std::string_view tensor,
                               std::vector<int> axes) {
   or_pack(tensor, {std::string(role)});
@@ -320,6 +353,9 @@ std::vector<std::string> outer_tensors(const WeightDeclaration& weight, const Na
                                        const std::function<bool(const std::string&)>& exists) {
   const Match found = find_rule(weight, names, exists);
   std::vector<std::string> tensors = {tensor_name(found, weight.id.layer, 0)};
+  if (!found.rule->sections.empty()) {
+    tensors.push_back(replace(found.rule->sections.back().first, "{i}", weight.id.layer));
+  }
   if (is_spread(found)) {
     tensors.push_back(tensor_name(found, weight.id.layer, weight.shape.front() - 1));
   }

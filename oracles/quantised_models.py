@@ -21,7 +21,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from huggingface import Oracle
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "python"))
+
+from plumbline.oracles.huggingface import Oracle
 
 FORMATS = ("fp8-block", "fp8", "int8", "w4a16", "nvfp4", "mxfp4", "gptq", "awq", "bnb-nf4", "bnb-int8", "mlx-4", "mlx-8")
 # Dense, tied and with norms of its own; fused projections; a mixture; latent attention; stacks; odd sizes,

@@ -8,7 +8,6 @@
 """
 
 import argparse
-import hashlib
 import json
 import pathlib
 import random
@@ -20,23 +19,14 @@ import h5py
 import numpy as np
 import torch
 
-import families
-
 ROOT = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT.parent / "python"))
+
+from plumbline.oracles import recording
+
 CASES = ROOT.parent / "fixtures" / "cases"
 TRACES = ROOT / "traces"
-DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
 FLOAT64_TOLERANCE = 1e-13
-
-
-def checkpoint_sha256(folder):
-    total = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.name in ("config.json", "params.json") or file.name.endswith(
-                (".safetensors", ".safetensors.index.json")):
-            total.update(file.name.encode() + b"\0")
-            total.update(hashlib.sha256(file.read_bytes()).hexdigest().encode() + b"\n")
-    return total.hexdigest()
 
 
 def synthesize(plumb, case, folder):
@@ -58,42 +48,19 @@ def make_prompts(case):
 
 def record(plumb, name, target):
     case = json.loads((CASES / f"{name}.json").read_text())
-    Oracle = families.oracle_of(case["family"], case["config"])
+    prompts = make_prompts(case)
+    shortest = min(case["prompts"], key=case["prompts"].get)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = synthesize(plumb, case, pathlib.Path(folder))
-        with h5py.File(target, "w", libver="earliest") as file:
-            file.attrs["schema"] = "plumbline.trace/1"
-            file.attrs["producer"] = Oracle.PRODUCER
-            file.attrs["model_type"] = case["family"]
-            file.attrs["checkpoint_sha256"] = checkpoint_sha256(checkpoint)
-            prompts = make_prompts(case)
+        trace, Oracle = recording.start(checkpoint, prompts)
+        for dtype in recording.DTYPES:
+            oracle = Oracle(checkpoint, recording.DTYPES[dtype])
             for prompt, tokens in prompts.items():
-                put(file, f"prompts/{prompt}", np.array(tokens, np.int64))
-            for dtype in DTYPES:
-                oracle = Oracle(checkpoint, DTYPES[dtype])
-                for prompt, tokens in prompts.items():
-                    record_prompt(file, oracle, dtype, prompt, tokens, case)
-
-
-def record_prompt(file, oracle, dtype, prompt, tokens, case):
-    taps = {}
-    shortest = min(case["prompts"], key=case["prompts"].get)
-    fine = case.get("taps") == "fine" and prompt == shortest  # all taps of one prompt: files stay small
-    logits = oracle.logits(tokens, taps, fine)
-    kept = np.float64 if dtype == "float64" else np.float32
-    put(file, f"{dtype}/{prompt}/logits", logits.astype(kept))
-    for tap, value in taps.items():
-        put(file, f"{dtype}/{prompt}/{tap}", value)
-    if dtype == "float64" and case.get("greedy", 0):
-        chosen, margins = oracle.greedy(tokens, case["greedy"])
-        put(file, f"{dtype}/{prompt}/greedy", np.array(chosen, np.int64))
-        put(file, f"{dtype}/{prompt}/greedy_margin", np.array(margins))
-
-
-def put(file, name, array):
-    # What a chunk's index costs, compression does not save on small arrays.
-    packed = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if array.nbytes > 8192 else {}
-    file.create_dataset(name, data=array, **packed)
+                # All taps of one prompt alone: files stay small.
+                fine = case.get("taps") == "fine" and prompt == shortest
+                recording.add(trace, oracle, dtype, prompt, tokens, fine,
+                              case.get("greedy", 0) if dtype == "float64" else 0)
+    trace.write(target)
 
 
 def datasets(file):

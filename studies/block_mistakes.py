@@ -7,7 +7,7 @@ from torch import nn
 
 from planting import Mistake as M
 from planting import decoder, feed_forwards, hooked, layers, mixers, replaced, text_config, weights_changed
-from taps import child
+from plumbline.taps import child
 
 # --- modules
 

@@ -13,7 +13,7 @@ from block_mistakes import eps_name, is_offset
 from mixer_mistakes import in_attention, in_delta_rule, in_rope, with_tables
 from planting import Mistake as M
 from planting import decoder, feed_forwards, hooked, inside, layers, mixers, replaced, text_config, weights_changed
-from taps import child
+from plumbline.taps import child
 
 # --- rotations
 

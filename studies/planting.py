@@ -5,7 +5,7 @@ import dataclasses
 import sys
 import typing
 
-from taps import FEED_FORWARDS, MIXERS, child
+from plumbline.taps import FEED_FORWARDS, MIXERS, child
 
 
 @dataclasses.dataclass(frozen=True)

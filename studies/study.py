@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oracles"))
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "oracles"), str(ROOT / "python")]
 
 import block_mistakes
 import common_gates
@@ -33,7 +34,7 @@ import mixer_mistakes
 import number_mistakes
 import record
 from planting import decoder
-from taps import Recorder
+from plumbline.taps import Recorder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 MISTAKES = (*mixer_mistakes.ROWS, *block_mistakes.ROWS, *layout_mistakes.ROWS, *number_mistakes.ROWS)

@@ -6,20 +6,17 @@
 namespace plumb::model {
 namespace {
 
-// With a window the layers slide by pattern, and the full ones have no rope; without one all have.
+// The layers slide by types or by a pattern, which a published config may name by letters beside
+// the types; the full ones have no rope.
 void place_windows(ConfigReader& config, Spec& spec) {
   const int layers = static_cast<int>(spec.layers.size());
-  const int window = read_sliding_window(config, 4096);
+  const int window = static_cast<int>(config.integer("sliding_window", 4096, 1, int64_t{1} << 30));
   const bool listed = config.has("layer_types");
-  if (listed || window == 0) config.touch("sliding_window_pattern");
-  if (!listed && window == 0) {
-    config.refuse("layer_types", "is missing", "without a sliding_window the class needs it");
-  }
+  if (listed) config.touch("sliding_window_pattern");
   const auto types = listed ? read_layer_types(config, layers, nullptr)
                             : read_sliding_pattern(config, layers, "sliding_window_pattern", 4);
-  require_window(config, types, window);
   slide_layers(spec, types, window);
-  if (window > 0) unrope_full_layers(spec, types);
+  unrope_full_layers(spec, types);
 }
 
 std::vector<bool> read_sparse(ConfigReader& config, int num_hidden_layers) {

@@ -26,18 +26,32 @@ Spec read_granite_mixture(ConfigReader& config, bool shared) {
   return spec;
 }
 
+namespace {
+
+const std::string kLayer = "model.layers.{i}.";
+const std::string kMixture = kLayer + "block_sparse_moe.";
+
+}  // namespace
+
+NameTable granite_module_names() {
+  NameTable names = transformers_names();
+  names.name("router", kMixture + "router")
+      .pack(kLayer + "shared_mlp.input_linear", {"shared.gate_proj", "shared.up_proj"})
+      .name("shared.down_proj", kLayer + "shared_mlp.output_linear");
+  return name_stacks(names, kMixture);
+}
+
 // Published as input_linear and output_linear, stacks of all experts.
 NameTable granite_mixture_names() {
-  const std::string layer = "model.layers.{i}.";
-  const std::string mlp = layer + "block_sparse_moe.";
   NameTable names = transformers_names();
-  names.name("router", mlp + "router.layer")
-      .or_pack(mlp + "router", {"router"})
-      .or_pack(mlp + "input_linear.weight", {"experts.gate_proj.weight", "experts.up_proj.weight"})
-      .or_pack(mlp + "output_linear.weight", {"experts.down_proj.weight"})
-      .pack(layer + "shared_mlp.input_linear", {"shared.gate_proj", "shared.up_proj"})
-      .name("shared.down_proj", layer + "shared_mlp.output_linear");
-  return name_stacks(names, mlp);
+  names.name("router", kMixture + "router.layer")
+      .or_pack(kMixture + "router", {"router"})
+      .or_pack(kMixture + "input_linear.weight",
+               {"experts.gate_proj.weight", "experts.up_proj.weight"})
+      .or_pack(kMixture + "output_linear.weight", {"experts.down_proj.weight"})
+      .pack(kLayer + "shared_mlp.input_linear", {"shared.gate_proj", "shared.up_proj"})
+      .name("shared.down_proj", kLayer + "shared_mlp.output_linear");
+  return name_stacks(names, kMixture);
 }
 
 }  // namespace plumb::model

@@ -10,4 +10,7 @@ Spec read_granite_mixture(ConfigReader& config, bool shared);
 
 NameTable granite_mixture_names();
 
+// The same under the names of transformers' modules alone.
+NameTable granite_module_names();
+
 }  // namespace plumb::model

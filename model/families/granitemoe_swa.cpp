@@ -44,7 +44,7 @@ Spec read(ConfigReader& config) {
 }
 
 NameTable names(const Spec&) {
-  return granite_mixture_names().name("sinks", "model.layers.{i}.self_attn.sinks");
+  return granite_module_names().name("sinks", "model.layers.{i}.self_attn.sinks");
 }
 
 }  // namespace

@@ -8,13 +8,8 @@ namespace plumb::model {
 namespace {
 
 MoeSpec read_mixture(ConfigReader& config) {
-  MoeSpec moe = read_corrected_mixture(config,
-                                       {.experts_alias = "",
-                                        .shared_key = "",
-                                        .num_experts = 384,
-                                        .top_k = 6,
-                                        .intermediate_size = 512},
-                                       0.0);
+  MoeSpec moe = read_corrected_mixture(
+      config, {.shared_key = "", .num_experts = 384, .top_k = 6, .intermediate_size = 512}, 0.0);
   moe.router.choice_on_logits = moe.router.in_float32 = true;
   moe.router.normalize = config.flag("norm_topk_prob", false);
   moe.shared = SharedExpertSpec{.intermediate_size =

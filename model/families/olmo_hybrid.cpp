@@ -76,7 +76,17 @@ Spec read(ConfigReader& config) {
   return spec;
 }
 
-NameTable names(const Spec&) {
+std::vector<std::pair<std::string, int64_t>> conv_sections(const Spec& spec,
+                                                           const std::string& net) {
+  const GatedDeltaNetSpec& mixer = *find_delta_net(spec);
+  const int64_t keys = int64_t{mixer.num_key_heads} * mixer.key_dim;
+  return {{net + "q_conv1d.weight", keys},
+          {net + "k_conv1d.weight", keys},
+          {net + "v_conv1d.weight", int64_t{mixer.num_value_heads} * mixer.value_dim}};
+}
+
+// The convolution's filters may stand in three tensors: those of queries, keys and values.
+NameTable names(const Spec& spec) {
   const std::string layer = "model.layers.{i}.";
   const std::string net = layer + "linear_attn.";
   NameTable names = post_norm_names();
@@ -88,6 +98,7 @@ NameTable names(const Spec&) {
       .name("gdn.A_log", net + "A_log")
       .name("gdn.dt_bias", net + "dt_bias")
       .name("gdn.norm", net + "o_norm")
+      .or_sections("gdn.conv.weight", conv_sections(spec, net), {0, -1, 1})
       .or_pack(layer + "attention_layer_norm", {"mixer_norm"})
       .or_pack(layer + "feedforward_layer_norm", {"ffn_norm"});
 }

@@ -18,6 +18,7 @@ import abc
 import dataclasses
 import fnmatch
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from plumbline.trace import Trace
+from plumbline.arrays import as_numpy
+from plumbline.trace import Trace, cut
+
+__all__ = ["CANNOT", "Engine", "Request", "Unsupported", "answer", "cut", "serve"]
 
 CANNOT = 75  # the exit code that says: this part cannot be done (EX_TEMPFAIL of sysexits.h)
 
@@ -55,6 +59,14 @@ class Request:
         return cls(pathlib.Path(data["checkpoint"]), int(data.get("threads") or 1), data.get("dtype"),
                    tuple(data.get("taps") or ("logits",)), int(data.get("greedy") or 0),
                    dict(data["prompts"]), tuple(data.get("runs") or data["prompts"]))
+
+    @classmethod
+    def of(cls, prompts: Mapping[str, Sequence[int]], runs: Sequence[str] = (), *,
+           checkpoint: str | os.PathLike[str] = ".", dtype: str | None = None, taps: Sequence[str] = ("logits",),
+           greedy: int = 0, threads: int = 1) -> "Request":
+        """A request that nobody wrote to a file; without `runs` each prompt whole."""
+        return cls(pathlib.Path(checkpoint), threads, dtype, tuple(taps), greedy,
+                   {name: list(tokens) for name, tokens in prompts.items()}, tuple(runs or prompts))
 
     def wants(self, tap: str) -> bool:
         return any(fnmatch.fnmatchcase(tap, pattern) for pattern in self.taps)
@@ -95,24 +107,11 @@ class Engine(abc.ABC):
             values = self.forward(sequence, lambda tap: tap == "logits")
             if "logits" not in values:
                 raise Unsupported("greedy continuations without logits")
-            last = np.asarray(values["logits"])[-1].astype(np.float64)
+            last = as_numpy(values["logits"])[-1].astype(np.float64)
             best = int(last.argmax())
             margins.append(float(last[best] - np.delete(last, best).max()))
             sequence.append(best)
         return {"greedy": sequence[len(tokens):], "greedy_margin": margins}
-
-
-def cut(tokens: Sequence[int], sizes: str) -> list[list[int]]:
-    """Consecutive calls from `7+1x30`: sizes joined by +, AxB meaning B calls of A tokens."""
-    pieces, at = [], 0
-    for part in sizes.split("+"):
-        size, _, count = part.partition("x")
-        for _ in range(int(count or 1)):
-            pieces.append(list(tokens[at:at + int(size)]))
-            at += int(size)
-    if at != len(tokens):
-        raise ValueError(f"the pieces {sizes} cover {at} of {len(tokens)} tokens")
-    return pieces
 
 
 def _one_run(engine: Engine, request: Request, prompt: str, how: str) -> Mapping[str, Any]:

@@ -22,9 +22,19 @@ def binary() -> pathlib.Path:
     return pathlib.Path(found)
 
 
-def call(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Runs `plumb ARGUMENTS`. Exit codes 0 and 1 (judged) return; others raise CallError."""
-    done = subprocess.run([str(binary()), *arguments], capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1):
-        raise CallError(done.stderr.strip() or f"plumb ended with {done.returncode}")
-    return done
+def start(arguments: Sequence[str]) -> "subprocess.Popen[str]":
+    """Starts `plumb ARGUMENTS`, its output kept."""
+    return subprocess.Popen([str(binary()), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: "subprocess.Popen[str]", output: str, errors: str) -> "subprocess.CompletedProcess[str]":
+    """What an ended process gave. Exit codes 0 and 1 (judged) return; others raise CallError."""
+    if process.returncode not in (0, 1):
+        raise CallError(errors.strip() or f"plumb ended with {process.returncode}")
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def call(arguments: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    """Runs `plumb ARGUMENTS`; exit codes as `finish`."""
+    with start(arguments) as process:
+        return finish(process, *process.communicate())

@@ -9,6 +9,7 @@ import dataclasses
 import importlib.metadata
 import json
 import pathlib
+from collections.abc import Sequence
 
 import torch
 from executorch.examples.models.llama import attention as mixers
@@ -16,11 +17,12 @@ from executorch.examples.models.llama.llama_transformer import construct_transfo
 from executorch.examples.models.llama.model_args import ModelArgs
 from executorch.examples.models.llama.norm import ScalelessRMSNorm
 from executorch.examples.models.llama.rope import Rope
-from safetensors.torch import load_file
 
-import oracle
-from pure_float64 import PureFloat64
-from taps import Recorder as ModuleRecorder
+from plumbline.oracles import oracle
+from plumbline.oracles.oracle import Array, Folder, tensors_of
+from plumbline.oracles.pure_float64 import PureFloat64
+from plumbline.taps import Module
+from plumbline.taps import Recorder as ModuleRecorder
 
 LONGEST = 512  # positions of the rope tables
 
@@ -28,7 +30,7 @@ mixers._get_gated_delta_rule_op = lambda: None  # the fused kernel knows float32
 
 
 class Recorder(ModuleRecorder):
-    def _hook_inside(self, layer, prefix):
+    def _hook_inside(self, layer: Module, prefix: str) -> None:
         if not hasattr(layer.attention, "wq"):
             self._after(layer.attention_norm, prefix + "mixer_in")
             self._after(layer.ffn_norm, prefix + "ffn_in")
@@ -57,7 +59,7 @@ class Oracle(oracle.Oracle):
     PRODUCER = (f"ExecuTorch {importlib.metadata.version('executorch')} examples/models/llama, "
                 f"torch {torch.__version__}, CPU")
 
-    def __init__(self, folder, dtype):
+    def __init__(self, folder: Folder, dtype: torch.dtype) -> None:
         folder = pathlib.Path(folder)
         self.args = ModelArgs(**json.loads((folder / "params.json").read_text()),
                               generate_full_logits=True, max_seq_len=LONGEST, max_context_len=LONGEST)
@@ -68,15 +70,14 @@ class Oracle(oracle.Oracle):
         else:
             self.model = construct_transformer(self.args).eval().to(dtype)
         self.embedding_norm = ScalelessRMSNorm(self.args.dim, self.args.norm_eps)
-        tensors = {name: tensor.to(dtype) for file in folder.glob("*.safetensors")
-                   for name, tensor in load_file(file).items()}
+        tensors = {name: tensor.to(dtype) for name, tensor in tensors_of(folder).items()}
         left = self.model.load_state_dict(tensors, strict=False)
         missing = [name for name in left.missing_keys if not name.endswith("_state")]
         if missing or left.unexpected_keys:
             raise RuntimeError(f"{folder}: missing {missing}, unexpected {left.unexpected_keys}")
 
     @torch.no_grad()
-    def logits(self, tokens, taps=None, fine=False):
+    def logits(self, tokens: Sequence[int], taps: dict[str, Array] | None = None, fine: bool = False) -> Array:
         if self.dtype is not torch.float64:
             return self.forward(tokens).float().numpy()
         with Recorder(self.model, fine) as recorder, PureFloat64():
@@ -85,17 +86,17 @@ class Oracle(oracle.Oracle):
             taps.update({name: value.numpy() for name, value in recorder.taps.items()})
         return logits.numpy()
 
-    def forward(self, tokens):
+    def forward(self, tokens: Sequence[int]) -> torch.Tensor:
         if self.args.rope_scaling_long_factor is not None:
             self.stretch(len(tokens))
-        stream = self.model.tok_embeddings(torch.tensor([tokens]))
+        stream = self.model.tok_embeddings(torch.tensor([list(tokens)]))
         if self.args.normalize_tok_embeddings:
             stream = self.embedding_norm(stream)
         logits = self.model(h=stream)[0]
         cap = self.args.output_soft_cap_temp
         return logits if cap is None else torch.tanh(logits / cap) * cap
 
-    def stretch(self, length):
+    def stretch(self, length: int) -> None:
         """ExecuTorch chooses longrope's factors by the length of its tables; here by the prompt's."""
         rope = Rope(dataclasses.replace(self.args, max_context_len=length))
         for name in ("freqs_cos", "freqs_sin"):

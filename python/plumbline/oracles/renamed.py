@@ -8,26 +8,31 @@ import json
 import pathlib
 import re
 import tempfile
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-import huggingface
+from plumbline.oracles import huggingface
+from plumbline.oracles.oracle import Config, Folder, Oracle, Tensors, tensors_of
+
+Checkpoint: TypeAlias = tuple[Config, Tensors]
 
 
-def renamed(tensors, table):
+def renamed(tensors: Tensors, table: list[tuple[str, str]]) -> Tensors:
     """Tensors under the names that `table`, from regular expressions to replacements, gives them."""
     return {next(re.sub(old, new, name) for old, new in table if re.match(old, name)): tensor
             for name, tensor in tensors.items()}
 
 
-def mimo(config, tensors):
+def mimo(config: Config, tensors: Tensors) -> Checkpoint:
     """Qwen2, without the layers for multi-token prediction. Its windows are not in use."""
     kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("model.mtp_layers.")}
     return config | {"model_type": "qwen2", "use_sliding_window": False}, kept
 
 
-def exaone(config, tensors):
+def exaone(config: Config, tensors: Tensors) -> Checkpoint:
     """Llama, named as GPT-2 is."""
     llama = {key: value for key, value in config.items()
              if key not in ("num_layers", "layer_norm_epsilon", "activation_function")}
@@ -47,7 +52,7 @@ def exaone(config, tensors):
     return llama, renamed(tensors, table)
 
 
-def internlm2(config, tensors):
+def internlm2(config: Config, tensors: Tensors) -> Checkpoint:
     """Llama; wqkv holds for each key head its queries, its key, its value: (kv, q_per_kv + 2, d)."""
     heads, hidden = config["num_attention_heads"], config["hidden_size"]
     kv = config.get("num_key_value_heads") or heads
@@ -72,10 +77,10 @@ def internlm2(config, tensors):
     return llama | {"model_type": "llama", "attention_bias": config.get("bias", True)}, renamed(unpacked, table)
 
 
-def internlm3(config, tensors):
+def internlm3(config: Config, tensors: Tensors) -> Checkpoint:
     """transformers' own, which demands qkv_bias == bias; else Llama, its missing biases zero."""
-    def flag(key, saved_as):
-        return config.get(key, config.get(saved_as, False))
+    def flag(key: str, saved_as: str) -> bool:
+        return bool(config.get(key, config.get(saved_as, False)))
     qkv_bias, bias = flag("qkv_bias", "attention_bias"), flag("bias", "mlp_bias")
     if qkv_bias == bias:
         return config, tensors
@@ -89,7 +94,7 @@ def internlm3(config, tensors):
     return llama | {"model_type": "llama", "attention_bias": True, "mlp_bias": bias}, filled
 
 
-def text_part(config, tensors):
+def text_part(config: Config, tensors: Tensors) -> Checkpoint:
     """Of a multimodal wrapper the text part alone; the wrapper's tie_word_embeddings holds."""
     text = config["text_config"] | {"tie_word_embeddings": config.get("tie_word_embeddings", True)}
     table = [(r"(language_model\.model|model\.language_model)\.", "model."),
@@ -99,15 +104,15 @@ def text_part(config, tensors):
     return text, renamed(kept, table)
 
 
-def mistral3(config, tensors):
+def mistral3(config: Config, tensors: Tensors) -> Checkpoint:
     return text_part(config, tensors)
 
 
-def gemma3(config, tensors):
+def gemma3(config: Config, tensors: Tensors) -> Checkpoint:
     return text_part(config, tensors)
 
 
-def kimi_k2(config, tensors):
+def kimi_k2(config: Config, tensors: Tensors) -> Checkpoint:
     """DeepSeek-V3 under another name."""
     return config | {"model_type": "deepseek_v3"}, tensors
 
@@ -115,15 +120,12 @@ def kimi_k2(config, tensors):
 class Renamed(huggingface.Oracle):
     """transformers on the rewritten checkpoint; `rewrite` is one of the functions above."""
 
-    rewrite = None
+    rewrite: Callable[[Config, Tensors], Checkpoint]
 
-    def __init__(self, folder, dtype):
+    def __init__(self, folder: Folder, dtype: torch.dtype) -> None:
         folder = pathlib.Path(folder)
         config = json.loads((folder / "config.json").read_text())
-        tensors = {}
-        for file in folder.glob("*.safetensors"):
-            tensors |= load_file(file)
-        config, tensors = type(self).rewrite(config, tensors)
+        config, tensors = type(self).rewrite(config, tensors_of(folder))
         config.pop("architectures", None)
         with tempfile.TemporaryDirectory() as target:
             pathlib.Path(target, "config.json").write_text(json.dumps(config))
@@ -131,7 +133,7 @@ class Renamed(huggingface.Oracle):
             super().__init__(target, dtype)
 
 
-def oracle_of(function):
+def oracle_of(function: Callable[[Config, Tensors], Checkpoint]) -> type[Oracle]:
     return type(function.__name__, (Renamed,), {
         "rewrite": staticmethod(function),
         "PRODUCER": f"{huggingface.Oracle.PRODUCER}, {function.__name__} rewritten"})

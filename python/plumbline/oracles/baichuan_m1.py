@@ -7,27 +7,32 @@ In bfloat16 it rounds where the published code does, with eager attention in pla
 
 import json
 import pathlib
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 
-import oracle
-from pure_float64 import PureFloat64
+from plumbline.oracles import oracle
+from plumbline.oracles.oracle import Array, Folder, tensors_of
+from plumbline.oracles.pure_float64 import PureFloat64
+
+Tensor: TypeAlias = torch.Tensor
+Keep: TypeAlias = Callable[[str, torch.Tensor], None]
 
 
-def rms_norm(x, weight, eps, wide):
+def rms_norm(x: Tensor, weight: Tensor, eps: float, wide: torch.dtype) -> Tensor:
     variance = x.to(wide).pow(2).mean(-1, keepdim=True)
     return weight * (x * torch.rsqrt(variance + eps)).to(weight.dtype)
 
 
-def convolve(x, taps):
+def convolve(x: Tensor, taps: Tensor) -> Tensor:
     """y[t] = taps[0] x[t-1] + taps[1] x[t] for each kv head of x [T, kv, d]; nothing stands before x[0]."""
     earlier = F.pad(x, (0, 0, 0, 0, 1, 0))[:-1]
     return torch.stack((earlier, x), -1).mul(taps.reshape(1, -1, 1, 2)).sum(-1)
 
 
-def rotate(x, theta, wide):
+def rotate(x: Tensor, theta: float, wide: torch.dtype) -> Tensor:
     """Half-split RoPE over the whole head of x [T, heads, d]; angles and rotation in the wide dtype."""
     positions, dim = x.shape[0], x.shape[-1]
     inverse = 1.0 / (theta ** (torch.arange(0, dim, 2).to(wide) / dim))
@@ -37,7 +42,7 @@ def rotate(x, theta, wide):
     return torch.cat((first * cos - second * sin, first * sin + second * cos), -1).to(x.dtype)
 
 
-def attend(q, k, v, window, wide):
+def attend(q: Tensor, k: Tensor, v: Tensor, window: int | None, wide: torch.dtype) -> Tensor:
     """Causal attention of q [T, heads, d] over k, v [T, kv, d]; a window w shows keys i - w < j <= i."""
     group = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
@@ -51,28 +56,27 @@ def attend(q, k, v, window, wide):
 class Oracle(oracle.Oracle):
     PRODUCER = f"Baichuan-M1 in plain torch {torch.__version__}, CPU"
 
-    def __init__(self, folder, dtype):
+    def __init__(self, folder: Folder, dtype: torch.dtype) -> None:
         folder = pathlib.Path(folder)
         self.config = json.loads((folder / "config.json").read_text())
-        self.weights = {name: tensor.to(dtype) for file in sorted(folder.glob("*.safetensors"))
-                        for name, tensor in load_file(file).items()}
+        self.weights = {name: tensor.to(dtype) for name, tensor in tensors_of(folder).items()}
         self.dtype = dtype
         self.wide = torch.float64 if dtype is torch.float64 else torch.float32
 
     @torch.no_grad()
-    def logits(self, tokens, taps=None, fine=False):
+    def logits(self, tokens: Sequence[int], taps: dict[str, Array] | None = None, fine: bool = False) -> Array:
         if self.dtype is not torch.float64:
             return self.forward(tokens, lambda tap, value: None).float().numpy()
 
-        def keep(tap, value):
+        def keep(tap: str, value: Tensor) -> None:
             if taps is not None and (fine or tap.split(".")[-1] in oracle.COARSE):
                 taps[tap] = value.numpy().copy()
 
         with PureFloat64():
             return self.forward(tokens, keep).numpy()
 
-    def forward(self, tokens, keep):
-        x = self.weights["model.embed_tokens.weight"][torch.tensor(tokens)]
+    def forward(self, tokens: Sequence[int], keep: Keep) -> Tensor:
+        x = self.weights["model.embed_tokens.weight"][torch.tensor(list(tokens))]
         keep("embed", x)
         for i in range(self.config["num_hidden_layers"]):
             x = self.layer(i, x, keep)
@@ -80,19 +84,21 @@ class Oracle(oracle.Oracle):
         keep("final_norm", x)
         return x @ self.head().T
 
-    def head(self):
+    def head(self) -> Tensor:
         """NormHead: rows of length 1. mlx-lm divides by the length + 1e-7 instead."""
         tied = self.config.get("tie_word_embeddings", False)
         return F.normalize(self.weights["model.embed_tokens.weight" if tied else "lm_head.weight"])
 
-    def norm(self, name, x):
+    def norm(self, name: str, x: Tensor) -> Tensor:
         return rms_norm(x, self.weights[name + ".weight"], self.config["rms_norm_eps"], self.wide)
 
-    def linear(self, name, x):
+    def linear(self, name: str, x: Tensor) -> Tensor:
         return x @ self.weights[name + ".weight"].T
 
-    def layer(self, i, x, keep):
-        here = lambda tap, value: keep(f"layer.{i}.{tap}", value)
+    def layer(self, i: int, x: Tensor, keep: Keep) -> Tensor:
+        def here(tap: str, value: Tensor) -> None:
+            keep(f"layer.{i}.{tap}", value)
+
         prefix = f"model.layers.{i}."
         attention_in = self.norm(prefix + "input_layernorm", x)
         here("mixer_in", attention_in)
@@ -113,7 +119,7 @@ class Oracle(oracle.Oracle):
         here("out", x)
         return x
 
-    def attention(self, i, prefix, x, here):
+    def attention(self, i: int, prefix: str, x: Tensor, here: Keep) -> Tensor:
         config = self.config
         slides = i in config["sliding_window_layers"]
         heads, kv = config["num_attention_heads"], config["num_key_value_heads"]

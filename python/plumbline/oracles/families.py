@@ -2,8 +2,8 @@
 
 import importlib
 
-import huggingface
-import renamed
+from plumbline.oracles import huggingface, renamed
+from plumbline.oracles.oracle import Config, Oracle
 
 ELSEWHERE = {"baichuan_m1": "baichuan_m1", "rlformers": "executorch_llama"}
 # What of a params.json only ExecuTorch's static decoder reads.
@@ -13,10 +13,12 @@ STATIC = ("act_fn", "attention_multiplier", "embedding_scale_factor", "residual_
           "model_architecture")
 
 
-def oracle_of(family, config):
+def oracle_of(family: str, config: Config) -> type[Oracle]:
     """The subclass of oracle.Oracle. Imports late: ExecuTorch is needed for its own family alone."""
+    module = ELSEWHERE.get(family)
     if family == "rlformers" and any(key in config for key in STATIC):
-        return importlib.import_module("executorch_static").Oracle
-    if family in ELSEWHERE:
-        return importlib.import_module(ELSEWHERE[family]).Oracle
-    return renamed.ORACLES.get(family, huggingface.Oracle)
+        module = "executorch_static"
+    if module is None:
+        return renamed.ORACLES.get(family, huggingface.Oracle)
+    found: type[Oracle] = importlib.import_module(f"plumbline.oracles.{module}").Oracle
+    return found
