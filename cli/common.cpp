@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "fixtures/quantize/recipes.h"
 #include "graph/builder.h"
+#include "graph/lengths.h"
 
 namespace plumb::cli {
 
@@ -99,12 +100,17 @@ std::vector<int64_t> parse_tokens(const std::string& text) {
 }
 
 void check_tokens(const std::string& where, const std::string& prompt,
-                  const std::vector<int64_t>& tokens, int vocab_size) {
+                  const std::vector<int64_t>& tokens, const graph::Graph& graph) {
   for (const int64_t token : tokens) {
-    if (token < 0 || token >= vocab_size) {
+    if (token < 0 || token >= graph.vocab_size) {
       throw InputError(where, prompt, fmt::format("token id {} lies outside the vocabulary", token),
-                       fmt::format("ids of this model are 0..{}", vocab_size - 1));
+                       fmt::format("ids of this model are 0..{}", graph.vocab_size - 1));
     }
+  }
+  const size_t most = graph::table_positions(graph);
+  if (most > 0 && tokens.size() > most) {
+    throw InputError(where, prompt, fmt::format("has {} tokens", tokens.size()),
+                     fmt::format("the model's table of positions has rows for {}", most));
   }
 }
 

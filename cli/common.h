@@ -57,8 +57,9 @@ CLI::Validator whole_number();
 // "1,2,3" as token ids. Throws InputError.
 std::vector<int64_t> parse_tokens(const std::string& text);
 
-// Throws InputError naming the prompt when an id lies outside the vocabulary.
+// Throws InputError naming the prompt when an id lies outside the vocabulary, or when it is longer
+// than the model's table of positions.
 void check_tokens(const std::string& where, const std::string& prompt,
-                  const std::vector<int64_t>& tokens, int vocab_size);
+                  const std::vector<int64_t>& tokens, const graph::Graph& graph);
 
 }  // namespace plumb::cli

@@ -36,7 +36,7 @@ Prompts default_prompts(const LoadedModel& model) {
 
 void check_prompts(const LoadedModel& model, const Prompts& prompts) {
   for (const trace::Prompt& prompt : prompts.list) {
-    check_tokens(prompts.where, "prompts/" + prompt.name, prompt.tokens, model.graph.vocab_size);
+    check_tokens(prompts.where, "prompts/" + prompt.name, prompt.tokens, model.graph);
   }
 }
 

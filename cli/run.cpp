@@ -33,7 +33,7 @@ struct Options {
   bool explain = false;
 };
 
-std::vector<trace::Prompt> read_prompts(const Options& options, int vocab_size) {
+std::vector<trace::Prompt> read_prompts(const Options& options, const graph::Graph& graph) {
   if (options.tokens.empty() == options.prompts.empty()) {
     throw base::InputError("run", "", "needs --tokens or --prompts", "give one of them");
   }
@@ -46,7 +46,7 @@ std::vector<trace::Prompt> read_prompts(const Options& options, int vocab_size) 
   }
   const std::string where = options.tokens.empty() ? options.prompts : "--tokens";
   for (const trace::Prompt& prompt : prompts) {
-    check_tokens(where, prompt.name, prompt.tokens, vocab_size);
+    check_tokens(where, prompt.name, prompt.tokens, graph);
   }
   return prompts;
 }
@@ -102,7 +102,7 @@ std::optional<Pieces> read_split(const Options& options,
 int run(const Options& options) {
   const LoadedModel model(options.common);
   const base::Threads threads(options.common.threads);
-  const std::vector<trace::Prompt> prompts = read_prompts(options, model.graph.vocab_size);
+  const std::vector<trace::Prompt> prompts = read_prompts(options, model.graph);
   const std::optional<Pieces> split = read_split(options, prompts);
   model.weights.check_finite(threads);
   const trace::TapFilter filter = parse_taps(options.taps, model.graph);

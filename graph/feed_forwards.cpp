@@ -9,18 +9,23 @@ using trace::TapId;
 
 namespace {
 
+ValueId inner_norm(Draft& draft, const MlpSpec& spec, ValueId x) {
+  return spec.inner_norm ? draft.norm(*spec.inner_norm, x, "ffn_inner_norm") : x;
+}
+
 // down(act(gate) * up) with weights prefix + "gate_proj", ...
-ValueId gated_mlp(Draft& draft, const std::string& prefix, Activation activation, int inner,
-                  bool bias, ValueId in, int hidden_size, bool taps) {
-  const ValueId gate = draft.linear(in, prefix + "gate_proj", inner, bias);
-  const ValueId up = draft.linear(in, prefix + "up_proj", inner, bias);
-  const ValueId product = draft.add(GatedActivation{activation}, {gate, up});
+ValueId gated_mlp(Draft& draft, const std::string& prefix, const MlpSpec& spec, ValueId in,
+                  int hidden_size, bool taps) {
+  const ValueId gate = draft.linear(in, prefix + "gate_proj", spec.intermediate_size, spec.bias);
+  const ValueId up = draft.linear(in, prefix + "up_proj", spec.intermediate_size, spec.bias);
+  const ValueId product = draft.add(GatedActivation{spec.activation}, {gate, up});
   if (taps) {
     draft.tap(gate, TapId::kFfnGate);
     draft.tap(up, TapId::kFfnUp);
     draft.tap(product, TapId::kFfnAct);
   }
-  return draft.linear(product, prefix + "down_proj", hidden_size, bias);
+  return draft.linear(inner_norm(draft, spec, product), prefix + "down_proj", hidden_size,
+                      spec.bias);
 }
 
 ValueId plain_mlp(Draft& draft, const MlpSpec& spec, ValueId in, int hidden_size) {
@@ -35,7 +40,7 @@ ValueId plain_mlp(Draft& draft, const MlpSpec& spec, ValueId in, int hidden_size
   const ValueId active =
       draft.add(Activate{spec.activation}, {up}, draft.shape(up), std::move(scalars));
   draft.tap(active, TapId::kFfnAct);
-  return draft.linear(active, "down_proj", hidden_size, spec.bias);
+  return draft.linear(inner_norm(draft, spec, active), "down_proj", hidden_size, spec.bias);
 }
 
 std::vector<model::WeightId> expert_weights(Draft& draft, const MoeSpec& spec, int hidden_size) {
@@ -58,14 +63,15 @@ std::vector<model::WeightId> expert_weights(Draft& draft, const MoeSpec& spec, i
 
 ValueId feed_forward(Draft& draft, const MlpSpec& spec, ValueId in, int hidden_size) {
   if (!spec.gated) return plain_mlp(draft, spec, in, hidden_size);
-  return gated_mlp(draft, "", spec.activation, spec.intermediate_size, spec.bias, in, hidden_size,
-                   true);
+  return gated_mlp(draft, "", spec, in, hidden_size, true);
 }
 
 ValueId feed_forward(Draft& draft, const MoeSpec& spec, ValueId in, int hidden_size) {
   const model::RouterSpec& router = spec.router;
-  const ValueId logits = draft.linear(in, "router", router.num_experts, router.logit_bias,
-                                      {.in_float32 = router.in_float32});
+  ValueId logits = draft.linear(in, "router", router.num_experts, router.logit_bias,
+                                {.in_float32 = router.in_float32});
+  if (spec.router_soft_cap > 0.0)
+    logits = draft.add(SoftCap{.cap = spec.router_soft_cap}, {logits});
   draft.tap(logits, TapId::kRouterLogits);
   std::vector<model::WeightId> correction;
   if (router.correction_bias) {
@@ -83,13 +89,17 @@ ValueId feed_forward(Draft& draft, const MoeSpec& spec, ValueId in, int hidden_s
                         .glu_limit = spec.glu_limit,
                         .glu_alpha = spec.glu_alpha},
                 {in, ids, weights}, {hidden_size}, expert_weights(draft, spec, hidden_size));
+  if (spec.output_multiplier != 1.0) y = draft.add(Scale{.factor = spec.output_multiplier}, {y});
   if (spec.shared) {
-    ValueId shared = gated_mlp(draft, "shared.", spec.activation, spec.shared->intermediate_size,
-                               false, in, hidden_size, false);
+    const MlpSpec mlp{.intermediate_size = spec.shared->intermediate_size,
+                      .activation = spec.shared->activation.value_or(spec.activation),
+                      .bias = spec.shared->bias};
+    ValueId shared = gated_mlp(draft, "shared.", mlp, in, hidden_size, false);
     if (spec.shared->gated) {
       shared = draft.add(Gate{}, {shared, draft.linear(in, "shared.router", 1, false)});
     }
     y = draft.add(Add{}, {y, shared});
+    if (spec.shared->averaged) y = draft.add(Scale{.factor = 0.5}, {y});
   }
   return y;
 }

@@ -17,15 +17,18 @@ struct QueryKeyValue {
 };
 
 QueryKeyValue project(Draft& draft, const AttentionSpec& spec, ValueId in) {
-  const auto heads_of = [&](const char* role, int heads) {
-    return draft.heads(draft.linear(in, role, heads * spec.head_dim, spec.qkv_bias), heads);
+  const auto heads_of = [&](const char* role, int heads, int dim) {
+    return draft.heads(draft.linear(in, role, heads * dim, spec.qkv_bias), heads);
   };
-  QueryKeyValue x{heads_of("q_proj", spec.num_attention_heads),
-                  heads_of("k_proj", spec.num_key_value_heads),
-                  heads_of("v_proj", spec.num_key_value_heads)};
+  QueryKeyValue x{heads_of("q_proj", spec.num_attention_heads, spec.head_dim),
+                  heads_of("k_proj", spec.num_key_value_heads, spec.head_dim),
+                  heads_of("v_proj", spec.num_key_value_heads, spec.value_width())};
   draft.tap(x.q, TapId::kQ);
   draft.tap(x.k, TapId::kK);
   draft.tap(x.v, TapId::kV);
+  if (spec.value_multiplier != 1.0) {
+    x.v = draft.add(Scale{.factor = spec.value_multiplier}, {x.v});
+  }
   if (spec.key_value_conv) {
     constexpr int kKernel = 2;
     const int heads = spec.num_key_value_heads;
@@ -71,14 +74,21 @@ void place(Draft& draft, const AttentionSpec& spec, QueryKeyValue& x) {
     x.k = turn(x.k, spec.num_key_value_heads);
   }
   if (spec.query_temperature) {
-    x.q = draft.add(PositionScale{.beta = spec.query_temperature->beta,
-                                  .original_max_position_embeddings =
-                                      spec.query_temperature->original_max_position_embeddings},
-                    {x.q});
+    x.q = draft.add(PositionScale{*spec.query_temperature}, {x.q});
   }
   if (spec.qk_norm && spec.qk_norm->after_rope) normalize(draft, spec, x);
   draft.tap(x.q, TapId::kQRope);  // what enters the scores, with a rope before it or none
   draft.tap(x.k, TapId::kKRope);
+}
+
+ValueId gate(Draft& draft, const model::OutputGateSpec& spec, ValueId in, ValueId context,
+             int heads) {
+  const int width = spec.per_head ? heads : draft.width(context);
+  const ValueId gates = draft.linear(in, "attn_gate_proj", width, spec.bias);
+  std::vector<model::WeightId> bias;
+  if (spec.head_bias) bias.push_back(draft.weight("attn_gate_bias", {heads}));
+  return draft.add(Gate{.activation = spec.activation}, {context, gates}, draft.shape(context),
+                   std::move(bias));
 }
 
 }  // namespace
@@ -92,19 +102,19 @@ ValueId mixer(Draft& draft, const AttentionSpec& spec, ValueId in, int hidden_si
   ValueId context = draft.add(Attention{.heads = heads,
                                         .kv_heads = spec.num_key_value_heads,
                                         .head_dim = spec.head_dim,
-                                        .value_dim = spec.head_dim,
+                                        .value_dim = spec.value_width(),
                                         .scale = spec.scale,
                                         .window = spec.sliding_window,
-                                        .soft_cap = spec.soft_cap},
-                              {x.q, x.k, x.v}, {heads * spec.head_dim}, std::move(sinks));
+                                        .soft_cap = spec.soft_cap,
+                                        .alibi = spec.alibi.value_or(model::AlibiSpec{})},
+                              {x.q, x.k, x.v}, {heads * spec.value_width()}, std::move(sinks));
   draft.keep({TapId::kStateK, TapId::kStateV});
   draft.tap(context, TapId::kAttn);
-  if (spec.output_norm) context = draft.norm(*spec.output_norm, context, "attn_norm", heads);
-  if (spec.output_gate) {
-    const ValueId gate =
-        draft.linear(in, "attn_gate_proj", heads * spec.head_dim, spec.output_gate_bias);
-    context = draft.add(Gate{}, {context, gate});
+  if (spec.output_norm) {
+    context =
+        draft.norm(*spec.output_norm, context, "attn_norm", spec.output_norm_flat ? 1 : heads);
   }
+  if (spec.output_gate) context = gate(draft, *spec.output_gate, in, context, heads);
   if (spec.output_norm || spec.output_gate) draft.tap(context, TapId::kAttnGated);
   return draft.linear(context, "o_proj", hidden_size, spec.o_bias);
 }
@@ -171,7 +181,8 @@ ValueId mixer(Draft& draft, const GatedDeltaNetSpec& spec, ValueId in, int hidde
                 {channels}, {draft.weight("gdn.conv.weight", {channels, spec.conv_kernel})});
   draft.keep({TapId::kStateConv});
   draft.tap(mixed, TapId::kGdnConv);
-  const ValueId beta = draft.add(Activate{model::Activation::kSigmoid}, {b});
+  ValueId beta = draft.add(Activate{model::Activation::kSigmoid}, {b});
+  if (spec.beta_multiplier != 1.0) beta = draft.add(Scale{.factor = spec.beta_multiplier}, {beta});
   draft.tap(beta, TapId::kGdnBeta);
   const ValueId decay = draft.add(DeltaDecay{}, {a}, draft.shape(a),
                                   {draft.weight("gdn.A_log", {spec.num_value_heads}),
@@ -189,6 +200,21 @@ ValueId mixer(Draft& draft, const GatedDeltaNetSpec& spec, ValueId in, int hidde
   y = draft.add(Gate{.activation = model::Activation::kSilu, .in_float32 = true}, {y, z}, {values});
   draft.tap(y, TapId::kGdnNorm);
   return draft.linear(y, "gdn.o_proj", hidden_size, false);
+}
+
+ValueId mixer(Draft& draft, const model::ShortConvSpec& spec, ValueId in, int hidden_size) {
+  constexpr Gate kProduct{.activation = model::Activation::kIdentity};
+  const ValueId b = draft.linear(in, "conv.b_proj", hidden_size, spec.bias);
+  const ValueId c = draft.linear(in, "conv.c_proj", hidden_size, spec.bias);
+  ValueId x = draft.linear(in, "conv.x_proj", hidden_size, spec.bias);
+  x = draft.add(kProduct, {x, b});
+  std::vector<model::WeightId> filters = {draft.weight("conv.weight", {hidden_size, spec.kernel})};
+  if (spec.bias) filters.push_back(draft.weight("conv.bias", {hidden_size}));
+  x = draft.add(CausalConv{.filters = hidden_size, .kernel = spec.kernel}, {x}, {hidden_size},
+                std::move(filters));
+  draft.keep({TapId::kStateConv});
+  x = draft.add(kProduct, {x, c});
+  return draft.linear(x, "conv.o_proj", hidden_size, spec.bias);
 }
 
 }  // namespace plumb::graph

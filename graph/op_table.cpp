@@ -32,6 +32,8 @@ constexpr Mistakes kRopeMistakes = {"left out",
                                     "attention factor left out",
                                     "whole head instead of a part"};
 constexpr Mistakes kPositionScaleMistakes = {"left out", "before the rope with another position"};
+constexpr Mistakes kPositionEmbeddingMistakes = {"left out", "offset forgotten",
+                                                 "sines and cosines in turn"};
 constexpr Mistakes kAttentionMistakes = {"another scale",
                                          "soft cap left out",
                                          "mask left out",
@@ -41,7 +43,10 @@ constexpr Mistakes kAttentionMistakes = {"another scale",
                                          "heads tiled instead of repeated",
                                          "soft cap after the mask",
                                          "softmax in 16 bits",
-                                         "sinks dropped"};
+                                         "sinks dropped",
+                                         "linear biases left out",
+                                         "other slopes",
+                                         "linear biases scaled, or not"};
 constexpr Mistakes kScaleMistakes = {"left out", "applied twice", "factor not rounded as trained"};
 constexpr Mistakes kAddMistakes = {"residual left out", "added to the wrong stream",
                                    "multiplier left out"};
@@ -51,15 +56,22 @@ constexpr Mistakes kClampMistakes = {"left out", "on queries alone"};
 constexpr Mistakes kSoftCapMistakes = {"left out", "another cap"};
 constexpr Mistakes kActivationMistakes = {"another activation", "gate and up swapped",
                                           "tanh form for the exact one"};
-constexpr Mistakes kGateMistakes = {"left out", "before the output norm", "not activated"};
+constexpr Mistakes kGateMistakes = {"left out", "before the output norm", "not activated",
+                                    "bias left out"};
 constexpr Mistakes kConcatMistakes = {"parts in another order"};
-constexpr Mistakes kRouteMistakes = {
-    "weights not renormalised", "softmax after the choice", "another k",
-    "biased scores as weights", "scaling left out",         "groups ignored"};
+constexpr Mistakes kRouteMistakes = {"weights not renormalised",
+                                     "softmax after the choice",
+                                     "another k",
+                                     "biased scores as weights",
+                                     "scaling left out",
+                                     "groups ignored",
+                                     "group worth its best alone",
+                                     "correction on scores for logits",
+                                     "sum for another norm"};
 constexpr Mistakes kExpertsMistakes = {"two experts swapped", "gate and up swapped",
                                        "weights ignored", "shared expert left out"};
 constexpr Mistakes kConvMistakes = {"shifted by one", "kernel reversed", "activation left out",
-                                    "state not updated"};
+                                    "state not updated", "bias left out"};
 constexpr Mistakes kDecayMistakes = {"sign lost", "bias left out", "exponential left out"};
 constexpr Mistakes kDeltaMistakes = {
     "q and k not at unit length", "query scale left out",          "beta out of range",
@@ -83,12 +95,22 @@ constexpr OpRow kRows[] = {
      "Su et al., arXiv 2104.09864; Peng et al., arXiv 2309.00071; transformers: "
      "apply_rotary_pos_emb, ROPE_INIT_FUNCTIONS",
      "x [T, heads, head_dim]", "", kRopeMistakes},
-    {"position_scale", "y = x (1 + beta ln(1 + floor(position / original)))",
-     "transformers: models/ministral3, get_llama_4_attn_scale", "x", "", kPositionScaleMistakes},
+    {"position_scale",
+     "y = x (1 + beta ln(1 + floor(u))) or x (1 + u)^beta, u = (position + offset) / original",
+     "transformers: models/ministral3, get_llama_4_attn_scale; models/beam, "
+     "compute_attention_scaling",
+     "x", "", kPositionScaleMistakes},
+    {"position_embedding",
+     "y[t] = table[p], or [sin(a) | cos(a)], a_i = p 10000^(-i / spread), p = position + offset",
+     "Radford et al. 2019 (GPT-2); Vaswani et al., arXiv 1706.03762; transformers: GPT2Model, "
+     "OPTLearnedPositionalEmbedding, XGLMSinusoidalPositionalEmbedding, models/ctrl",
+     "positions [T]", "[table [rows, hidden_size]]", kPositionEmbeddingMistakes},
     {"attention",
-     "o[t] = sum_s softmax_s(cap(scale q[t] . k[s])) v[s], s <= t, s > t - window if window > 0; "
+     "o[t] = sum_s softmax_s(cap(scale q[t] . k[s] + slope s)) v[s], s <= t, s > t - window if "
+     "window > 0; "
      "query head h reads key head h / (heads / kv_heads)",
-     "Vaswani et al., arXiv 1706.03762; Ainslie et al., arXiv 2305.13245; transformers: "
+     "Vaswani et al., arXiv 1706.03762; Ainslie et al., arXiv 2305.13245; Press et al., arXiv "
+     "2108.12409; transformers: "
      "eager_attention_forward",
      "q [T, heads, head_dim], k [T, kv_heads, head_dim], v [T, kv_heads, value_dim]",
      "[sinks [heads]]", kAttentionMistakes},
@@ -111,14 +133,15 @@ constexpr OpRow kRows[] = {
      "xielu: [alpha_p, alpha_n, beta, eps]", kActivationMistakes},
     {"gated_activation", "y = act(gate) * up", "Shazeer, arXiv 2002.05202; transformers: LlamaMLP",
      "gate [T, F], up [T, F]", "", kActivationMistakes},
-    {"gate", "y = x * act(gate)",
-     "transformers: Qwen3NextAttention.forward, Qwen3NextRMSNormGated.forward",
-     "x [T, W], gate [T, W] or [T, 1]", "", kGateMistakes},
+    {"gate", "y = x * act(gate + b)",
+     "transformers: Qwen3NextAttention.forward, Qwen3NextRMSNormGated.forward, LagunaAttention",
+     "x [T, W], gate [T, W / n]", "[b]", kGateMistakes},
     {"concat", "y = [x_0 | x_1 | ...] within each group", "transformers: DeepseekV3Attention",
      "x_0, x_1, ...", "", kConcatMistakes},
     {"route",
-     "s = softmax(logits) or sigmoid(logits); the top_k of s + correction within the top groups; "
-     "weights s, over their sum if normalize, times scaling",
+     "s = softmax(logits) or sigmoid(logits); the top_k of s + correction (or of logits + "
+     "correction) "
+     "within the top groups; weights s, over their sum or p-norm if normalize, times scaling",
      "Jiang et al., arXiv 2401.04088; DeepSeek-V3, arXiv 2412.19437; transformers: "
      "MixtralTopKRouter, DeepseekV3TopkRouter, GptOssTopKRouter",
      "logits [T, E]", "[correction [E]]", kRouteMistakes},
@@ -126,9 +149,9 @@ constexpr OpRow kRows[] = {
      "transformers: MixtralExperts.forward, GptOssExperts.forward",
      "x [T, H], ids [T, K], weights [T, K]",
      "gate [E, F, H], up [E, F, H], down [E, H, F], [their biases]", kExpertsMistakes},
-    {"causal_conv", "y[t, c] = act(sum_k w[c, k] x[t - kernel + 1 + k, c])",
-     "transformers: Qwen3NextGatedDeltaNet, causal_conv1d_fn", "x [T, C]", "w [filters, kernel]",
-     kConvMistakes},
+    {"causal_conv", "y[t, c] = act(sum_k w[c, k] x[t - kernel + 1 + k, c] + b[c])",
+     "transformers: Qwen3NextGatedDeltaNet, causal_conv1d_fn; Lfm2ShortConv", "x [T, C]",
+     "w [filters, kernel], [b [C]]", kConvMistakes},
     {"delta_decay", "g = -exp(A_log) softplus(a + dt_bias)",
      "transformers: Qwen3NextGatedDeltaNet.forward", "a [T, value_heads]",
      "A_log [value_heads], dt_bias [value_heads]", kDecayMistakes},

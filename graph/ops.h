@@ -22,9 +22,10 @@
 
 namespace plumb::graph {
 
-using OpKind = std::variant<Embedding, Linear, RmsNorm, LayerNorm, Rope, PositionScale, Attention,
-                            Scale, Add, GatedResidual, Clamp, SoftCap, Activate, GatedActivation,
-                            Gate, Concat, Route, Experts, CausalConv, DeltaDecay, GatedDeltaRule>;
+using OpKind =
+    std::variant<Embedding, Linear, RmsNorm, LayerNorm, Rope, PositionScale, PositionEmbedding,
+                 Attention, Scale, Add, GatedResidual, Clamp, SoftCap, Activate, GatedActivation,
+                 Gate, Concat, Route, Experts, CausalConv, DeltaDecay, GatedDeltaRule>;
 
 // What sub-step `step` of an op is, given its attributes.
 template <class Op>

@@ -88,6 +88,10 @@ std::vector<double> inverse_frequencies(const RopeSpec& rope, double length) {
       case Kind::kLinear:
         frequencies[i] = plain / scaling.factor;
         break;
+      case Kind::kProportional:
+        frequencies[i] =
+            i < static_cast<size_t>(scaling.turning_pairs) ? plain / scaling.factor : 0.0;
+        break;
       case Kind::kLlama3:
         frequencies[i] = llama3_frequency(plain, scaling);
         break;
@@ -98,6 +102,7 @@ std::vector<double> inverse_frequencies(const RopeSpec& rope, double length) {
         frequencies[i] = 1.0 / (factors[i] * power);
         break;
     }
+    if (rope.clockwise) frequencies[i] = -frequencies[i];
   }
   return frequencies;
 }

@@ -41,7 +41,8 @@ Segment segment_before(const Graph& graph, const Tap& tap,
 }
 
 bool turns_with_position(const OpKind& kind) {
-  return std::holds_alternative<Rope>(kind) || std::holds_alternative<PositionScale>(kind);
+  return std::holds_alternative<Rope>(kind) || std::holds_alternative<PositionScale>(kind) ||
+         std::holds_alternative<PositionEmbedding>(kind);
 }
 
 std::vector<std::string> carried_by(const Graph& graph, size_t op) {

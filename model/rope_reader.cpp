@@ -9,13 +9,14 @@ namespace {
 
 using Kind = RopeScaling::Kind;
 
-constexpr std::array<std::pair<std::string_view, Kind>, 6> kTypes = {{
+constexpr std::array<std::pair<std::string_view, Kind>, 7> kTypes = {{
     {"default", Kind::kDefault},
     {"linear", Kind::kLinear},
     {"dynamic", Kind::kDynamic},
     {"llama3", Kind::kLlama3},
     {"yarn", Kind::kYarn},
     {"longrope", Kind::kLongRope},
+    {"proportional", Kind::kProportional},
 }};
 
 // Parameters that some rope type reads: beside another type they have no effect.
@@ -145,6 +146,9 @@ void read_scaling(ConfigReader& dict, const Context& context, const RopeDefaults
     case Kind::kLinear:
       scaling.factor = required(dict, "factor");
       return;
+    case Kind::kProportional:
+      scaling.factor = dict.positive("factor", 1.0);
+      return;
     case Kind::kDynamic:
       if (rope.rotary_dim == 2) {
         dict.refuse("rope_type", "is dynamic with 2 rotated dimensions",
@@ -167,10 +171,21 @@ void read_scaling(ConfigReader& dict, const Context& context, const RopeDefaults
   }
 }
 
-double read_partial(ConfigReader& config, const RopeDefaults& defaults) {
+// A number under `key`, which `usual` may repeat.
+double read_named(ConfigReader& config, std::string_view key, std::string_view usual,
+                  double fallback) {
+  const double value = config.positive(key, fallback);
+  if (key != usual && config.present(usual) && config.number(usual, value) != value) {
+    config.refuse(usual, "differs from " + std::string(key),
+                  "the two are names of one number, of which this model type reads the latter");
+  }
+  return value;
+}
+
+double read_partial(ConfigReader& config, const RopeDefaults& defaults, std::string_view key) {
   const double whole = 1.0;
-  const double partial =
-      config.positive("partial_rotary_factor", defaults.partial_rotary_factor.value_or(whole));
+  const double partial = read_named(config, key, "partial_rotary_factor",
+                                    defaults.partial_rotary_factor.value_or(whole));
   if (!defaults.partial_rotary_factor && partial != whole) {
     config.refuse("partial_rotary_factor", "is not 1", "this model type rotates whole heads");
   }
@@ -179,7 +194,7 @@ double read_partial(ConfigReader& config, const RopeDefaults& defaults) {
 
 int read_rotary_dim(const ConfigReader& config, ConfigReader& dict, const RopeDefaults& defaults,
                     int head_dim) {
-  const double partial = read_partial(dict, defaults);
+  const double partial = read_partial(dict, defaults, "partial_rotary_factor");
   const int rotary_dim = static_cast<int>(static_cast<double>(head_dim) * partial);
   if (rotary_dim <= head_dim && rotary_dim >= 2 && rotary_dim % 2 == 0) return rotary_dim;
   if (partial == 1.0) {
@@ -192,6 +207,20 @@ int read_rotary_dim(const ConfigReader& config, ConfigReader& dict, const RopeDe
                 "gives " + std::to_string(rotary_dim) + " rotated dimensions of a head of " +
                     std::to_string(head_dim),
                 "they must be even, at least 2 and at most the head");
+}
+
+// The share of a head's pairs that turn under a proportional rope, whose frequencies are those of
+// the whole head.
+int read_turning_pairs(ConfigReader& dict, const RopeDefaults& defaults, int head_dim) {
+  const double share =
+      dict.positive("partial_rotary_factor", defaults.partial_rotary_factor.value_or(1.0));
+  const double pairs = std::floor(share * head_dim / 2.0);
+  if (head_dim % 2 != 0 || pairs < 1.0 || pairs > head_dim / 2) {
+    dict.refuse("partial_rotary_factor",
+                "turns no whole number of the pairs of a head of " + std::to_string(head_dim),
+                "at least one pair and at most all of an even head turn");
+  }
+  return static_cast<int>(pairs);
 }
 
 // Parameters by layer type where the model has one rope, or of a layer type that it does not have.
@@ -208,7 +237,12 @@ RopeSpec read_dict(const ConfigReader& config, ConfigReader dict, const RopeDefa
                    int head_dim, const Context& context) {
   RopeSpec rope{.pairs = defaults.pairs, .rounding = defaults.rounding};
   rope.theta = dict.positive("rope_theta", defaults.theta);
-  rope.rotary_dim = read_rotary_dim(config, dict, defaults, head_dim);
+  if (read_type(dict, defaults) == Kind::kProportional) {
+    rope.rotary_dim = head_dim;
+    rope.scaling.turning_pairs = read_turning_pairs(dict, defaults, head_dim);
+  } else {
+    rope.rotary_dim = read_rotary_dim(config, dict, defaults, head_dim);
+  }
   read_scaling(dict, context, defaults, rope);
   for (const std::string_view key : defaults.own_keys) dict.touch(key);
   refuse_nested(dict);
@@ -237,8 +271,8 @@ double yarn_mscale(double factor, double mscale) {
 RopeSpec read_rope(ConfigReader& config, const RopeDefaults& defaults, int head_dim,
                    int64_t max_position_embeddings) {
   RopeDefaults here = defaults;
-  here.theta = config.positive("rope_theta", defaults.theta);
-  const double partial = read_partial(config, defaults);
+  here.theta = read_named(config, defaults.theta_key, "rope_theta", defaults.theta);
+  const double partial = read_partial(config, defaults, defaults.partial_key);
   if (defaults.partial_rotary_factor) here.partial_rotary_factor = partial;
   const Context context{
       static_cast<double>(max_position_embeddings),
@@ -267,6 +301,9 @@ RopeSpec read_layer_rope(ConfigReader& config, std::string_view layer_type, bool
     for (const std::string_view type : {kFullAttention, kSlidingAttention}) others.erase(type);
     refuse_nested(config.object(key, others));
     nested.finish({}, {});
+  }
+  if (!config.has("rope_parameters") && defaults.absent_dict != nullptr) {
+    entry = base::Json::parse(defaults.absent_dict);
   }
   if (scaled && config.has("rope_scaling")) {
     entry.update(config.object("rope_scaling").json());

@@ -27,6 +27,8 @@ struct RopeDefaults {
   double original_max_position_embeddings = 0.0;
   bool yarn_is_longrope = false;  // "su" and "yarn" are older names of longrope (phi3)
   bool static_ntk = false;        // a dynamic rope with `alpha` stretches theta once (hunyuan)
+  std::string_view theta_key = "rope_theta";  // top-level, and what rope_theta may repeat
+  std::string_view partial_key = "partial_rotary_factor";  // the same of it
   std::string_view head_dim_key = "head_dim";  // what to blame for heads that cannot rotate
   // Class default; none: the family rotates whole heads, and another factor is refused.
   std::optional<double> partial_rotary_factor;

@@ -7,11 +7,14 @@ namespace {
 using Names = std::string_view[];
 
 constexpr Names kNormRoundings = {"before_weight", "after_weight"};
-constexpr Names kRopeScalings = {"default", "linear", "dynamic", "llama3", "yarn", "longrope"};
+constexpr Names kRopeScalings = {"default", "linear",   "dynamic",     "llama3",
+                                 "yarn",    "longrope", "proportional"};
 constexpr Names kRopePairs = {"halves", "interleaved", "interleaved_to_halves"};
 constexpr Names kRopeRoundings = {"every_step", "table_only", "output"};
-constexpr Names kActivations = {"silu",  "gelu",    "gelu_tanh", "relu",
-                                "relu2", "sigmoid", "xielu",     "clamped_glu"};
+constexpr Names kActivations = {"silu",        "gelu",     "gelu_tanh",   "gelu_fast", "gelu_bloom",
+                                "quick_gelu",  "relu",     "relu2",       "sigmoid",   "xielu",
+                                "clamped_glu", "softplus", "identity"};
+constexpr Names kGrowths = {"log_of_turns", "power"};
 constexpr Names kScores = {"softmax", "softmax_of_chosen", "sigmoid"};
 
 template <class Enum>
@@ -36,6 +39,9 @@ std::span<const std::string_view> names_of(RopeRounding) {
 std::span<const std::string_view> names_of(Activation) {
   return kActivations;
 }
+std::span<const std::string_view> names_of(QueryTemperature::Growth) {
+  return kGrowths;
+}
 std::span<const std::string_view> names_of(RouterSpec::Scores) {
   return kScores;
 }
@@ -54,6 +60,9 @@ std::string_view to_text(RopeRounding rounding) {
 }
 std::string_view to_text(Activation activation) {
   return name_of(activation);
+}
+std::string_view to_text(QueryTemperature::Growth growth) {
+  return name_of(growth);
 }
 std::string_view to_text(RouterSpec::Scores scores) {
   return name_of(scores);

@@ -16,6 +16,7 @@ std::span<const std::string_view> names_of(RopeScaling::Kind any);
 std::span<const std::string_view> names_of(RopePairs any);
 std::span<const std::string_view> names_of(RopeRounding any);
 std::span<const std::string_view> names_of(Activation any);
+std::span<const std::string_view> names_of(QueryTemperature::Growth any);
 std::span<const std::string_view> names_of(RouterSpec::Scores any);
 
 template <class Enum>

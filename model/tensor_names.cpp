@@ -79,11 +79,42 @@ class LayOut {
  private:
   void place(const WeightDeclaration& weight) {
     const Match found = find_rule(weight, names_, exists_);
+    if (!found.rule->sections.empty()) return place_sections(weight, found);
     const bool spread = is_spread(found);
     const int64_t pieces = spread ? weight.shape.front() : 1;
     for (int64_t piece = 0; piece < pieces; ++piece) {
       place_piece(weight, found, piece, spread);
     }
+  }
+
+  void place_sections(const WeightDeclaration& weight, const Match& found) {
+    const int64_t row = weight.elements() / weight.shape.front();
+    int64_t first = 0;
+    for (const auto& [name, rows] : found.rule->sections) {
+      std::vector<int64_t> shape = weight.shape;
+      shape.front() = rows;
+      FileTensor& file =
+          tensor(replace(name, "{i}", weight.id.layer), stored_shape(found, std::move(shape)));
+      file.parts.push_back({.weight = weight.id,
+                            .first = first,
+                            .extents = {1, rows, row},
+                            .strides = {rows * row, row, 1}});
+      first += rows * row;
+    }
+    base::ensure(first == weight.elements(), "sections hold all rows of their weight");
+  }
+
+  // What the axes of a tensor of this shape are in the file.
+  static std::vector<int64_t> stored_shape(const Match& found, std::vector<int64_t> shape) {
+    if (found.rule->axes) {
+      std::vector<int64_t> stored;
+      for (const int axis : *found.rule->axes) {
+        stored.push_back(axis < 0 ? 1 : shape[static_cast<size_t>(axis)]);
+      }
+      shape = std::move(stored);
+    }
+    if (found.rule->flat) shape = {shape[0] * shape[1], shape[2]};
+    return shape;
   }
 
   void place_piece(const WeightDeclaration& weight, const Match& found, int64_t piece,
@@ -92,18 +123,17 @@ class LayOut {
       return std::vector<int64_t>(w.shape.begin() + (spread ? 1 : 0), w.shape.end());
     };
     std::vector<int64_t> shape = own_shape(weight);
-    const Placement part = found.rule->columns ? in_columns(weight.id, found, shape)
-                                               : in_rows(weight, found, own_shape, shape);
-    if (found.rule->axes) {
-      std::vector<int64_t> stored;
-      for (const int axis : *found.rule->axes) {
-        stored.push_back(axis < 0 ? 1 : shape[static_cast<size_t>(axis)]);
-      }
-      shape = std::move(stored);
+    const int64_t size = product(shape);
+    Placement part = found.rule->columns ? in_columns(weight.id, found, shape)
+                                         : in_rows(weight, found, own_shape, shape);
+    if (found.rule->transposed && shape.size() == 2) {
+      part = transposed(part, shape);
+      std::swap(shape[0], shape[1]);
     }
-    FileTensor& file = tensor(tensor_name(found, weight.id.layer, piece), shape);
-    file.parts.push_back(part);
-    file.parts.back().piece = piece;
+    FileTensor& file =
+        tensor(tensor_name(found, weight.id.layer, piece), stored_shape(found, std::move(shape)));
+    file.parts.push_back(std::move(part));
+    file.parts.back().first = piece * size;
   }
 
   // `shape` becomes the tensor's: that of all roles together.
@@ -134,7 +164,17 @@ class LayOut {
             .strides = {rows / groups * row, row, 1}};
   }
 
-  // A stack of [out, in] or of [out], stored as [in, roles * out] or [roles * out].
+  // Rows of a matrix of `shape` as columns of the tensor.
+  static Placement transposed(const Placement& rows, const std::vector<int64_t>& shape) {
+    const int64_t row = rows.strides[1];
+    return {.weight = rows.weight,
+            .offset = rows.offset / row,
+            .extents = rows.extents,
+            .strides = {rows.strides[0] / row, 1, shape[0]}};
+  }
+
+  // A stack of [out, in] or of [out], stored as [in, roles * out] or [roles * out]: the roles in
+  // turns, or each as a block.
   static Placement in_columns(const WeightId& id, const Match& found, std::vector<int64_t>& shape) {
     const auto& roles = found.rule->roles;
     const auto turns = static_cast<int64_t>(roles.size());
@@ -144,10 +184,12 @@ class LayOut {
     const int64_t stack = shape.front();
     const int64_t out = shape[1];
     const int64_t in = shape.size() > 2 ? shape[2] : 1;
+    const int64_t before = turn - roles.begin();
+    const bool blocks = found.rule->halves;
     Placement part{.weight = id,
-                   .offset = turn - roles.begin(),
+                   .offset = blocks ? before * out : before,
                    .extents = {stack, out, in},
-                   .strides = {in * turns * out, turns, turns * out}};
+                   .strides = {in * turns * out, blocks ? 1 : turns, turns * out}};
     if (shape.size() > 2) {
       shape = {stack, in, turns * out};
     } else {
@@ -214,6 +256,42 @@ NameTable& NameTable::pack_columns(std::string_view tensor, std::vector<std::str
   return *this;
 }
 
+NameTable& NameTable::pack_transposed(std::string_view tensor, std::vector<std::string> roles) {
+  if (roles.size() == 1) drop(roles.front());
+  pack(tensor, std::move(roles));
+  rules_.back().transposed = true;
+  return *this;
+}
+
+NameTable& NameTable::pack_column_blocks(std::string_view tensor, std::vector<std::string> roles,
+                                         bool flat) {
+  pack_columns(tensor, std::move(roles));
+  rules_.back().halves = true;
+  rules_.back().flat = flat;
+  return *this;
+}
+
+NameTable& NameTable::name_flat(std::string_view role, std::string_view tensor) {
+  name(role, tensor);
+  rules_.back().flat = true;
+  return *this;
+}
+
+NameTable& NameTable::or_sections(std::string_view role,
+                                  std::vector<std::pair<std::string, int64_t>> sections,
+                                  std::vector<int> axes) {
+  or_name(role, sections.front().first, std::move(axes));
+  rules_.back().sections = std::move(sections);
+  return *this;
+}
+
+NameTable& NameTable::or_name(std::string_view role, std::string_view tensor,
+                              std::vector<int> axes) {
+  or_pack(tensor, {std::string(role)});
+  rules_.back().axes = std::move(axes);
+  return *this;
+}
+
 NameTable& NameTable::replace_prefix(std::string_view from, std::string_view to) {
   const auto replace = [&](std::string& text) {
     if (text.starts_with(from)) text.replace(0, from.size(), to);
@@ -275,6 +353,9 @@ std::vector<std::string> outer_tensors(const WeightDeclaration& weight, const Na
                                        const std::function<bool(const std::string&)>& exists) {
   const Match found = find_rule(weight, names, exists);
   std::vector<std::string> tensors = {tensor_name(found, weight.id.layer, 0)};
+  if (!found.rule->sections.empty()) {
+    tensors.push_back(replace(found.rule->sections.back().first, "{i}", weight.id.layer));
+  }
   if (is_spread(found)) {
     tensors.push_back(tensor_name(found, weight.id.layer, weight.shape.front() - 1));
   }

@@ -42,8 +42,15 @@ struct TensorRule {
   int groups = 1;
   // Stored transposed: the outputs are the last axis, on which the roles take turns.
   bool columns = false;
+  // Matrices are stored transposed as a whole, [in, all rows of the roles]; vectors as they are.
+  bool transposed = false;
+  bool halves = false;  // instead of in turns they stand there one after another
+  bool flat = false;    // the first two axes of a stack are one
   // The tensor's axes as axes of the weight, -1 for one of extent 1; none: the weight's own.
   std::optional<std::vector<int>> axes;
+  // The tensors that hold the weight's rows one after another, and how many rows each; `tensor` is
+  // the first of them.
+  std::vector<std::pair<std::string, int64_t>> sections = {};
 };
 
 struct IgnoreRule {
@@ -63,6 +70,19 @@ class NameTable {
   NameTable& or_pack(std::string_view tensor, std::vector<std::string> roles, int groups = 1);
   // One tensor, transposed, on whose last axis the roles take turns.
   NameTable& pack_columns(std::string_view tensor, std::vector<std::string> roles);
+  // One tensor for several roles, as pack() has it, transposed: a Conv1D of GPT-2.
+  NameTable& pack_transposed(std::string_view tensor, std::vector<std::string> roles);
+  // The same with the roles one after another; with `flat` the first two axes are one.
+  NameTable& pack_column_blocks(std::string_view tensor, std::vector<std::string> roles,
+                                bool flat = false);
+  // A stack whose first two axes are one.
+  NameTable& name_flat(std::string_view role, std::string_view tensor);
+  // Tensors for the rows of a role one after another, each with its number of rows.
+  NameTable& or_sections(std::string_view role,
+                         std::vector<std::pair<std::string, int64_t>> sections,
+                         std::vector<int> axes);
+  // Another name for a role's tensor: that of `name`, where it exists, goes before it.
+  NameTable& or_name(std::string_view role, std::string_view tensor, std::vector<int> axes);
   NameTable& ignore(std::string_view pattern, std::string_view reason);
   // Tensors and patterns that begin with `from` begin with `to` instead, as inside a wrapper.
   NameTable& replace_prefix(std::string_view from, std::string_view to);
@@ -85,7 +105,7 @@ class NameTable {
 // the weight's elements in row-major order, is at offset + sum(i * stride).
 struct Placement {
   WeightId weight;
-  int64_t piece = 0;  // which slice of the weight's first axis, where it is spread over tensors
+  int64_t first = 0;  // the weight's element that is the placement's first: 0 in a tensor alone
   int64_t offset = 0;
   std::vector<int64_t> extents;
   std::vector<int64_t> strides;

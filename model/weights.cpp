@@ -73,15 +73,19 @@ template <typename Out>
 void WeightView::read(size_t first, size_t count, std::span<Out> out) const {
   const auto begin = static_cast<int64_t>(first * columns());
   const auto end = static_cast<int64_t>((first + count) * columns());
-  const int64_t size = pieces_.front().placement.elements();
-  for (int64_t p = begin / size; p * size < end; ++p) {
-    const Piece& piece = pieces_[static_cast<size_t>(p)];
-    const int64_t from = std::max(begin, p * size) - p * size;
-    const int64_t to = std::min(end, (p + 1) * size) - p * size;
-    piece.placement.for_runs(
+  const auto after = [](int64_t element, const Piece& piece) {
+    return element < piece.placement.first;
+  };
+  // The last piece that begins at or before `begin`, and those after it.
+  auto piece = std::prev(std::upper_bound(pieces_.begin(), pieces_.end(), begin, after));
+  for (; piece != pieces_.end() && piece->placement.first < end; ++piece) {
+    const int64_t start = piece->placement.first;
+    const int64_t from = std::max(begin, start) - start;
+    const int64_t to = std::min(end, start + piece->placement.elements()) - start;
+    piece->placement.for_runs(
         from, to - from, [&](int64_t at, int64_t length, int64_t source, int64_t stride) {
-          Out* target = out.data() + (p * size + at - begin);
-          decode(*piece.form, source, stride, {target, static_cast<size_t>(length)});
+          Out* target = out.data() + (start + at - begin);
+          decode(*piece->form, source, stride, {target, static_cast<size_t>(length)});
         });
   }
 }

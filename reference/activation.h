@@ -16,6 +16,13 @@ inline double softplus(double x) {
   return x > 20.0 ? x : std::log1p(std::exp(x));
 }
 
+// sqrt(2 / pi), to as many digits as the form has it.
+inline double tanh_factor(model::Activation activation) {
+  if (activation == model::Activation::kGeluFast) return 0.7978845608;
+  return activation == model::Activation::kGeluBloom ? 0.79788456
+                                                     : std::sqrt(2.0 / std::numbers::pi);
+}
+
 template <class A>
 double activate(const A& a, model::Activation activation, double x, size_t element) {
   using model::Activation;
@@ -36,10 +43,14 @@ double activate(const A& a, model::Activation activation, double x, size_t eleme
           rounded(a.absolute(std::erf(rounded(x / std::numbers::sqrt2)), kErfRoundings, element));
       return rounded(0.5 * x) * rounded(1.0 + erf);
     }
-    case Activation::kGeluTanh: {
+    case Activation::kQuickGelu:
+      return x / one_plus_exp(rounded(1.702 * x));
+    case Activation::kGeluTanh:
+    case Activation::kGeluFast:
+    case Activation::kGeluBloom: {
       const double cube = rounded(x * rounded(x * x));
       const double sum = rounded(x + rounded(0.044715 * cube));
-      const double inner = rounded(std::sqrt(2.0 / std::numbers::pi) * sum);
+      const double inner = rounded(tanh_factor(activation) * sum);
       const double tanh = rounded(a.function(std::tanh(inner), element));
       return rounded(0.5 * x) * rounded(1.0 + tanh);
     }
@@ -47,6 +58,10 @@ double activate(const A& a, model::Activation activation, double x, size_t eleme
       return x > 0.0 ? x : 0.0 * x;  // a NaN stays one
     case Activation::kRelu2:
       return x > 0.0 ? x * x : 0.0 * x;
+    case Activation::kSoftplus:
+      return rounded(a.function(softplus(x), element));
+    case Activation::kIdentity:
+      return x;
     case Activation::kXielu:
     case Activation::kClampedGlu:
       break;  // these take more than x: activate.cpp, experts.cpp

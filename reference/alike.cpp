@@ -17,6 +17,7 @@ size_t reach_of(const graph::OpKind& kind) {
                      std::holds_alternative<graph::Embedding>(kind) ||
                      std::holds_alternative<graph::GatedDeltaRule>(kind) ||
                      std::holds_alternative<graph::PositionScale>(kind) ||
+                     std::holds_alternative<graph::PositionEmbedding>(kind) ||
                      std::holds_alternative<graph::Rope>(kind);
   return mixes ? 0 : 1;
 }

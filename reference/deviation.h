@@ -29,8 +29,8 @@ struct StepRounding {
 
 struct Deviation {
   double position_factor = 1.0;  // rope: on the position
-  int64_t position_shift = 0;    // rope, position_scale: added to the position; causal_conv: the
-                                 // input read lies this many positions later
+  int64_t position_shift = 0;    // rope, position_scale, position_embedding: added to the position;
+                                 // causal_conv: the input read lies this many positions later
   int64_t lookahead = 0;         // attention: keys after its own that a query sees; -1: nor its own
   int64_t wider_window = 0;      // attention: keys more than its window that a query sees
   bool tiled_heads = false;      // head h reads key head h % key heads, not h / group
@@ -38,7 +38,6 @@ struct Deviation {
   bool read_first = false;       // gated_delta_rule: output from the state before the update
   bool biased_weights = false;   // route: weights are the scores with their correction
   bool equal_weights = false;    // route: every chosen expert has the mean weight
-  bool best_of_group = false;    // route: a group is worth its best expert
   bool closed_to_zero = false;   // route: experts of closed groups count as 0, and may be chosen
   bool bias_unweighted = false;  // experts: the last bias is added as it is
   bool weighted_input = false;   // experts: the weight is on what an expert reads

@@ -116,7 +116,7 @@ inline constexpr std::array<TapDefinition, 37> kTaps = {{
     {TapId::kStateVConv, "state.v_conv", true, false, "channels,kernel",
      "the last inputs of the convolution over values, oldest first", true},
     {TapId::kStateConv, "state.conv", true, false, "channels,kernel",
-     "gated delta net: the last inputs of the convolution, oldest first", true},
+     "delta net, short convolution: the last inputs of the convolution, oldest first", true},
     {TapId::kStateRecurrent, "state.recurrent", true, false, "value_heads,key_dim,value_dim",
      "gated delta net: the recurrent state", true},
     {TapId::kFinalNorm, "final_norm", false, true, "T,H", "after the last norm"},

@@ -12,11 +12,12 @@ using graph::GatedActivation;
 using model::Activation;
 
 // The activations that people take for one another.
-constexpr Activation kKinds[] = {Activation::kSilu, Activation::kGelu, Activation::kGeluTanh,
-                                 Activation::kRelu, Activation::kSigmoid};
+constexpr Activation kKinds[] = {Activation::kSilu, Activation::kRelu, Activation::kSigmoid,
+                                 Activation::kQuickGelu};
 
 bool is_gelu(Activation activation) {
-  return activation == Activation::kGelu || activation == Activation::kGeluTanh;
+  return activation == Activation::kGelu || activation == Activation::kGeluTanh ||
+         activation == Activation::kGeluFast || activation == Activation::kGeluBloom;
 }
 
 std::optional<Activation> activation_of(const Mutation& m, size_t op) {
@@ -34,13 +35,14 @@ bool set_activation(Mutation& m, size_t op, Activation activation) {
 }
 
 bool is_plain(Activation activation) {
-  return std::find(std::begin(kKinds), std::end(kKinds), activation) != std::end(kKinds);
+  return is_gelu(activation) ||
+         std::find(std::begin(kKinds), std::end(kKinds), activation) != std::end(kKinds);
 }
 
 bool take(Mutation& m, size_t op, Activation activation) {
   const auto now = activation_of(m, op);
-  return now && is_plain(*now) && !(is_gelu(*now) && is_gelu(activation)) &&
-         set_activation(m, op, activation);
+  return now && (is_plain(*now) || *now == Activation::kSoftplus) &&
+         !(is_gelu(*now) && is_gelu(activation)) && set_activation(m, op, activation);
 }
 
 template <Activation kActivation>
@@ -115,6 +117,11 @@ constexpr FaultRow kRows[] = {
      .severity = FaultClass::kStructural,
      .scope = FaultScope::kEach,
      .apply = swap_gate_and_up},
+    {.cause = "activation_quick_gelu",
+     .says = "applies x sigmoid(1.702 x)",
+     .severity = FaultClass::kVariant,
+     .scope = FaultScope::kEach,
+     .apply = take_kind<Activation::kQuickGelu>},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -88,7 +89,56 @@ bool drop_sinks(Mutation& m, size_t op, double) {
   return true;
 }
 
+const model::AlibiSpec* linear_biases(const Mutation& m, size_t op) {
+  const Attention* attention = right<Attention>(m, op);
+  return attention && !attention->alibi.slopes.empty() ? &attention->alibi : nullptr;
+}
+
+bool leave_out_biases(Mutation& m, size_t op, double) {
+  if (!linear_biases(m, op)) return false;
+  changed<Attention>(m, op).alibi = {};
+  return true;
+}
+
+bool scale_biases(Mutation& m, size_t op, double) {
+  const model::AlibiSpec* alibi = linear_biases(m, op);
+  if (!alibi) return false;
+  changed<Attention>(m, op).alibi.before_scale = !alibi->before_scale;
+  return true;
+}
+
+bool multiply_slopes(Mutation& m, size_t op, double by) {
+  if (!linear_biases(m, op)) return false;
+  for (double& slope : changed<Attention>(m, op).alibi.slopes) slope *= by;
+  return true;
+}
+
+bool set_slopes(Mutation& m, size_t op, const std::vector<double>& slopes) {
+  const model::AlibiSpec* alibi = linear_biases(m, op);
+  if (!alibi || alibi->slopes == slopes) return false;
+  changed<Attention>(m, op).alibi.slopes = slopes;
+  return true;
+}
+
+// 2^(-8 (h + 1) / heads) where the number of heads is no power of two.
+bool take_geometric_slopes(Mutation& m, size_t op, double) {
+  const model::AlibiSpec* alibi = linear_biases(m, op);
+  if (!alibi || std::has_single_bit(alibi->slopes.size())) return false;
+  std::vector<double> slopes;
+  for (size_t h = 1; h <= alibi->slopes.size(); ++h) {
+    slopes.push_back(
+        std::exp2(-8.0 * static_cast<double>(h) / static_cast<double>(alibi->slopes.size())));
+  }
+  return set_slopes(m, op, slopes);
+}
+
+bool reverse_slopes(Mutation& m, size_t op, double) {
+  const model::AlibiSpec* alibi = linear_biases(m, op);
+  return alibi && set_slopes(m, op, {alibi->slopes.rbegin(), alibi->slopes.rend()});
+}
+
 constexpr double kFactors[] = {1.02};
+constexpr double kSlopeFactors[] = {-1.0, 0.5, 2.0};
 constexpr double kSteps[] = {-1.0, 1.0};
 
 constexpr FaultRow kRows[] = {
@@ -165,6 +215,32 @@ constexpr FaultRow kRows[] = {
      .severity = FaultClass::kStructural,
      .scope = FaultScope::kLayer,
      .apply = drop_sinks},
+    {.cause = "alibi_missing",
+     .says = "adds no linear biases to the scores",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kLayer,
+     .apply = leave_out_biases},
+    {.cause = "alibi_scale",
+     .says = "has the scale of the scores on its linear biases, or not, the wrong way round",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kLayer,
+     .apply = scale_biases},
+    {.cause = "alibi_slopes",
+     .says = "has {:g} times the slopes of its linear biases",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kLayer,
+     .apply = multiply_slopes,
+     .values = kSlopeFactors},
+    {.cause = "alibi_slopes_geometric",
+     .says = "takes slopes in one geometric row for a number of heads that is no power of two",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kLayer,
+     .apply = take_geometric_slopes},
+    {.cause = "alibi_heads_reversed",
+     .says = "gives the slopes of its linear biases to the heads in reverse",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kLayer,
+     .apply = reverse_slopes},
 };
 
 }  // namespace

@@ -36,6 +36,12 @@ bool toggle_silu(Mutation& m, size_t op, double) {
   return conv && set(m, op, &CausalConv::silu, !conv->silu);
 }
 
+bool leave_out_conv_bias(Mutation& m, size_t op, double) {
+  if (!right<CausalConv>(m, op) || m.original(op).weights.size() < 2) return false;
+  m.op(op).weights.resize(1);
+  return true;
+}
+
 bool multiply_decay(Mutation& m, size_t op, double by) {
   if (!right<DeltaDecay>(m, op)) return false;
   m.deviation(op).factor = by;
@@ -148,6 +154,11 @@ constexpr FaultRow kRows[] = {
      .severity = FaultClass::kStructural,
      .scope = FaultScope::kLayer,
      .apply = tile_heads},
+    {.cause = "conv_bias_missing",
+     .says = "leaves the convolution's bias out",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kEach,
+     .apply = leave_out_conv_bias},
 };
 
 }  // namespace

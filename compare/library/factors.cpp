@@ -115,8 +115,9 @@ bool multiply_decay(Mutation& m, size_t op, double by) {
 }
 
 bool multiply_query_multiplier(Mutation& m, size_t op, double by) {
-  const auto* scale = right<graph::PositionScale>(m, op);
-  return scale && set(m, op, &graph::PositionScale::beta, scale->beta * by);
+  if (!right<graph::PositionScale>(m, op)) return false;
+  changed<graph::PositionScale>(m, op).temperature.beta *= by;
+  return true;
 }
 
 constexpr double kEpsilons[] = {1e-5, 1e-6, 0.0, 1e-12, 1e-8, 1e-3};

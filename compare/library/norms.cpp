@@ -68,6 +68,18 @@ bool normalize_heads(Mutation& m, size_t op, double) {
   return norm && norm->groups == 1 && shape.size() == 2 && set(m, op, &RmsNorm::groups, shape[0]);
 }
 
+// The stream from the other side of a norm: what enters it for what it gives, or the reverse.
+bool join_before_norm(Mutation& m, size_t op, double) {
+  if (!right<graph::Add>(m, op)) return false;
+  const int producer = m.graph().value(m.original(op).inputs.front()).producer;
+  if (producer < 0 || m.original(static_cast<size_t>(producer)).layer < 0 ||
+      !is_norm(m, static_cast<size_t>(producer))) {
+    return false;
+  }
+  m.op(op).inputs.front() = m.original(static_cast<size_t>(producer)).inputs.front();
+  return true;
+}
+
 constexpr double kEpsilons[] = {0.0, 1e-12, 1e-8, 1e-6, 1e-5, 1e-3};
 
 constexpr FaultRow kRows[] = {
@@ -117,6 +129,11 @@ constexpr FaultRow kRows[] = {
      .severity = FaultClass::kStructural,
      .scope = FaultScope::kEach,
      .apply = normalize_heads},
+    {.cause = "residual_before_norm",
+     .says = "adds the branch to the stream as it was before its norm",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kEach,
+     .apply = join_before_norm},
 };
 
 }  // namespace

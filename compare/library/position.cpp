@@ -3,6 +3,7 @@
 namespace plumb::library {
 namespace {
 
+using graph::PositionEmbedding;
 using graph::PositionScale;
 using graph::Rope;
 using model::RopePairs;
@@ -126,6 +127,53 @@ bool leave_out_temperature(Mutation& m, size_t op, double) {
   return true;
 }
 
+// The op that gives the rows of positions that this one adds.
+std::optional<size_t> positions_of(const Mutation& m, size_t op) {
+  if (!right<graph::Add>(m, op)) return std::nullopt;
+  const int producer = m.graph().value(m.original(op).inputs.back()).producer;
+  if (producer < 0 || !right<PositionEmbedding>(m, static_cast<size_t>(producer))) {
+    return std::nullopt;
+  }
+  return static_cast<size_t>(producer);
+}
+
+bool leave_out_positions(Mutation& m, size_t op, double) {
+  if (!positions_of(m, op)) return false;
+  m.bypass(op);
+  return true;
+}
+
+bool forget_offset(Mutation& m, size_t op, double) {
+  return set(m, op, &PositionEmbedding::offset, 0);
+}
+
+bool shift_positions(Mutation& m, size_t op, double positions) {
+  const PositionEmbedding* embedding = right<PositionEmbedding>(m, op);
+  if (!embedding || embedding->offset + positions == 0.0) return false;
+  m.deviation(op).position_shift = static_cast<int64_t>(positions);
+  return true;
+}
+
+// sin, cos, sin, cos instead of all sines before all cosines
+bool alternate_sinusoids(Mutation& m, size_t op, double) {
+  const PositionEmbedding* embedding = right<PositionEmbedding>(m, op);
+  if (!embedding || embedding->spread == 0.0) return false;
+  const int width = m.graph().value(m.original(op).outputs.front()).width();
+  std::vector<size_t>& order = m.deviation(op).order;
+  for (int j = 0; j < width; ++j) {
+    order.push_back(static_cast<size_t>(j / 2 + j % 2 * (width / 2)));
+  }
+  return true;
+}
+
+// The other way to share out the frequencies: up to 1 / 10000, or one short of it.
+bool spread_otherwise(Mutation& m, size_t op, double) {
+  const PositionEmbedding* embedding = right<PositionEmbedding>(m, op);
+  if (!embedding || embedding->spread == 0.0) return false;
+  const double half = m.graph().value(m.original(op).outputs.front()).width() / 2.0;
+  return set(m, op, &PositionEmbedding::spread, embedding->spread < half ? half : half - 1.0);
+}
+
 constexpr double kThetas[] = {1e4, 5e5, 1e6};
 constexpr double kShifts[] = {-1.0, 1.0};
 
@@ -206,6 +254,32 @@ constexpr FaultRow kRows[] = {
      .scope = FaultScope::kLayer,
      .apply = leave_out_temperature,
      .needs_length = true},
+    {.cause = "positions_missing",
+     .says = "adds no embedding of positions",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kEach,
+     .apply = leave_out_positions},
+    {.cause = "positions_offset_missing",
+     .says = "forgets the offset of positions in their table",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kEach,
+     .apply = forget_offset},
+    {.cause = "positions_shifted",
+     .says = "takes the row of a position {:+g} off",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kEach,
+     .apply = shift_positions,
+     .values = kShifts},
+    {.cause = "sinusoids_alternate",
+     .says = "takes sines and cosines in turn instead of one after the other",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kEach,
+     .apply = alternate_sinusoids},
+    {.cause = "sinusoids_spread",
+     .says = "spreads the frequencies of positions over one more or one less",
+     .severity = FaultClass::kSubtle,
+     .scope = FaultScope::kEach,
+     .apply = spread_otherwise},
 };
 
 }  // namespace

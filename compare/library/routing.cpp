@@ -29,11 +29,28 @@ bool multiply_weights(Mutation& m, size_t op, double by) {
   return true;
 }
 
-bool value_groups_by_best(Mutation& m, size_t op, double) {
+bool value_groups_by(Mutation& m, size_t op, double experts) {
   const Route* route = right<Route>(m, op);
-  const int each = route ? route->router.num_experts / route->router.num_groups : 0;
-  if (!route || route->router.num_groups == 1 || each == 1) return false;
-  m.deviation(op).best_of_group = true;
+  const int count = static_cast<int>(experts);
+  if (!route || route->router.num_groups == 1 || route->router.group_experts == count) return false;
+  if (route->router.num_experts / route->router.num_groups < count) return false;
+  router(m, op).group_experts = count;
+  return true;
+}
+
+// The correction is on what the choice should not be made on: scores for logits, or the reverse.
+bool correct_otherwise(Mutation& m, size_t op, double) {
+  const Route* route = right<Route>(m, op);
+  if (!route || m.original(op).weights.empty()) return false;
+  if (route->router.scores == RouterSpec::Scores::kSoftmaxOfChosen) return false;
+  router(m, op).choice_on_logits = !route->router.choice_on_logits;
+  return true;
+}
+
+bool divide_by_sum(Mutation& m, size_t op, double) {
+  const Route* route = right<Route>(m, op);
+  if (!route || !route->router.normalize || route->router.normalize_norm == 1.0) return false;
+  router(m, op).normalize_norm = 1.0;
   return true;
 }
 
@@ -161,6 +178,8 @@ bool gate_the_sum(Mutation& m, size_t op, double) {
 
 constexpr double kFactors[] = {1.02};
 constexpr double kSteps[] = {-1.0, 1.0};
+constexpr double kBest[] = {1.0};
+constexpr double kTwoBest[] = {2.0};
 constexpr double kBiases[] = {3, 4, 5};
 constexpr std::string_view kBiasNames[] = {"", "", "", "gates", "ups", "outputs"};
 
@@ -184,7 +203,24 @@ constexpr FaultRow kRows[] = {
      .says = "values groups of experts by their best alone",
      .severity = kVariant,
      .scope = kLayer,
-     .apply = value_groups_by_best},
+     .apply = value_groups_by,
+     .values = kBest},
+    {.cause = "router_groups_by_two",
+     .says = "values groups of experts by their two best",
+     .severity = kVariant,
+     .scope = kLayer,
+     .apply = value_groups_by,
+     .values = kTwoBest},
+    {.cause = "router_correction_elsewhere",
+     .says = "adds the correction to logits for scores, or to scores for logits",
+     .severity = kVariant,
+     .scope = kLayer,
+     .apply = correct_otherwise},
+    {.cause = "router_norm_plain",
+     .says = "divides the experts' weights by their sum instead of another norm",
+     .severity = kVariant,
+     .scope = kLayer,
+     .apply = divide_by_sum},
     {.cause = "router_groups_zeroed",
      .says = "sets scores of closed groups to 0, which may still be the best",
      .severity = kVariant,

@@ -120,6 +120,12 @@ bool gate_before_norm(Mutation& m, size_t op, double) {
   return true;
 }
 
+bool leave_out_gate_bias(Mutation& m, size_t op, double) {
+  if (!right<Gate>(m, op) || m.original(op).weights.empty()) return false;
+  m.op(op).weights.clear();
+  return true;
+}
+
 constexpr double kFactors[] = {1.02};
 
 constexpr FaultRow kRows[] = {
@@ -209,6 +215,11 @@ constexpr FaultRow kRows[] = {
      .severity = FaultClass::kStructural,
      .scope = FaultScope::kEach,
      .apply = gate_before_norm},
+    {.cause = "gate_bias_missing",
+     .says = "leaves the gates' bias out",
+     .severity = FaultClass::kStructural,
+     .scope = FaultScope::kEach,
+     .apply = leave_out_gate_bias},
 };
 
 }  // namespace

@@ -6,8 +6,8 @@
 
 namespace plumb::graph {
 
-// y[t, c] = act(sum_k w[f, k] x[t - kernel + 1 + k, c]), f = c / (channels / filters), zeros before
-// the first position.
+// y[t, c] = act(sum_k w[f, k] x[t - kernel + 1 + k, c] + b[c]), f = c / (channels / filters), zeros
+// before the first position.
 struct CausalConv {
   static constexpr std::string_view kName = "causal_conv";
   enum : int { kProduct, kSum, kConvolved, kOutput };

@@ -117,12 +117,14 @@ struct GatedActivation {
   bool operator==(const GatedActivation&) const = default;
 };
 
-// y = x * act(gate); a gate of one number serves the whole row.
+// y = x * act(gate + b); each number of the gate serves an equal part of the row, and each of b an
+// equal part of the gate.
 struct Gate {
   static constexpr std::string_view kName = "gate";
-  enum : int { kActivated, kOutput };
+  enum : int { kActivated, kOutput, kBiased };
   static constexpr Step kSteps[] = {{"activated", StepKind::kStorage},
-                                    {"output", StepKind::kStorage}};
+                                    {"output", StepKind::kStorage},
+                                    {"biased", StepKind::kStorage}};
   StepKind step_kind(int step) const {
     return step == kActivated && in_float32 ? StepKind::kCompute : kSteps[step].kind;
   }

@@ -13,7 +13,8 @@ struct Route {
   enum : int { kScores, kOutput };
   static constexpr Step kSteps[] = {{"scores", StepKind::kCompute}, {"output", StepKind::kCompute}};
   StepKind step_kind(int step) const {
-    return step == kOutput && router.weights_rounded ? StepKind::kStorage : kSteps[step].kind;
+    const bool rounded = step == kScores ? router.scores_rounded : router.weights_rounded;
+    return rounded ? StepKind::kStorage : kSteps[step].kind;
   }
 
   model::RouterSpec router;
@@ -25,11 +26,16 @@ struct Route {
     visit("top_k", r.top_k);
     visit("scores", r.scores);
     visit("correction_bias", r.correction_bias);
+    visit("choice_on_logits", r.choice_on_logits);
     visit("num_groups", r.num_groups);
     visit("top_groups", r.top_groups);
+    visit("group_experts", r.group_experts);
     visit("normalize", r.normalize);
     visit("normalize_eps", r.normalize_eps);
+    visit("normalize_min", r.normalize_min);
+    visit("normalize_norm", r.normalize_norm);
     visit("scaling", r.scaling);
+    visit("scores_rounded", r.scores_rounded);
     visit("weights_rounded", r.weights_rounded);
   }
   bool operator==(const Route&) const = default;

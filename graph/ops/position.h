@@ -34,6 +34,7 @@ struct Rope {
     visit("rotary_offset", self.rope.rotary_offset);
     visit("pairs", self.rope.pairs);
     visit("attention_factor", self.rope.attention_factor);
+    visit("clockwise", self.rope.clockwise);
     visit("rounding", self.rope.rounding);
     auto& scaling = self.rope.scaling;
     visit("rope_type", scaling.kind);
@@ -47,25 +48,48 @@ struct Rope {
     visit("long_factor", scaling.long_factor);
     visit("original_max_position_embeddings", scaling.original_max_position_embeddings);
     visit("max_position_embeddings", scaling.max_position_embeddings);
+    visit("turning_pairs", scaling.turning_pairs);
   }
   bool operator==(const Rope&) const = default;
 };
 
-// y = x (1 + beta ln(1 + floor(position / original_max_position_embeddings)))
+// y = x times model::QueryTemperature's factor of the position
 struct PositionScale {
   static constexpr std::string_view kName = "position_scale";
   enum : int { kFactor, kOutput };
   static constexpr Step kSteps[] = {{"factor", StepKind::kStorage}, {"output", StepKind::kStorage}};
 
-  double beta = 0.0;
-  double original_max_position_embeddings = 1.0;
+  model::QueryTemperature temperature;
 
   template <class Self, class Visit>
   static void attributes(Self& self, Visit&& visit) {
-    visit("beta", self.beta);
-    visit("original_max_position_embeddings", self.original_max_position_embeddings);
+    auto& t = self.temperature;
+    visit("beta", t.beta);
+    visit("original_max_position_embeddings", t.original_max_position_embeddings);
+    visit("growth", t.growth);
+    visit("offset", t.offset);
   }
   bool operator==(const PositionScale&) const = default;
+};
+
+// y[t] = table[position + offset]; without a table the sinusoids [sin(a_i) | cos(a_i)], a_i =
+// (position + offset) 10000^(-i / spread).
+struct PositionEmbedding {
+  static constexpr std::string_view kName = "position_embedding";
+  enum : int { kAngle, kOutput, kWeight };
+  static constexpr Step kSteps[] = {{"angle", StepKind::kCompute},
+                                    {"output", StepKind::kStorage},
+                                    {"weight", StepKind::kStorage}};
+
+  int offset = 0;
+  double spread = 0.0;
+
+  template <class Self, class Visit>
+  static void attributes(Self& self, Visit&& visit) {
+    visit("offset", self.offset);
+    visit("spread", self.spread);
+  }
+  bool operator==(const PositionEmbedding&) const = default;
 };
 
 }  // namespace plumb::graph

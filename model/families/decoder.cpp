@@ -11,11 +11,24 @@ namespace {
 constexpr int64_t kVocabLimit = int64_t{1} << 24;
 constexpr int64_t kLayerLimit = 4096;
 constexpr int64_t kHeadLimit = 65536;
+constexpr int64_t kPositionLimit = int64_t{1} << 40;
+
+// A size under the class's name for it or, where its attribute_map has that, under the usual one.
+int64_t read_named(ConfigReader& config, const ClassDefaults& defaults, std::string_view key,
+                   std::string_view usual, int64_t fallback, int64_t limit) {
+  if (!defaults.usual_names || key == usual) return config.integer(key, fallback, 1, limit);
+  return read_renamed(config, key, usual, fallback, 1, limit);
+}
 
 void read_head_counts(ConfigReader& config, const ClassDefaults& defaults, AttentionSpec& a) {
   const std::string_view kv_key = defaults.kv_heads_key;
   a.num_attention_heads =
-      read_size(config, defaults.heads_key, defaults.num_attention_heads, kHeadLimit);
+      static_cast<int>(read_named(config, defaults, defaults.heads_key, "num_attention_heads",
+                                  defaults.num_attention_heads, kHeadLimit));
+  if (kv_key.empty()) {
+    a.num_key_value_heads = a.num_attention_heads;
+    return;
+  }
   const bool as_many =
       !config.has(kv_key) && (config.present(kv_key) || defaults.num_key_value_heads == 0);
   const int kv_fallback = as_many ? a.num_attention_heads : defaults.num_key_value_heads;
@@ -87,18 +100,26 @@ int checked_width(const ConfigReader& config, std::string_view key, int64_t coun
 Dimensions read_dimensions(ConfigReader& config, const ClassDefaults& defaults) {
   Dimensions d{};
   d.vocab_size = read_size(config, "vocab_size", defaults.vocab_size, kVocabLimit);
-  d.hidden_size = read_size(config, defaults.hidden_key, defaults.hidden_size, kWidthLimit);
+  d.hidden_size = static_cast<int>(read_named(config, defaults, defaults.hidden_key, "hidden_size",
+                                              defaults.hidden_size, kWidthLimit));
   if (defaults.intermediate_size > 0) {
     d.intermediate_size =
         read_size(config, "intermediate_size", defaults.intermediate_size, kWidthLimit);
   }
   d.num_hidden_layers =
-      read_size(config, defaults.layers_key, defaults.num_hidden_layers, kLayerLimit);
-  d.max_position_embeddings = config.integer(
-      "max_position_embeddings", defaults.max_position_embeddings, 1, int64_t{1} << 40,
-      defaults.max_position_null ? Null::kMeansAbsent : Null::kRefused);
+      static_cast<int>(read_named(config, defaults, defaults.layers_key, "num_hidden_layers",
+                                  defaults.num_hidden_layers, kLayerLimit));
+  if (defaults.max_position_null && !config.has(defaults.max_position_key)) {
+    config.touch(defaults.max_position_key);
+    d.max_position_embeddings = defaults.max_position_embeddings;
+  } else {
+    d.max_position_embeddings =
+        read_named(config, defaults, defaults.max_position_key, "max_position_embeddings",
+                   defaults.max_position_embeddings, kPositionLimit);
+  }
   d.tie_word_embeddings = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
-  d.norm.eps = config.positive(defaults.eps_key, defaults.rms_norm_eps);
+  d.norm.eps = defaults.eps_key.empty() ? defaults.rms_norm_eps
+                                        : config.positive(defaults.eps_key, defaults.rms_norm_eps);
   read_head_counts(config, defaults, d.attention);
   read_head_dim(config, defaults, d);
   d.attention.scale = 1.0 / std::sqrt(static_cast<double>(d.attention.head_dim));
@@ -111,9 +132,17 @@ Activation read_activation(ConfigReader& config, std::string_view key, std::stri
     Activation activation;
   };
   static constexpr Row kRows[] = {
-      {"silu", Activation::kSilu},         {"swish", Activation::kSilu},
-      {"gelu", Activation::kGelu},         {"gelu_pytorch_tanh", Activation::kGeluTanh},
-      {"gelu_new", Activation::kGeluTanh}, {"relu", Activation::kRelu},
+      {"silu", Activation::kSilu},
+      {"swish", Activation::kSilu},
+      {"gelu", Activation::kGelu},
+      {"gelu_python", Activation::kGelu},
+      {"gelu_new", Activation::kGeluTanh},
+      {"gelu_pytorch_tanh", Activation::kGeluTanh},
+      {"gelu_python_tanh", Activation::kGeluTanh},
+      {"gelu_accurate", Activation::kGeluTanh},
+      {"gelu_fast", Activation::kGeluFast},
+      {"quick_gelu", Activation::kQuickGelu},
+      {"relu", Activation::kRelu},
       {"relu2", Activation::kRelu2},
   };
   const std::string name = config.text(key, fallback);
@@ -205,6 +234,29 @@ void slide_layers(Spec& spec, const std::vector<std::string>& layer_types, int w
   }
 }
 
+void unrope_full_layers(Spec& spec, const std::vector<std::string>& layer_types) {
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    if (layer_types[i] != kFullAttention) continue;
+    std::get<AttentionSpec>(spec.layers[i].mixer).rope.reset();
+  }
+}
+
+void place_type_ropes(ConfigReader& config, const std::vector<std::string>& layer_types,
+                      const RopeDefaults& full, const RopeDefaults& sliding,
+                      const Dimensions& dimensions, Spec& spec) {
+  const auto rope_of = [&](std::string_view type, const RopeDefaults& defaults) {
+    return read_layer_rope(config, type, false, defaults, dimensions.attention.head_dim,
+                           dimensions.max_position_embeddings);
+  };
+  const RopeSpec of_full = rope_of(kFullAttention, full);
+  const RopeSpec of_sliding = rope_of(kSlidingAttention, sliding);
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    auto* attention = std::get_if<AttentionSpec>(&spec.layers[i].mixer);
+    if (attention == nullptr) continue;
+    attention->rope = layer_types[i] == kFullAttention ? of_full : of_sliding;
+  }
+}
+
 Spec read_text_config(ConfigReader& config, const Family& text) {
   ConfigReader nested = config.object("text_config");
   for (const auto& [key, value] : nested.json().items()) {  // some wrappers repeat the text part
@@ -237,6 +289,19 @@ LayerSpec post_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec
           .ffn_post_norm = norm,
           .mixer = std::move(mixer),
           .ffn = std::move(ffn)};
+}
+
+LayerSpec sum_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn) {
+  LayerSpec layer = pre_norm_layer(norm, std::move(mixer), std::move(ffn));
+  std::swap(layer.mixer_norm, layer.mixer_sum_norm);
+  std::swap(layer.ffn_norm, layer.ffn_sum_norm);
+  return layer;
+}
+
+LayerSpec four_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn) {
+  LayerSpec layer = pre_norm_layer(norm, std::move(mixer), std::move(ffn));
+  layer.mixer_post_norm = layer.ffn_post_norm = norm;
+  return layer;
 }
 
 Spec make_decoder(const Dimensions& dimensions, const LayerSpec& layer) {

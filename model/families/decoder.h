@@ -47,13 +47,15 @@ struct ClassDefaults {
   bool max_position_null = false;  // null means that default
   double rms_norm_eps = 1e-6;
   bool tie_word_embeddings = false;
-  bool heads_divide_hidden_size = false;  // checked where head_dim is derived
-  bool head_dim_derived = false;          // the class knows no head_dim: another one is refused
-  std::string_view eps_key = "rms_norm_eps";
+  bool heads_divide_hidden_size = false;      // checked where head_dim is derived
+  bool head_dim_derived = false;              // the class knows no head_dim: another one is refused
+  std::string_view eps_key = "rms_norm_eps";  // "": rms_norm_eps, whatever the config
   std::string_view layers_key = "num_hidden_layers";
   std::string_view hidden_key = "hidden_size";
   std::string_view heads_key = "num_attention_heads";
-  std::string_view kv_heads_key = "num_key_value_heads";
+  std::string_view kv_heads_key = "num_key_value_heads";  // "": as many as attention heads
+  std::string_view max_position_key = "max_position_embeddings";
+  bool usual_names = false;  // the sizes may also stand under the usual names (attribute_map)
 };
 
 // The keys that nearly every decoder has, read and checked.
@@ -98,6 +100,14 @@ void require_window(const ConfigReader& config, const std::vector<std::string>& 
 // Gives the attention layers of type sliding_attention the window.
 void slide_layers(Spec& spec, const std::vector<std::string>& layer_types, int window);
 
+// Takes the rope from the layers of type full_attention.
+void unrope_full_layers(Spec& spec, const std::vector<std::string>& layer_types);
+
+// Gives every layer the rope of its type (read_layer_rope).
+void place_type_ropes(ConfigReader& config, const std::vector<std::string>& layer_types,
+                      const RopeDefaults& full, const RopeDefaults& sliding,
+                      const Dimensions& dimensions, Spec& spec);
+
 // Qwen's rule: with use_sliding_window the layers from max_window_layers on slide, or those that
 // layer_types names. A set sliding_window alone has no effect.
 void slide_upper_layers(ConfigReader& config, Spec& spec);
@@ -111,6 +121,12 @@ LayerSpec pre_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec 
 
 // x + norm(mixer(x)), then x + norm(ffn(x)).
 LayerSpec post_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn);
+
+// norm(x + mixer(x)), then norm(x + ffn(x)).
+LayerSpec sum_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn);
+
+// x + norm(mixer(norm(x))), then the same with ffn.
+LayerSpec four_norm_layer(const NormSpec& norm, MixerSpec mixer, FeedForwardSpec ffn);
 
 // A Spec of `layers` identical layers, to be varied.
 Spec make_decoder(const Dimensions& dimensions, const LayerSpec& layer);

@@ -37,16 +37,21 @@ LatentAttentionSpec read_latent_attention(ConfigReader& config, const Dimensions
   a.kv_lora_rank = read_size(config, "kv_lora_rank", defaults.kv_lora_rank);
   a.nope_dim = read_size(config, "qk_nope_head_dim", defaults.qk_nope_head_dim);
   a.rope_dim = read_size(config, "qk_rope_head_dim", defaults.qk_rope_head_dim);
-  a.value_dim = read_size(config, "v_head_dim", defaults.v_head_dim);
+  a.value_dim =
+      read_size(config, "v_head_dim", defaults.v_head_dim, kWidthLimit, defaults.v_head_dim_null);
   check_derived(config, "head_dim", a.rope_dim);
   check_derived(config, "qk_head_dim", a.nope_dim + a.rope_dim);
   checked_width(config, "qk_nope_head_dim", heads, a.nope_dim + a.rope_dim);
   checked_width(config, "v_head_dim", heads, a.value_dim);
   a.bias = config.flag("attention_bias", false);
   a.latent_norm = NormSpec{.eps = kLatentNormEps};
-  const bool interleaved = config.flag("rope_interleave", true);
+  const auto as_stated = [&] {
+    const bool interleaved = config.flag("rope_interleave", true);
+    return interleaved ? RopePairs::kInterleavedToHalves : RopePairs::kHalves;
+  };
   a.rope = read_rope(config,
-                     {.pairs = interleaved ? RopePairs::kInterleavedToHalves : RopePairs::kHalves,
+                     {.pairs = defaults.pairs ? *defaults.pairs : as_stated(),
+                      .rounding = defaults.rounding,
                       .head_dim_key = "qk_rope_head_dim"},
                      a.rope_dim, dimensions.max_position_embeddings);
   a.scale = 1.0 / std::sqrt(static_cast<double>(a.nope_dim + a.rope_dim));

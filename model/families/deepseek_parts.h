@@ -12,6 +12,10 @@ struct LatentDefaults {
   int qk_nope_head_dim = 0;
   int qk_rope_head_dim = 0;
   int v_head_dim = 0;
+  Null v_head_dim_null = Null::kRefused;  // or meaning that default
+  // What the class turns together, whatever rope_interleave says; none: as that says.
+  std::optional<RopePairs> pairs;
+  RopeRounding rounding = RopeRounding::kEveryStep;
 };
 
 LatentAttentionSpec read_latent_attention(ConfigReader& config, const Dimensions& dimensions,

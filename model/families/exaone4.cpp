@@ -31,9 +31,7 @@ Spec read(ConfigReader& config) {
           ? read_layer_types(config, d.num_hidden_layers, nullptr)
           : read_sliding_pattern(config, d.num_hidden_layers, "sliding_window_pattern", 4);
   slide_layers(spec, types, window);
-  for (size_t i = 0; i < spec.layers.size(); ++i) {
-    if (types[i] == kFullAttention) std::get<AttentionSpec>(spec.layers[i].mixer).rope.reset();
-  }
+  unrope_full_layers(spec, types);
   return spec;
 }
 

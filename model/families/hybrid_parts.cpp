@@ -16,13 +16,29 @@ const Mixer* find_mixer(const Spec& spec) {
   return nullptr;
 }
 
+AttentionSpec read_gated_attention(ConfigReader& config, const Dimensions& d) {
+  AttentionSpec attention = d.attention;
+  attention.rope = read_rope(config, {.partial_rotary_factor = 0.25}, attention.head_dim,
+                             d.max_position_embeddings);
+  attention.qkv_bias = attention.o_bias = config.flag("attention_bias", false);
+  attention.qk_norm = QkNormSpec{d.norm};
+  attention.output_gate = OutputGateSpec{.bias = attention.qkv_bias};
+  return attention;
+}
+
+}  // namespace
+
 // The output norm has no offset, unlike the model's other norms.
-GatedDeltaNetSpec read_delta_net(ConfigReader& config, double eps) {
+GatedDeltaNetSpec read_delta_net(ConfigReader& config, double eps,
+                                 const DeltaNetDefaults& defaults) {
+  const auto size = [&](const char* key, int usual) {
+    return read_size(config, key, usual, kWidthLimit, defaults.null);
+  };
   GatedDeltaNetSpec net;
-  net.num_key_heads = read_size(config, "linear_num_key_heads", 16);
-  net.num_value_heads = read_size(config, "linear_num_value_heads", 32);
-  net.key_dim = read_size(config, "linear_key_head_dim", 128);
-  net.value_dim = read_size(config, "linear_value_head_dim", 128);
+  net.num_key_heads = size("linear_num_key_heads", defaults.num_key_heads);
+  net.num_value_heads = size("linear_num_value_heads", defaults.num_value_heads);
+  net.key_dim = size("linear_key_head_dim", defaults.key_dim);
+  net.value_dim = size("linear_value_head_dim", defaults.value_dim);
   net.conv_kernel = read_size(config, "linear_conv_kernel_dim", 4, 1024);
   checked_width(config, "linear_key_head_dim", net.num_key_heads, net.key_dim);
   checked_width(config, "linear_value_head_dim", net.num_value_heads, net.value_dim);
@@ -36,19 +52,6 @@ GatedDeltaNetSpec read_delta_net(ConfigReader& config, double eps) {
   net.output_norm = NormSpec{.eps = eps};
   return net;
 }
-
-AttentionSpec read_gated_attention(ConfigReader& config, const Dimensions& d) {
-  AttentionSpec attention = d.attention;
-  attention.rope = read_rope(config, {.partial_rotary_factor = 0.25}, attention.head_dim,
-                             d.max_position_embeddings);
-  attention.qkv_bias = attention.o_bias = config.flag("attention_bias", false);
-  attention.qk_norm = QkNormSpec{d.norm};
-  attention.output_gate = true;
-  attention.output_gate_bias = attention.qkv_bias;
-  return attention;
-}
-
-}  // namespace
 
 Spec read_hybrid(ConfigReader& config, Dimensions d, const FeedForwardSpec& ffn) {
   d.norm.unit_offset = true;

@@ -13,6 +13,18 @@ Spec read_hybrid(ConfigReader& config, Dimensions dimensions, const FeedForwardS
 // The activation of the feed-forwards, which is also that of the convolution: silu alone.
 Activation read_hybrid_activation(ConfigReader& config);
 
+struct DeltaNetDefaults {
+  int num_key_heads = 16;
+  int num_value_heads = 32;
+  int key_dim = 128;
+  int value_dim = 128;
+  Null null = Null::kRefused;  // or meaning these
+};
+
+// eps: of the gated norm
+GatedDeltaNetSpec read_delta_net(ConfigReader& config, double eps,
+                                 const DeltaNetDefaults& defaults = {});
+
 // Adds the mixers' names: queries packed with the gate by head, and a delta net whose inputs are
 // split as Qwen3.5 has them.
 NameTable& name_hybrid_mixers(NameTable& names, const Spec& spec);

@@ -8,8 +8,8 @@ namespace {
 
 constexpr int64_t kExpertLimit = 4096;
 
-// Experts come in equal groups, of which top_groups are open to the choice. A group is worth its
-// two best experts.
+}  // namespace
+
 void read_groups(ConfigReader& config, const MixtureDefaults& defaults, RouterSpec& router) {
   const auto text = [](int value) { return std::to_string(value); };
   router.num_groups =
@@ -17,20 +17,29 @@ void read_groups(ConfigReader& config, const MixtureDefaults& defaults, RouterSp
   router.top_groups =
       static_cast<int>(config.integer("topk_group", defaults.top_groups, 1, router.num_groups));
   const int size = router.num_experts / router.num_groups;
-  if (router.num_experts % router.num_groups != 0 || size < 2) {
-    config.refuse("n_group",
-                  "is " + text(router.num_groups) + " for " + text(router.num_experts) + " experts",
-                  "groups are of equal size, and of two experts at least");
+  if (router.num_experts % router.num_groups != 0 || size < router.group_experts) {
+    config.refuse(
+        "n_group",
+        "is " + text(router.num_groups) + " for " + text(router.num_experts) + " experts",
+        "groups are of equal size, and of " + text(router.group_experts) + " experts at least");
   }
   if (router.top_k > router.top_groups * size) {
-    config.refuse("num_experts_per_tok",
+    config.refuse(defaults.top_k_key,
                   "is " + text(router.top_k) + ", and " + text(router.top_groups) + " groups of " +
                       text(size) + " experts are open",
                   "choose fewer experts, or open more groups");
   }
 }
 
-}  // namespace
+std::optional<SharedExpertSpec> read_shared(ConfigReader& config, const MixtureDefaults& defaults,
+                                            int intermediate_size, int64_t least) {
+  if (defaults.shared_key.empty()) return std::nullopt;
+  const int64_t shared =
+      config.integer(defaults.shared_key, defaults.num_shared_experts, least, kExpertLimit);
+  if (shared == 0) return std::nullopt;
+  return SharedExpertSpec{
+      .intermediate_size = checked_width(config, defaults.shared_key, shared, intermediate_size)};
+}
 
 MoeSpec read_experts(ConfigReader& config, const MixtureDefaults& defaults) {
   MoeSpec moe;
@@ -38,9 +47,9 @@ MoeSpec read_experts(ConfigReader& config, const MixtureDefaults& defaults) {
   router.num_experts =
       static_cast<int>(read_renamed(config, defaults.experts_key, defaults.experts_alias,
                                     defaults.num_experts, defaults.least_experts, kExpertLimit));
-  router.top_k = read_size(config, "num_experts_per_tok", defaults.top_k, kExpertLimit);
+  router.top_k = read_size(config, defaults.top_k_key, defaults.top_k, kExpertLimit);
   if (router.num_experts > 0 && router.top_k > router.num_experts) {
-    config.refuse("num_experts_per_tok", "is " + std::to_string(router.top_k),
+    config.refuse(defaults.top_k_key, "is " + std::to_string(router.top_k),
                   "there are " + std::to_string(router.num_experts) + " experts to choose from");
   }
   moe.intermediate_size = read_size(config, defaults.intermediate_key, defaults.intermediate_size);
@@ -68,12 +77,30 @@ MoeSpec read_sigmoid_mixture(ConfigReader& config, const MixtureDefaults& defaul
   moe.router.scores = RouterSpec::Scores::kSigmoid;
   moe.router.correction_bias = true;
   moe.router.normalize_eps = moe.router.normalize ? 1e-20 : 0.0;
-  moe.router.scaling = config.positive("routed_scaling_factor", defaults.routed_scaling_factor);
+  moe.router.scaling =
+      config.positive(defaults.scaling_key, defaults.routed_scaling_factor, defaults.scaling_null);
   moe.router.in_float32 = true;
-  const int64_t shared = config.integer("n_shared_experts", 1, 1, kExpertLimit);
-  moe.shared = SharedExpertSpec{.intermediate_size = checked_width(config, "n_shared_experts",
-                                                                   shared, moe.intermediate_size)};
+  moe.shared = read_shared(config, defaults, moe.intermediate_size);
   return moe;
+}
+
+MoeSpec read_corrected_mixture(ConfigReader& config, const MixtureDefaults& defaults, double eps) {
+  MoeSpec moe = read_experts(config, defaults);
+  moe.activation = read_activation(config, "hidden_act", "silu");
+  moe.router.scores = RouterSpec::Scores::kSigmoid;
+  moe.router.correction_bias = true;
+  moe.router.normalize_eps = eps;
+  moe.shared = read_shared(config, defaults, moe.intermediate_size);
+  return moe;
+}
+
+std::vector<bool> read_mlp_types(ConfigReader& config, int num_hidden_layers, int64_t dense) {
+  static constexpr std::string_view kTypes[] = {"dense", "sparse"};
+  const auto types = read_types(config, "mlp_layer_types", num_hidden_layers, kTypes,
+                                [&](int layer) { return kTypes[layer < dense ? 0 : 1]; });
+  std::vector<bool> sparse;
+  for (const std::string& type : types) sparse.push_back(type == "sparse");
+  return sparse;
 }
 
 std::vector<bool> read_sparse_layers(ConfigReader& config, int num_hidden_layers, int num_experts) {
@@ -92,8 +119,9 @@ std::vector<bool> read_sparse_layers(ConfigReader& config, int num_hidden_layers
   return sparse;
 }
 
-std::vector<bool> read_dense_start(ConfigReader& config, int num_hidden_layers, int64_t fallback) {
-  const int64_t dense = config.integer("first_k_dense_replace", fallback, 0, int64_t{1} << 30);
+std::vector<bool> read_dense_start(ConfigReader& config, int num_hidden_layers, int64_t fallback,
+                                   std::string_view key) {
+  const int64_t dense = config.integer(key, fallback, 0, int64_t{1} << 30);
   std::vector<bool> sparse;
   for (int i = 0; i < num_hidden_layers; ++i) sparse.push_back(i >= dense);
   return sparse;
@@ -131,8 +159,8 @@ NameTable expert_names(std::string_view shared) {
   return names;
 }
 
-NameTable& name_stacks(NameTable& names) {
-  const std::string experts = "model.layers.{i}.mlp.experts.";
+NameTable& name_stacks(NameTable& names, std::string_view mlp) {
+  const std::string experts = std::string(mlp) + "experts.";
   return names
       .or_pack(experts + "gate_up_proj", {"experts.gate_proj.weight", "experts.up_proj.weight"})
       .or_pack(experts + "down_proj", {"experts.down_proj.weight"});

@@ -51,11 +51,11 @@ void read_output(ConfigReader& config, double eps, AttentionSpec& attention) {
   if (config.flag("use_attn_o_norm", false)) {
     attention.output_norm = NormSpec{.eps = eps, .weight = false};
   }
-  attention.output_gate = config.flag("use_attn_o_gate", false);
+  const bool gated = config.flag("use_attn_o_gate", false);
+  if (gated) attention.output_gate.emplace();
   if (!config.flag("use_q_gate", false)) return;
-  refuse_both(config, attention.output_gate, "use_q_gate", "use_attn_o_gate");
-  attention.output_gate = true;
-  attention.output_gate_bias = attention.qkv_bias;
+  refuse_both(config, gated, "use_q_gate", "use_attn_o_gate");
+  attention.output_gate = OutputGateSpec{.bias = attention.qkv_bias};
 }
 
 // Gives each layer the mixer that its type says.

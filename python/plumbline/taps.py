@@ -13,16 +13,21 @@ import torch
 Module: TypeAlias = Any  # torch.nn.Module, whose attributes differ from family to family
 Shape: TypeAlias = tuple[int, ...]
 
-DECODERS = ("model", "transformer")
-LAYERS = ("layers", "blocks")
-FINAL_NORMS = ("norm", "embedding_norm", "norm_f")
-MIXERS = ("self_attn", "linear_attn", "attention", "conv", "norm_attn_norm.attn")
-FEED_FORWARDS = ("mlp", "block_sparse_moe", "feed_forward", "moe", "ffn")
-OUTPUTS = ("o_proj", "out_proj")
-GATES = ("gate_proj", "g_proj")
+DECODERS = ("model.decoder", "model", "transformer", "gpt_neox", "gpt_neox_japanese", "biogpt")
+LAYERS = ("layers", "blocks", "h")
+FINAL_NORMS = ("norm", "embedding_norm", "norm_f", "ln_f", "final_norm", "final_layernorm", "final_layer_norm",
+               "layer_norm", "layernorm")
+MIXERS = ("self_attn", "linear_attn", "attention", "conv", "norm_attn_norm.attn", "attn.attention", "attn",
+          "self_attention", "multi_head_attention")
+FEED_FORWARDS = ("mlp", "block_sparse_moe", "feed_forward", "moe", "ffn", "fc2")
+OUTPUTS = ("o_proj", "out_proj", "dense", "c_proj", "Wo")
+GATES = ("gate_proj", "g_proj", "attn_sub_norm")
+# Where a module does more than its branch: the part of it that gives the branch, or none.
+BRANCHES = {"BloomAttention": "dense", "BloomMLP": "dense_4h_to_h", "MptMLP": "down_proj",
+            "GPTNeoXJapaneseAttention": None}
 QUERY_NORMS = ("q_norm", "q_layernorm", "query_layernorm")
 KEY_NORMS = ("k_norm", "k_layernorm", "key_layernorm")
-MLP_PARTS = {"ffn_gate": ("gate_proj", "w1"), "ffn_up": ("up_proj", "w3"), "ffn_act": ("down_proj", "w2")}
+MLP_PARTS = {"ffn_gate": ("gate_proj", "w1"), "ffn_up": ("up_proj", "w3"), "ffn_act": ("ffn_sub_norm", "down_proj", "w2")}
 
 
 def first_tensor(value: Any) -> torch.Tensor:
@@ -105,14 +110,20 @@ class Recorder:
 
         self._undo.append(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
 
+    def _after_branch(self, module: Module, name: str) -> None:
+        branch = BRANCHES.get(type(module).__name__, "")
+        if branch is not None:
+            self._after(getattr(module, branch) if branch else module, name)
+
     def __enter__(self) -> "Recorder":
         decoder = decoder_of(self.model)
         layers = child(decoder, LAYERS)
         self._before(layers[0], "embed")
-        self._after(child(decoder, FINAL_NORMS), "final_norm")
+        if find(decoder, FINAL_NORMS) is not None:
+            self._after(find(decoder, FINAL_NORMS), "final_norm")
         for i, layer in enumerate(layers):
             prefix = f"layer.{i}."
-            self._after(child(layer, MIXERS), prefix + "mixer_out")
+            self._after_branch(child(layer, MIXERS), prefix + "mixer_out")
             self._hook_feed_forward_output(layer, prefix + "ffn_out")
             self._after(layer, prefix + "out")
             if self.fine:
@@ -132,7 +143,7 @@ class Recorder:
         if hasattr(feed_forward, "post_mlp_layernorm"):
             self._before(feed_forward.post_mlp_layernorm, name)
             return
-        self._after(feed_forward, name)
+        self._after_branch(feed_forward, name)
         if getattr(layer, "shared_mlp", None) is not None:
             def add(_module: Module, _args: Any, output: torch.Tensor) -> None:
                 self.taps[name] += output.detach().flatten(0, 1)

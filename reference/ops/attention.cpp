@@ -45,6 +45,16 @@ struct Reach {
   size_t end;
 };
 
+// What the positions of a head's keys add to their scores.
+struct LinearBias {
+  double slope;
+  double first_position;  // of the first key
+};
+
+double bfloat16(double x) {
+  return base::round_to(base::DType::kBF16, x);
+}
+
 // One query against the keys of its reach.
 template <class A>
 class Query {
@@ -52,16 +62,19 @@ class Query {
   Query(const A& a, const Attention& op, Reach reach, size_t element)
       : a_(a), op_(op), reach_(reach), p_(reach.end - reach.begin), element_(element) {}
 
-  // scale q . k, capped; `dots` are the q . k of its reach
-  void score(const double* dots, const double* q, const Rows& k, NoiseSizes& noise) {
+  // scale q . k, biased, capped; `dots` are the q . k of its reach
+  void score(const double* dots, const double* q, const Rows& k, const LinearBias& bias,
+             NoiseSizes& noise) {
     p_.assign(dots, dots + p_.size());
     if constexpr (A::kEmulates) {
       if (noise.scores.empty()) size_scores(q, k, noise.scores);
       a_.add_noise(Attention::kScoreSum, p_, noise.scores, element_);
     }
     a_.round(Attention::kScores, p_, element_);
+    if (op_.alibi.before_scale) join(bias);
     for (double& v : p_) v *= op_.scale;
     a_.round(Attention::kScaled, p_, element_);
+    if (!op_.alibi.before_scale) join(bias);
     if (op_.soft_cap > 0.0) cap();
   }
 
@@ -122,6 +135,20 @@ class Query {
   }
 
  private:
+  // slope * position, on the score of every key
+  void join(const LinearBias& bias) {
+    if (op_.alibi.slopes.empty()) return;
+    for (size_t s = 0; s < p_.size(); ++s) {
+      const double position = bias.first_position + static_cast<double>(reach_.begin + s);
+      double own = bias.slope * position;
+      if (op_.alibi.in_bfloat16) {
+        own = bfloat16(bfloat16(bias.slope) * bfloat16(position));
+      }
+      p_[s] += a_.round(Attention::kBias, own, element_ + s);
+    }
+    a_.round(Attention::kBiased, p_, element_);
+  }
+
   void cap() {
     for (double& v : p_) v /= op_.soft_cap;
     a_.round(Attention::kDivided, p_, element_);
@@ -196,7 +223,8 @@ struct Block {
   std::span<const Reach> reaches;  // of each query, in keys and values
   size_t positions;                // of keys and values
   const double* sink;              // null: none
-  size_t row;                      // of the first, among all rows of the call
+  LinearBias bias;
+  size_t row;  // of the first, among all rows of the call
   size_t head;
 };
 
@@ -224,7 +252,7 @@ void attend(const A& a, const Attention& op, const Block& block, std::span<Noise
     double* const own = p.data() + i * keys;
     double* const seen = own + (reach.begin - begin);
     Query<A>& query = queries.emplace_back(a, op, reach, first_score);
-    query.score(seen, block.queries[i], block.keys, noise[i]);
+    query.score(seen, block.queries[i], block.keys, block.bias, noise[i]);
     if (in_order) continue;
     query.softmax(block.sink);
     std::fill(own, own + keys, 0.0);
@@ -276,6 +304,9 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
   if (context.has_weight(0) && !context.deviation.sinkless) sinks = context.weight(0).values();
   for_replicas(context, [&](const Group& group) {
     const size_t past = all_keys.past(group.sequence);
+    const double first_position =
+        static_cast<double>(context.sequences[group.sequence].first_position) -
+        static_cast<double>(past);
     const std::vector<Reach> seen = reaches(op, context.deviation, past, past + group.rows);
     context.threads.for_each(heads, [&](size_t h) {
       const size_t kv = context.deviation.tiled_heads ? h % kv_heads : h / (heads / kv_heads);
@@ -292,6 +323,7 @@ void compute(const A& a, const Attention& op, const Context& context, Inputs in,
                   .reaches = own_reaches,
                   .positions = past + group.rows,
                   .sink = sinks.empty() ? nullptr : &sinks[h],
+                  .bias = {op.alibi.slopes.empty() ? 0.0 : op.alibi.slopes[h], first_position},
                   .row = own,
                   .head = h},
                  noise, out[0]);

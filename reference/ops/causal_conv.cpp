@@ -27,9 +27,12 @@ void compute(const A& a, const graph::CausalConv& op, const Context& context, In
   const size_t channels = out[0].shape(1);
   const Matrix taps =
       rows_of_taps(context.weight(0).values(), kernel, channels, static_cast<size_t>(op.filters));
+  std::vector<double> bias(channels, 0.0);
+  if (context.has_weight(1)) bias = context.weight(1).values();
   const WithPast x(context, *in[0], 0);
   const auto shift = static_cast<size_t>(context.deviation.position_shift);
-  // y[c] = sum_k taps[k, c] x[t - kernel + 1 + k, c], row t of the sequence being x's first + t
+  // y[c] = sum_k taps[k, c] x[t - kernel + 1 + k, c] + bias[c], row t of the sequence being x's
+  // first + t
   const auto convolve = [&](size_t first, size_t end, size_t t, size_t element,
                             std::span<double> y) {
     std::fill(y.begin(), y.end(), 0.0);
@@ -52,6 +55,7 @@ void compute(const A& a, const graph::CausalConv& op, const Context& context, In
         y[c] = a.sum(Step::kSum, y[c], squares[c], kernel, element + c);
       }
     }
+    for (size_t c = 0; c < channels; ++c) y[c] += bias[c];
   };
   size_t index = 0;
   for_sequences(context, [&](const Sequence& sequence, size_t start) {

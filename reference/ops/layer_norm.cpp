@@ -8,7 +8,7 @@ namespace {
 
 using graph::LayerNorm;
 
-// y = (x - mean) / sqrt(mean((x - mean)^2) + eps) * w + b over one group
+// y = (x - mean) / sqrt(mean((x - mean)^2) + eps) * w + b over one group; w and b may be empty
 template <class A>
 void normalize(const A& a, const LayerNorm& op, std::span<const double> x,
                std::span<const double> w, std::span<const double> b, std::span<double> y,
@@ -31,7 +31,7 @@ void normalize(const A& a, const LayerNorm& op, std::span<const double> x,
   const double inverse = inverse_root(a, variance, op.eps, element);
   for (double& v : y) v *= inverse;
   a.round(LayerNorm::kNormalized, y, element);
-  for (size_t i = 0; i < y.size(); ++i) y[i] = a.compute(y[i] * w[i], element + i);
+  for (size_t i = 0; i < w.size(); ++i) y[i] = a.compute(y[i] * w[i], element + i);
   for (size_t i = 0; i < b.size(); ++i) y[i] += b[i];
   a.round(LayerNorm::kOutput, y, element);
 }
@@ -40,7 +40,8 @@ void normalize(const A& a, const LayerNorm& op, std::span<const double> x,
 
 template <class A>
 void compute(const A& a, const LayerNorm& op, const Context& context, Inputs in, Outputs out) {
-  std::vector<double> w = context.weight(0).values();
+  std::vector<double> w;
+  if (context.has_weight(0)) w = context.weight(0).values();
   std::vector<double> b;
   if (context.has_weight(1)) b = context.weight(1).values();
   if (op.unit_offset) {

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "reference/kernels.h"
 
 namespace plumb::reference {
@@ -13,9 +11,8 @@ void compute(const A& a, const graph::PositionScale& op, const Context& context,
       const auto position =
           static_cast<double>(sequence.first_position + context.deviation.position_shift +
                               static_cast<int64_t>(t - start));
-      const double turns = std::floor(position / op.original_max_position_embeddings);
       const double factor =
-          a.round(Step::kFactor, a.function(1.0 + op.beta * std::log(1.0 + turns), t), t);
+          a.round(Step::kFactor, a.function(op.temperature.factor(position), t), t);
       const auto x = row(*in[0], t);
       const auto y = row(out[0], t);
       for (size_t i = 0; i < y.size(); ++i) y[i] = x[i] * factor;

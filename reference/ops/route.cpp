@@ -38,17 +38,15 @@ std::vector<size_t> top_k(std::span<const double> scores, size_t k) {
   return chosen;
 }
 
-// The best groups: experts outside them cannot be chosen. A group is worth its two best experts, or
-// what a deviation says.
-std::vector<bool> best_groups(const RouterSpec& router, const Deviation& deviation,
-                              std::span<const double> scores) {
+// The best groups: experts outside them cannot be chosen.
+std::vector<bool> best_groups(const RouterSpec& router, std::span<const double> scores) {
   const auto groups = static_cast<size_t>(router.num_groups);
   const size_t size = scores.size() / groups;
   std::vector<double> worth;
   for (size_t g = 0; g < groups; ++g) {
     const std::span<const double> group(&scores[g * size], size);
     double sum = 0.0;
-    for (const size_t i : top_k(group, deviation.best_of_group ? 1 : 2)) sum += group[i];
+    for (const size_t i : top_k(group, static_cast<size_t>(router.group_experts))) sum += group[i];
     worth.push_back(sum);
   }
   std::vector<bool> open(groups, false);
@@ -58,7 +56,7 @@ std::vector<bool> best_groups(const RouterSpec& router, const Deviation& deviati
 
 void close_groups(const RouterSpec& router, const Deviation& deviation,
                   std::vector<double>& scores) {
-  const std::vector<bool> open = best_groups(router, deviation, scores);
+  const std::vector<bool> open = best_groups(router, scores);
   const size_t size = scores.size() / open.size();
   for (size_t e = 0; e < scores.size(); ++e) {
     if (open[e / size]) continue;
@@ -66,7 +64,7 @@ void close_groups(const RouterSpec& router, const Deviation& deviation,
   }
 }
 
-// The weights' scores: what the choice is made on, before correction and groups.
+// What the weights are made of.
 template <class A>
 std::vector<double> score(const A& a, const RouterSpec& router, std::span<const double> logits,
                           size_t element) {
@@ -89,7 +87,27 @@ void correct(const A& a, std::span<double> scores, std::span<const double> corre
   }
 }
 
-// Adds the correction and closes groups: what the choice is made on.
+// What the choice is made on, before correction and groups.
+std::vector<double> basis(const RouterSpec& router, std::span<const double> logits,
+                          const std::vector<double>& scores) {
+  return router.choice_on_logits ? std::vector<double>(logits.begin(), logits.end()) : scores;
+}
+
+// What the chosen weights are divided by: their sum, or another norm of theirs.
+template <class A>
+double divisor(const A& a, const RouterSpec& router, std::span<const double> weights,
+               size_t element) {
+  const double p = router.normalize_norm;
+  std::vector<double> powers(weights.begin(), weights.end());
+  if (p != 1.0) {
+    for (double& w : powers) w = std::pow(w, p);
+  }
+  double norm = positive_sum(a, powers, element);
+  if (p != 1.0) norm = std::pow(norm, 1.0 / p);
+  return std::max(norm + router.normalize_eps, router.normalize_min);
+}
+
+// Adds the correction and closes groups.
 template <class A>
 std::vector<size_t> choose(const A& a, const RouterSpec& router, const Deviation& deviation,
                            std::vector<double> scores, std::span<const double> correction,
@@ -97,6 +115,11 @@ std::vector<size_t> choose(const A& a, const RouterSpec& router, const Deviation
   correct(a, scores, correction, element);
   if (router.num_groups > 1) close_groups(router, deviation, scores);
   return top_k(scores, static_cast<size_t>(router.top_k));
+}
+
+// The mistake of weights that see the correction.
+double corrected_score(const RouterSpec& router, double logit, double score, double correction) {
+  return router.choice_on_logits ? 1.0 / (1.0 + std::exp(-logit - correction)) : score + correction;
 }
 
 // The experts that position t is given; none where it is to choose by itself.
@@ -112,15 +135,16 @@ std::vector<size_t> given(const Context& context, size_t t) {
 std::vector<size_t> choose_experts(const RouterSpec& router, std::span<const double> logits,
                                    std::span<const double> correction) {
   const Exact exact;
-  return choose(exact, router, Context::kNone, score(exact, router, logits, 0), correction, 0);
+  return choose(exact, router, Context::kNone,
+                basis(router, logits, score(exact, router, logits, 0)), correction, 0);
 }
 
 std::vector<bool> open_groups(const RouterSpec& router, std::span<const double> logits,
                               std::span<const double> correction) {
   const Exact exact;
-  std::vector<double> scores = score(exact, router, logits, 0);
+  std::vector<double> scores = basis(router, logits, score(exact, router, logits, 0));
   correct(exact, scores, correction, 0);
-  return best_groups(router, Context::kNone, scores);
+  return best_groups(router, scores);
 }
 
 template <class A>
@@ -135,17 +159,20 @@ void compute(const A& a, const Route& op, const Context& context, Inputs in, Out
     const std::vector<double> scores = score(a, router, logits, first);
     std::vector<size_t> chosen = given(context, t);
     if (chosen.empty()) {
-      chosen = choose(a, router, context.deviation, scores, correction, first);
+      chosen =
+          choose(a, router, context.deviation, basis(router, logits, scores), correction, first);
     }
     std::vector<double> weights;
     for (const size_t e : chosen) {
-      weights.push_back(scores[e] + (context.deviation.biased_weights ? correction.at(e) : 0.0));
+      weights.push_back(context.deviation.biased_weights
+                            ? corrected_score(router, logits[e], scores[e], correction.at(e))
+                            : scores[e]);
     }
     if (router.scores == RouterSpec::Scores::kSoftmaxOfChosen) {
       weights = probabilities(a, weights, element);
     } else if (router.normalize) {
-      const double sum = positive_sum(a, weights, element) + router.normalize_eps;
-      for (double& w : weights) w = a.compute(w / sum, element);
+      const double by = divisor(a, router, weights, element);
+      for (double& w : weights) w = a.compute(w / by, element);
     }
     if (context.deviation.equal_weights) {
       const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);

@@ -6,6 +6,7 @@
 #include <limits>
 #include <ostream>
 
+#include "base/dtype.h"
 #include "tests/candidates/op_bench.h"
 
 namespace plumb::candidates::testing {
@@ -21,19 +22,30 @@ struct Shape {
   std::vector<size_t> calls;
   int value_dim = 0;  // 0: as the keys'
   bool sinks = false;
+  model::AlibiSpec alibi = {};
 };
 
 // In the names of tests.
 std::ostream& operator<<(std::ostream& os, const Shape& s) {
   return os << "T" << s.length << " heads" << s.heads << "/" << s.kv_heads << " dim" << s.dim
             << " window" << s.window << " cap" << s.soft_cap << " calls" << s.calls.size()
-            << " values" << s.value_dim << (s.sinks ? " sinks" : "");
+            << " values" << s.value_dim << (s.sinks ? " sinks" : "")
+            << (s.alibi.slopes.empty() ? "" : " alibi") << s.alibi.before_scale
+            << s.alibi.in_bfloat16;
 }
 
 struct Textbook {
   Tensor out;
   double largest = 0.0;  // value, in magnitude
 };
+
+double bias_of(const model::AlibiSpec& alibi, size_t head, size_t position) {
+  if (alibi.slopes.empty()) return 0.0;
+  const auto at = static_cast<double>(position);
+  const auto bfloat16 = [](double x) { return base::round_to(base::DType::kBF16, x); };
+  return alibi.in_bfloat16 ? bfloat16(bfloat16(alibi.slopes[head]) * bfloat16(at))
+                           : alibi.slopes[head] * at;
+}
 
 Textbook attend(const graph::Attention& op, const Tensor& q, const Tensor& k, const Tensor& v,
                 const std::vector<double>& sinks) {
@@ -51,7 +63,8 @@ Textbook attend(const graph::Attention& op, const Tensor& q, const Tensor& k, co
       for (size_t s = begin; s <= t; ++s) {
         double score = 0.0;
         for (size_t i = 0; i < dim; ++i) score += q.at(t, h * dim + i) * k.at(s, kv * dim + i);
-        score *= op.scale;
+        const double bias = bias_of(op.alibi, h, s);
+        score = op.alibi.before_scale ? (score + bias) * op.scale : score * op.scale + bias;
         if (op.soft_cap > 0.0) score = op.soft_cap * std::tanh(score / op.soft_cap);
         p.push_back(std::exp(score));
       }
@@ -77,7 +90,8 @@ OpCase case_of(const Shape& shape) {
                             .value_dim = value_dim,
                             .scale = 1.0 / std::sqrt(shape.dim),
                             .window = shape.window,
-                            .soft_cap = shape.soft_cap};
+                            .soft_cap = shape.soft_cap,
+                            .alibi = shape.alibi};
   std::vector<Tensor> weights;
   if (shape.sinks) weights.push_back(random_tensor({shape.heads}, 4, 3.0));
   return {.kind = op,
@@ -105,8 +119,30 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{26, 2, 1, 8, 5, 0.0, std::vector<size_t>(26, 1)},
         Shape{150, 4, 4, 24, 0, 0.0, {}, 16}, Shape{40, 2, 1, 8, 0, 0.0, {20, 1, 19}, 27},
         Shape{90, 4, 2, 18, 20, 0.0, {3, 30, 1, 1, 5, 50}, 10},
-        Shape{70, 4, 2, 16, 9, 0.0, {}, 0, true},
-        Shape{40, 4, 2, 16, 0, 5.0, {30, 1, 9}, 8, true}));
+        Shape{70, 4, 2, 16, 9, 0.0, {}, 0, true}, Shape{40, 4, 2, 16, 0, 5.0, {30, 1, 9}, 8, true},
+        // Linear biases: after the scale and before it, rounded to bfloat16, beside a window.
+        Shape{150, 4, 2, 18, 0, 0.0, {}, 0, false, {.slopes = {0.5, 0.3, 0.0625, 0.004}}},
+        Shape{90,
+              3,
+              1,
+              16,
+              0,
+              0.0,
+              {50, 1, 1, 38},
+              0,
+              false,
+              {.slopes = {0.7, 0.25, 0.01}, .before_scale = true}},
+        Shape{70,
+              2,
+              2,
+              8,
+              0,
+              0.0,
+              {33, 1, 36},
+              0,
+              false,
+              {.slopes = {0.63, 0.044}, .before_scale = true, .in_bfloat16 = true}},
+        Shape{80, 2, 2, 8, 11, 4.0, {}, 0, false, {.slopes = {0.25, 0.125}}}));
 
 TEST_P(Attention, MatchesTheTextbook) {
   const OpCase test = case_of(GetParam());

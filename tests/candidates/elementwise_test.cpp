@@ -89,6 +89,10 @@ double activated(model::Activation activation, double x) {
       return x > 0.0 ? x * x : 0.0;
     case model::Activation::kSigmoid:
       return 1.0 / (1.0 + std::exp(-x));
+    case model::Activation::kSoftplus:
+      return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
+    case model::Activation::kIdentity:
+      return x;
     case model::Activation::kXielu:
     case model::Activation::kClampedGlu:
       break;
@@ -97,8 +101,9 @@ double activated(model::Activation activation, double x) {
 }
 
 constexpr model::Activation kActivations[] = {
-    model::Activation::kSilu, model::Activation::kGelu,  model::Activation::kGeluTanh,
-    model::Activation::kRelu, model::Activation::kRelu2, model::Activation::kSigmoid};
+    model::Activation::kSilu,     model::Activation::kGelu,    model::Activation::kGeluTanh,
+    model::Activation::kRelu,     model::Activation::kRelu2,   model::Activation::kSigmoid,
+    model::Activation::kSoftplus, model::Activation::kIdentity};
 
 // From deep in the left tail to far right, and around 0 down to tiny magnitudes.
 Tensor whole_range() {

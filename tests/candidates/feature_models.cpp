@@ -66,7 +66,7 @@ Spec layer_norms() {
   second.parallel = true;
   Spec spec = spec_of({first, second});
   spec.final_norm = offset;
-  spec.final_norm.bias = false;
+  spec.final_norm->bias = false;
   return spec;
 }
 
@@ -77,7 +77,7 @@ Spec rms_norms() {
                    .after_rope = true,
                    .query_multiplier = 1.7};
   mixer.output_norm = NormSpec{};
-  mixer.output_gate = true;
+  mixer.output_gate.emplace();
   LayerSpec first = layer(mixer);
   first.mixer_norm->input_scaled = true;
   first.ffn_norm->weight = false;
@@ -194,8 +194,34 @@ Spec delta_nets() {
   equal.num_value_heads = 2;
   equal.conv_kernel = 3;
   AttentionSpec full = attention();
-  full.output_gate = true;
+  equal.beta_multiplier = 2.0;
+  full.output_gate = model::OutputGateSpec{.head_bias = true};
   return spec_of({layer(mixer), layer(full), layer(equal)});
+}
+
+Spec short_convolutions() {
+  AttentionSpec full = attention();
+  full.output_gate = model::OutputGateSpec{.activation = Activation::kSoftplus, .per_head = true};
+  full.value_dim = 11;
+  full.value_multiplier = 0.7;
+  full.sinks = true;
+  AttentionSpec window = full;
+  window.num_key_value_heads = 4;
+  window.sliding_window = 5;
+  window.output_gate->head_bias = true;
+  window.query_temperature = {.beta = 0.4,
+                              .original_max_position_embeddings = 9,
+                              .growth = model::QueryTemperature::Growth::kPower,
+                              .offset = 1};
+  window.rope->scaling = {.kind = model::RopeScaling::Kind::kProportional, .turning_pairs = 3};
+  std::vector<LayerSpec> layers = {layer(model::ShortConvSpec{.kernel = 3}), layer(full),
+                                   layer(model::ShortConvSpec{.kernel = 5, .bias = true}),
+                                   layer(window)};
+  for (size_t i = 0; i < layers.size(); ++i) layers[i].first_sum = 2 * static_cast<int>(i + 1);
+  Spec spec = spec_of(layers);
+  spec.head_input_multiplier = 0.3;
+  spec.head_bias = true;
+  return spec;
 }
 
 MoeSpec experts(const RouterSpec& router) {
@@ -226,8 +252,28 @@ Spec mixtures() {
   third.bias = true;
   third.glu_limit = 1.5;
   third.glu_alpha = 1.702;
-  return spec_of(
-      {layer(attention(), first), layer(attention(), second), layer(attention(), third)});
+  MoeSpec fourth = experts({.num_experts = 8,
+                            .top_k = 3,
+                            .scores = RouterSpec::Scores::kSigmoid,
+                            .correction_bias = true,
+                            .choice_on_logits = true,
+                            .num_groups = 2,
+                            .top_groups = 1,
+                            .group_experts = 1,
+                            .normalize_norm = 2.0});
+  fourth.router_soft_cap = 2.5;
+  fourth.output_multiplier = 1.7;
+  fourth.shared = model::SharedExpertSpec{.intermediate_size = 24, .bias = true, .averaged = true};
+  MoeSpec fifth = experts({.num_experts = 6,
+                           .top_k = 2,
+                           .scores = RouterSpec::Scores::kSoftmax,
+                           .correction_bias = true,
+                           .normalize_min = 0.7});
+  std::vector<LayerSpec> layers;
+  for (const MoeSpec& moe : {first, second, third, fourth, fifth}) {
+    layers.push_back(layer(attention(), moe));
+  }
+  return spec_of(layers);
 }
 
 // Random values of a size that keeps the model lively.
@@ -270,6 +316,7 @@ std::vector<Feature> features() {
           {"activations", activations(false)},
           {"latent attention", latent_attention()},
           {"gated delta nets", delta_nets()},
+          {"short convolutions", short_convolutions()},
           {"mixtures of experts", mixtures()}};
 }
 

@@ -134,6 +134,17 @@ TEST(LayerNorm, TakesTheMeanOffEveryGroupByItself) {
   }
 }
 
+TEST(LayerNorm, NeedsNoWeight) {
+  const Tensor x = random_tensor({3, 20}, 15);
+  const OpResult y =
+      run_op({.kind = graph::LayerNorm{.eps = kEps}, .inputs = {x}, .out_width = {20}});
+  const OpResult ones = run_op({.kind = graph::LayerNorm{.eps = kEps},
+                                .inputs = {x},
+                                .weights = {{.shape = {20}, .values = std::vector(20, 1.0)}},
+                                .out_width = {20}});
+  EXPECT_EQ(y.out[0].values, ones.out[0].values);
+}
+
 TEST(Norms, HandANaNToItsWholeGroup) {
   Tensor x = random_tensor({2, 12}, 13);
   x.values[7] = std::numeric_limits<double>::quiet_NaN();

@@ -115,12 +115,72 @@ TEST(Rope, TakesItsFrequenciesFromTheLengthUpToTheEndOfTheCall) {
 
 TEST(PositionScale, GrowsWithTheTurnsOfTheOriginalContext) {
   const Tensor x = random_tensor({40, 11}, 9);
-  const graph::PositionScale op{.beta = 0.1, .original_max_position_embeddings = 16};
+  const graph::PositionScale op{{.beta = 0.1, .original_max_position_embeddings = 16}};
   const OpResult y = run_op(
       {.kind = op, .inputs = {x}, .out_width = {11}, .calls = {20, 1, 19}, .first_position = 5});
   expect_rounded(y.out[0], 1.01, [&](size_t t, size_t i) {
     return x.at(t, i) * (1.0 + 0.1 * std::log(1.0 + static_cast<double>((t + 5) / 16)));
   });
+}
+
+TEST(PositionScale, GrowsAsAPower) {
+  const Tensor x = random_tensor({23, 5}, 9);
+  const graph::PositionScale op{{.beta = 0.3,
+                                 .original_max_position_embeddings = 16,
+                                 .growth = model::QueryTemperature::Growth::kPower,
+                                 .offset = 1}};
+  const OpResult y = run_op(
+      {.kind = op, .inputs = {x}, .out_width = {5}, .calls = {20, 1, 2}, .first_position = 5});
+  expect_rounded(y.out[0], 1.01, [&](size_t t, size_t i) {
+    return x.at(t, i) * std::pow(1.0 + static_cast<double>(t + 6) / 16.0, 0.3);
+  });
+}
+
+TEST(PositionEmbedding, TakesTheRowOfThePositionOfTheCall) {
+  const Tensor any = random_tensor({12, 6}, 31);
+  const Tensor table = random_tensor({40, 6}, 32);
+  const OpResult y = run_op({.kind = graph::PositionEmbedding{.offset = 2},
+                             .inputs = {any},
+                             .weights = {table},
+                             .out_width = {6},
+                             .calls = {7, 1, 4},
+                             .first_position = 20});
+  for (size_t t = 0; t < 12; ++t) {
+    for (size_t i = 0; i < 6; ++i) EXPECT_EQ(y.out[0].at(t, i), table.at(t + 22, i));
+  }
+}
+
+TEST(PositionEmbedding, GivesAllSinesBeforeAllCosines) {
+  const Tensor any = random_tensor({9, 10}, 33);
+  for (const double spread : {5.0, 4.0}) {
+    const OpResult y = run_op({.kind = graph::PositionEmbedding{.offset = 1, .spread = spread},
+                               .inputs = {any},
+                               .out_width = {10},
+                               .calls = {4, 5},
+                               .first_position = 100});
+    for (size_t t = 0; t < 9; ++t) {
+      for (size_t i = 0; i < 5; ++i) {
+        const double angle =
+            static_cast<double>(t + 101) * std::pow(10000.0, -static_cast<double>(i) / spread);
+        EXPECT_NEAR(y.out[0].at(t, i), std::sin(angle), kU);
+        EXPECT_NEAR(y.out[0].at(t, 5 + i), std::cos(angle), kU);
+      }
+    }
+  }
+}
+
+TEST(Rope, TurnsTheOtherWayWhereItIsClockwise) {
+  const Tensor x = random_tensor({5, 8}, 34);
+  const RopeSpec rope{.rotary_dim = 8, .clockwise = true};
+  const OpResult y = run_op({.kind = graph::Rope{.heads = 1, .head_dim = 8, .rope = rope},
+                             .inputs = {x},
+                             .out_width = {8}});
+  const std::vector<double> plain = graph::inverse_frequencies({.rotary_dim = 8}, 0);
+  for (size_t t = 0; t < 5; ++t) {
+    const std::vector<double> expected = turned({8, 8, 0, RopePairs::kHalves, 1.0}, plain,
+                                                -static_cast<double>(t), {&x.values[t * 8], 8});
+    for (size_t i = 0; i < 8; ++i) EXPECT_NEAR(y.out[0].at(t, i), expected[i], 1e-6);
+  }
 }
 
 }  // namespace

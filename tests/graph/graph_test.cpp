@@ -125,9 +125,9 @@ TEST(Graph, ShowsEveryFieldOfTheSpec) {
       [](model::Spec& s) { s.embedding_multiplier += 0.5; },
       [](model::Spec& s) { s.embedding_multiplier_rounded = false; },
       [](model::Spec& s) { s.layers.pop_back(); },
-      [](model::Spec& s) { s.final_norm.eps *= 1.0 + 1e-15; },  // the last digit is printed
-      [](model::Spec& s) { s.final_norm.unit_offset = false; },
-      [](model::Spec& s) { s.final_norm.rounding = model::NormRounding::kBeforeWeight; },
+      [](model::Spec& s) { s.final_norm->eps *= 1.0 + 1e-15; },  // the last digit is printed
+      [](model::Spec& s) { s.final_norm->unit_offset = false; },
+      [](model::Spec& s) { s.final_norm->rounding = model::NormRounding::kBeforeWeight; },
       [](model::Spec& s) { s.tie_word_embeddings = false; },
       [](model::Spec& s) { s.final_soft_cap = 30.0; },
       [](model::Spec& s) { s.layers[1].mixer_norm.reset(); },

@@ -48,6 +48,17 @@ constexpr Pair kSame[] = {
     {"seed_oss", R"({"attention_bias": true, "attention_out_bias": false})", "qwen2", "{}"},
     {"seed_oss", R"({"attention_bias": true, "attention_out_bias": true, "mlp_bias": true})",
      "llama", R"({"attention_bias": true, "mlp_bias": true})"},
+    {"youtu", "{}", "deepseek_v3",
+     R"({"first_k_dense_replace": 4, "rope_scaling": null, "tie_word_embeddings": false})"},
+    {"granitemoeshared", R"({"shared_intermediate_size": 0})", "granitemoe", "{}"},
+    {"mellum", R"({"rope_parameters": {"full_attention": {"rope_theta": 1e4}}})", "qwen3_moe",
+     "{}"},
+    {"iquestcoder", R"({"attention_bias": true})", "llama", R"({"attention_bias": true})"},
+    {"gpt-sw3", "{}", "gpt2", "{}"},
+    {"codegen", R"({"rotary_dim": 4})", "gptj", R"({"rotary_dim": 4})"},
+    {"gpt_bigcode", R"({"multi_query": false})", "gpt2", "{}"},
+    {"hyperclovax", R"({"use_post_norm": false, "logits_scaling": 0.25})", "granite", "{}"},
+    {"jais2", R"({"hidden_act": "gelu_pytorch_tanh"})", "starcoder2", "{}"},
 };
 
 TEST(Reuse, IsTheSameGraph) {
@@ -64,6 +75,8 @@ constexpr Pair kDifferent[] = {
     {"internlm2", R"({"bias": true})", "internlm2", "{}"},
     {"internlm3", R"({"qkv_bias": true})", "internlm3", R"({"bias": true})"},
     {"internlm3", R"({"qkv_bias": true})", "internlm3", R"({"qkv_bias": true, "bias": true})"},
+    {"gpt_bigcode", "{}", "gpt2", "{}"},
+    {"hyperclovax", R"({"logits_scaling": 0.25})", "granite", "{}"},
 };
 
 TEST(Reuse, TellsOtherFlagsApart) {

@@ -74,7 +74,7 @@ TEST(ConfigMeaning, AnAbsentKeyTakesTheClassDefault) {
     EXPECT_EQ(a.num_key_value_heads, d.kv_heads);
     EXPECT_EQ(a.head_dim, d.head_dim);
     EXPECT_EQ(spec.max_position_embeddings, d.positions);
-    EXPECT_EQ(spec.final_norm.eps, d.eps);
+    EXPECT_EQ(spec.final_norm->eps, d.eps);
     EXPECT_EQ(spec.tie_word_embeddings, d.tied);
     EXPECT_EQ(a.rope->theta, d.theta);
     EXPECT_EQ(a.rope->scaling.kind, RopeScaling::Kind::kDefault);

@@ -64,7 +64,7 @@ TEST(MetaCheckpoint, TakesModelArgsDefaults) {
   EXPECT_EQ(attention.num_attention_heads, 32);
   EXPECT_EQ(attention.num_key_value_heads, 32);
   EXPECT_EQ(attention.head_dim, 128);
-  EXPECT_EQ(spec.final_norm.eps, 1e-5);
+  EXPECT_EQ(spec.final_norm->eps, 1e-5);
   EXPECT_FALSE(spec.tie_word_embeddings);
   EXPECT_EQ(attention.rope->theta, 1e4);
   EXPECT_EQ(attention.rope->pairs, RopePairs::kInterleaved);
@@ -148,7 +148,7 @@ TEST(MetaCheckpoint, ReadsWhatTheStaticDecoderAloneHas) {
       "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0, "sliding_window": 4,
       "layer_types": ["local", "global", "local"], "use_hf_rope": true})");
   EXPECT_EQ(std::get<MlpSpec>(gemma.layers[0].ffn).activation, Activation::kGeluTanh);
-  EXPECT_TRUE(gemma.final_norm.unit_offset && gemma.layers[0].ffn_post_norm->unit_offset);
+  EXPECT_TRUE(gemma.final_norm->unit_offset && gemma.layers[0].ffn_post_norm->unit_offset);
   EXPECT_EQ(attention_of(gemma, 0).sliding_window, 4);
   EXPECT_EQ(attention_of(gemma, 0).rope->theta, 5e3);
   EXPECT_EQ(attention_of(gemma, 1).sliding_window, 0);

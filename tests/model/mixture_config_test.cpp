@@ -126,7 +126,7 @@ TEST(MixtureConfig, LatentAttentionScalesItsScores) {
 TEST(MixtureConfig, LatentNormsHaveTheirOwnEps) {
   const Spec spec = read("glm4_moe_lite", R"({"rms_norm_eps": 1e-3})");
   EXPECT_EQ(std::get<LatentAttentionSpec>(spec.layers[0].mixer).latent_norm.eps, 1e-6);
-  EXPECT_EQ(spec.final_norm.eps, 1e-3);
+  EXPECT_EQ(spec.final_norm->eps, 1e-3);
 }
 
 std::vector<std::string> ignored(std::string_view family, const char* changes) {

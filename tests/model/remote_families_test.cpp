@@ -101,7 +101,7 @@ TEST(RemoteFamilies, ReadTheirPublishedConfigs) {
 TEST(RemoteFamilies, TakeTheirClassDefaults) {
   const Spec exaone = read({{"model_type", "exaone"}, {"hidden_size", 1024}});
   EXPECT_TRUE(exaone.tie_word_embeddings);
-  EXPECT_EQ(exaone.final_norm.eps, 1e-5);
+  EXPECT_EQ(exaone.final_norm->eps, 1e-5);
   EXPECT_EQ(std::get<MlpSpec>(exaone.layers[0].ffn).intermediate_size, 4096);
   const Spec internlm2 = read({{"model_type", "internlm2"}});
   EXPECT_TRUE(attention(internlm2, 0).qkv_bias);

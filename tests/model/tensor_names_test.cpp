@@ -76,6 +76,22 @@ TEST(LayOut, PacksBiasesAsItPacksWeights) {
   EXPECT_EQ(contents(tensors[1]), (std::vector<std::string>{"k0", "v0"}));
 }
 
+// GPT-2's Conv1D: [in, out of all roles].
+TEST(LayOut, StandsAPackedMatrixOnItsSide) {
+  NameTable names;
+  names.pack_transposed("c_attn", {"q", "k"});
+  const auto tensors = lay_out({{{0, "q.weight"}, {2, 3}},
+                                {{0, "k.weight"}, {1, 3}},
+                                {{0, "q.bias"}, {2}},
+                                {{0, "k.bias"}, {1}}},
+                               names, kNone);
+  ASSERT_EQ(tensors.size(), 2U);
+  EXPECT_EQ(tensors[0].shape, (std::vector<int64_t>{3, 3}));
+  EXPECT_EQ(contents(tensors[0]),
+            (std::vector<std::string>{"q0", "q3", "k0", "q1", "q4", "k1", "q2", "q5", "k2"}));
+  EXPECT_EQ(contents(tensors[1]), (std::vector<std::string>{"q0", "q1", "k0"}));
+}
+
 TEST(LayOut, SpreadsAStackOverTensors) {
   NameTable names;
   names.name("experts.up", "layers.{i}.experts.{e}.w3");
@@ -83,7 +99,7 @@ TEST(LayOut, SpreadsAStackOverTensors) {
   ASSERT_EQ(tensors.size(), 3U);
   EXPECT_EQ(tensors[2].name, "layers.1.experts.2.w3.weight");
   EXPECT_EQ(tensors[2].shape, (std::vector<int64_t>{2, 2}));
-  EXPECT_EQ(tensors[2].parts.at(0).piece, 2);
+  EXPECT_EQ(tensors[2].parts.at(0).first, 8);
   EXPECT_EQ(
       outer_tensors({{1, "experts.up.weight"}, {3, 2, 2}}, names, kNone),
       (std::vector<std::string>{"layers.1.experts.0.w3.weight", "layers.1.experts.2.w3.weight"}));
@@ -98,6 +114,43 @@ TEST(LayOut, PacksTheMatricesOfAStackOneByOne) {
   EXPECT_EQ(tensors[0].shape, (std::vector<int64_t>{2, 2, 2}));
   EXPECT_EQ(contents(tensors[0]),
             (std::vector<std::string>{"g0", "g1", "u0", "u1", "g2", "g3", "u2", "u3"}));
+}
+
+// Aria's fc1: [experts, in, gates and then ups].
+TEST(LayOut, StandsAStackOnItsSideInBlocks) {
+  NameTable names;
+  names.pack_column_blocks("fc1", {"gate.weight", "up.weight"});
+  const auto tensors =
+      lay_out({{{0, "gate.weight"}, {1, 2, 2}}, {{0, "up.weight"}, {1, 2, 2}}}, names, kNone);
+  ASSERT_EQ(tensors.size(), 1U);
+  EXPECT_EQ(tensors[0].shape, (std::vector<int64_t>{1, 2, 4}));
+  EXPECT_EQ(contents(tensors[0]),
+            (std::vector<std::string>{"g0", "g2", "u0", "u2", "g1", "g3", "u1", "u3"}));
+}
+
+// DBRX: the experts' rows in one matrix.
+TEST(LayOut, JoinsTheFirstTwoAxesOfAStack) {
+  NameTable names;
+  names.name_flat("gate.weight", "w1").pack_column_blocks("w2", {"down.weight"}, true);
+  const auto tensors =
+      lay_out({{{0, "gate.weight"}, {2, 2, 1}}, {{0, "down.weight"}, {2, 1, 2}}}, names, kNone);
+  ASSERT_EQ(tensors.size(), 2U);
+  EXPECT_EQ(tensors[0].shape, (std::vector<int64_t>{4, 1}));
+  EXPECT_EQ(contents(tensors[0]), (std::vector<std::string>{"g0", "g1", "g2", "g3"}));
+  EXPECT_EQ(tensors[1].shape, (std::vector<int64_t>{4, 1}));
+  EXPECT_EQ(contents(tensors[1]), (std::vector<std::string>{"d0", "d1", "d2", "d3"}));
+}
+
+TEST(LayOut, CutsTheRowsOfAWeightIntoSections) {
+  NameTable names;
+  names.or_sections("conv.weight", {{"q.{i}", 1}, {"v.{i}", 2}}, {0, -1, 1});
+  const auto tensors = lay_out({{{3, "conv.weight"}, {3, 2}}}, names, kNone);
+  ASSERT_EQ(tensors.size(), 2U);
+  EXPECT_EQ(tensors[1].name, "v.3");
+  EXPECT_EQ(tensors[1].shape, (std::vector<int64_t>{2, 1, 2}));
+  EXPECT_EQ(tensors[1].parts.at(0).first, 2);
+  EXPECT_EQ(outer_tensors({{3, "conv.weight"}, {3, 2}}, names, kNone),
+            (std::vector<std::string>{"q.3", "v.3"}));
 }
 
 TEST(LayOut, ChoosesTheRuleWhoseTensorExists) {

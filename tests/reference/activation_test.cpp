@@ -23,6 +23,10 @@ TEST(Activation, HasItsKnownValues) {
   EXPECT_NEAR(activate(Activation::kGelu, -2.0), -0.04550026389635842, 1e-16);
   EXPECT_NEAR(activate(Activation::kGeluTanh, 1.0), 0.8411919906082768, 1e-15);
   EXPECT_NEAR(activate(Activation::kGeluTanh, -2.0), -0.04540230591222494, 1e-15);
+  // transformers 5.23 in float64: FastGELUActivation, bloom_gelu_forward, QuickGELUActivation
+  EXPECT_NEAR(activate(Activation::kGeluFast, 1.5), 1.3995715769793464, 1e-15);
+  EXPECT_NEAR(activate(Activation::kGeluBloom, 1.5), 1.3995715767318297, 1e-15);
+  EXPECT_NEAR(activate(Activation::kQuickGelu, 1.5), 1.3916621984470767, 1e-15);
   EXPECT_EQ(activate(Activation::kRelu, -2.0), 0.0);
   EXPECT_EQ(activate(Activation::kRelu, 2.0), 2.0);
   EXPECT_EQ(activate(Activation::kRelu2, 3.0), 9.0);

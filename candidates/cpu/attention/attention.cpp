@@ -97,7 +97,9 @@ void attend_row(const HeadView& view, size_t t, float* scores) {
   view.for_keys(range, [&](const KeyStretch& keys) HWY_ATTR {
     float* const out = scores + (keys.range.begin - range.begin);
     for (size_t s = 0; s < keys.range.size(); ++s) {
-      out[s] = static_cast<float>(dot64(view.query(t), keys.k + s * keys.k_stride, view.key_dim()));
+      double score = dot64(view.query(t), keys.k + s * keys.k_stride, view.key_dim());
+      if (view.is_biased()) score += view.bias(keys.range.begin + s) - view.bias(view.kept + t);
+      out[s] = static_cast<float>(score);
     }
   });
   const double total = exponentiate(view.op, view.sink, scores, range.size());

@@ -130,10 +130,25 @@ class Panel {
   }
 
   void score(const KeyStretch& keys) {
+    multiply(keys);
+    if (view_.is_biased()) add_bias(keys.range);
+  }
+
+  void add_bias(Range keys) {
+    double own[kMostPanelRows];
+    for (size_t r = 0; r < rows_.size(); ++r) own[r] = view_.bias(view_.kept + rows_.begin + r);
+    for (size_t s = 0; s < keys.size(); ++s) {
+      const double bias = view_.bias(keys.begin + s);
+      float* const scores = scores_ + s * wide_;
+      for (size_t r = 0; r < rows_.size(); ++r) scores[r] += static_cast<float>(bias - own[r]);
+    }
+  }
+
+  void multiply(const KeyStretch& keys) {
     const size_t count = keys.range.size();
     const size_t whole = count / kernel_.columns * kernel_.columns;
     for (size_t s = 0; s < whole; s += kernel_.columns)
-      score(keys.k + s * keys.k_stride, keys.k_stride, s);
+      multiply(keys.k + s * keys.k_stride, keys.k_stride, s);
     if (whole == count) return;
     for (size_t s = whole; s < count; ++s) {
       std::copy_n(keys.k + s * keys.k_stride, view_.key_dim(),
@@ -141,10 +156,10 @@ class Panel {
     }
     std::fill(rest_ + (count - whole) * view_.key_dim(), rest_ + kernel_.columns * view_.key_dim(),
               0.0f);
-    score(rest_, view_.key_dim(), whole);
+    multiply(rest_, view_.key_dim(), whole);
   }
 
-  void score(const float* keys, size_t stride, size_t s) {
+  void multiply(const float* keys, size_t stride, size_t s) {
     kernel_.run(queries_, wide_ / kernel_.lanes, keys, stride, view_.key_dim(), scores_ + s * wide_,
                 wide_, true);
   }

@@ -1,6 +1,16 @@
 #include "candidates/cpu/attention/head_view.h"
 
+#include "base/dtype.h"
+
 namespace plumb::candidates::cpu {
+
+double HeadView::bias(size_t key) const {
+  const double position = first_position + static_cast<double>(key);
+  const auto bfloat16 = [](double x) { return base::round_to(base::DType::kBF16, x); };
+  const double bias =
+      op.alibi.in_bfloat16 ? bfloat16(bfloat16(slope) * bfloat16(position)) : slope * position;
+  return op.alibi.before_scale ? bias : bias / op.scale;
+}
 
 HeadView head_view(const graph::Attention& op, const Context& context, const Sequence& sequence,
                    size_t first_row, size_t head) {
@@ -20,6 +30,9 @@ HeadView head_view(const graph::Attention& op, const Context& context, const Seq
           .q_stride = q.width,
           .out_stride = out.width,
           .sink = context.has_weight(0) ? &context.weight(0).values()[head] : nullptr,
+          .slope = op.alibi.slopes.empty() ? 0.0 : op.alibi.slopes[head],
+          .first_position =
+              static_cast<double>(sequence.session->position()) - static_cast<double>(kept),
           .kept = kept,
           .stretches = {{{held[0].k, held[0].v, key_dim, value_dim, {0, held[0].count}},
                          {held[1].k, held[1].v, key_dim, value_dim, {held[0].count, kept}},

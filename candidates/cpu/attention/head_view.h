@@ -35,6 +35,8 @@ struct HeadView {
   size_t q_stride;
   size_t out_stride;
   const float* sink;                    // the head's, or null
+  double slope;                         // of its linear biases
+  double first_position;                // of key 0
   size_t kept;                          // keys in the cache
   std::array<KeyStretch, 3> stretches;  // two of the cache, one of the call
 
@@ -49,6 +51,11 @@ struct HeadView {
     const auto window = static_cast<size_t>(op.window);
     return {window > 0 && end > window ? end - window : 0, end};
   }
+
+  bool is_biased() const { return !op.alibi.slopes.empty(); }
+  // What the position of a key adds to the score, before the scale. What all keys of a query have
+  // in common, a softmax does not see: callers take off what the query's own key would have.
+  double bias(size_t key) const;
 
   // Calls body(stretch) for each stretch's part of `range`.
   template <class Body>

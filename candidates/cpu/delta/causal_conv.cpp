@@ -9,8 +9,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace plumb::candidates::cpu::HWY_NAMESPACE {
 
-// y = act(sum_k taps[k] x[t - kernel + 1 + k]), `taps` [kernel, channels]; the rows before the
-// call's first stand in `state`.
+// y = act(bias + sum_k taps[k] x[t - kernel + 1 + k]), `taps` [kernel, channels] and then the bias;
+// the rows before the call's first stand in `state`.
 void convolve_row(const graph::CausalConv& op, const Rows& x, size_t t, size_t first_row,
                   const ConvState& state, const float* taps, float* y) {
   const auto kernel = static_cast<size_t>(op.kernel);
@@ -21,7 +21,9 @@ void convolve_row(const graph::CausalConv& op, const Rows& x, size_t t, size_t f
     const float* const w = taps + k * x.width;
     if (k == 0) {
       map(
-          F(), x.width, y, [](auto v, auto tap) HWY_ATTR { return hn::Mul(v, tap); }, from, w);
+          F(), x.width, y,
+          [](auto v, auto tap, auto bias) HWY_ATTR { return hn::MulAdd(v, tap, bias); }, from, w,
+          taps + kernel * x.width);
     } else {
       map(
           F(), x.width, y,
@@ -59,17 +61,24 @@ Ran compute(const graph::CausalConv& op, const Context& context) {
   return {"rows", HWY_DYNAMIC_DISPATCH(conv_target)()};
 }
 
-// The filters as [kernel, channels]: a channel's taps apart, its neighbours' beside them.
+// The filters as [kernel, channels]: a channel's taps apart, its neighbours' beside them. Below
+// them the bias, zeros where there is none.
 Buffer<float> constants_for(const graph::CausalConv& op, const Step& step) {
   const std::span<const float> filters = step.weights[0]->values();
   const auto kernel = static_cast<size_t>(op.kernel);
   const size_t channels = step.out[0].width;
   const size_t per_filter = channels / static_cast<size_t>(op.filters);
-  Buffer<float> taps(kernel * channels);
+  Buffer<float> taps((kernel + 1) * channels);
   for (size_t k = 0; k < kernel; ++k) {
     for (size_t c = 0; c < channels; ++c) {
       taps[k * channels + c] = filters[c / per_filter * kernel + k];
     }
+  }
+  float* const bias = taps.data() + kernel * channels;
+  if (step.weights.size() > 1) {
+    std::ranges::copy(step.weights[1]->values(), bias);
+  } else {
+    std::fill_n(bias, channels, 0.0f);
   }
   return taps;
 }

@@ -20,6 +20,7 @@ Ran compute(const graph::RmsNorm& op, const Context& context);
 Ran compute(const graph::LayerNorm& op, const Context& context);
 Ran compute(const graph::Rope& op, const Context& context);
 Ran compute(const graph::PositionScale& op, const Context& context);
+Ran compute(const graph::PositionEmbedding& op, const Context& context);
 Ran compute(const graph::Attention& op, const Context& context);
 Ran compute(const graph::Scale& op, const Context& context);
 Ran compute(const graph::Add& op, const Context& context);
@@ -46,6 +47,9 @@ size_t matrices_of(const Op&) {
   return 0;
 }
 inline size_t matrices_of(const graph::Embedding&) {
+  return 1;
+}
+inline size_t matrices_of(const graph::PositionEmbedding&) {
   return 1;
 }
 inline size_t matrices_of(const graph::Linear&) {

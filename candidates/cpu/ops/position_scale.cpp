@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "candidates/cpu/ops/kernels.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -36,9 +34,7 @@ Ran compute(const graph::PositionScale& op, const Context& context) {
     const auto position = static_cast<double>(sequence.session->position());
     for_rows_of(context, sequence, [&](size_t begin, size_t end) {
       for (size_t t = begin; t < end; ++t) {
-        const double turns =
-            std::floor((position + static_cast<double>(t)) / op.original_max_position_embeddings);
-        const double factor = 1.0 + op.beta * std::log(1.0 + turns);
+        const double factor = op.temperature.factor(position + static_cast<double>(t));
         HWY_DYNAMIC_DISPATCH(scale_row)
         (factor, context.in[0].row(first_row + t), context.out[0].row(first_row + t),
          context.out[0].width);

@@ -37,7 +37,7 @@ void for_best(std::span<const double> scores, size_t k, Visit&& visit) {
   }
 }
 
-// Experts outside the best groups cannot be chosen. A group is worth its two best experts.
+// Experts outside the best groups cannot be chosen.
 void close_groups(const RouterSpec& router, std::span<double> scores) {
   double worth[kMaxExperts] = {};
   bool open[kMaxExperts] = {};
@@ -45,7 +45,8 @@ void close_groups(const RouterSpec& router, std::span<double> scores) {
   const size_t size = scores.size() / groups;
   for (size_t g = 0; g < groups; ++g) {
     const auto group = scores.subspan(g * size, size);
-    for_best(group, 2, [&](size_t e) { worth[g] += group[e]; });
+    for_best(group, static_cast<size_t>(router.group_experts),
+             [&](size_t e) { worth[g] += group[e]; });
   }
   for_best({worth, groups}, static_cast<size_t>(router.top_groups),
            [&](size_t g) { open[g] = true; });
@@ -62,6 +63,14 @@ void score(const RouterSpec& router, std::span<double> scores) {
   }
 }
 
+double norm_of(const RouterSpec& router, std::span<const double> weights) {
+  const double p = router.normalize_norm;
+  double sum = 0.0;
+  for (const double w : weights) sum += p == 1.0 ? w : std::pow(w, p);
+  if (p != 1.0) sum = std::pow(sum, 1.0 / p);
+  return std::max(sum + router.normalize_eps, router.normalize_min);
+}
+
 void route_row(const RouterSpec& router, std::span<const float> correction, const float* logits,
                float* ids, float* weights) {
   double scores_of[kMaxExperts];
@@ -73,8 +82,9 @@ void route_row(const RouterSpec& router, std::span<const float> correction, cons
   const std::span choice(choice_of, experts);
   const std::span chosen(chosen_of, k);
   std::copy_n(logits, experts, scores.begin());
+  if (router.choice_on_logits) std::copy(scores.begin(), scores.end(), choice.begin());
   score(router, scores);
-  std::copy(scores.begin(), scores.end(), choice.begin());
+  if (!router.choice_on_logits) std::copy(scores.begin(), scores.end(), choice.begin());
   for (size_t e = 0; e < correction.size(); ++e) choice[e] += static_cast<double>(correction[e]);
   if (router.num_groups > 1) close_groups(router, choice);
   size_t count = 0;
@@ -86,7 +96,7 @@ void route_row(const RouterSpec& router, std::span<const float> correction, cons
   if (router.scores == Scores::kSoftmaxOfChosen) {
     softmax(chosen);
   } else if (router.normalize) {
-    divisor = std::accumulate(chosen.begin(), chosen.end(), 0.0);
+    divisor = norm_of(router, chosen);
   }
   for (size_t i = 0; i < k; ++i) {
     weights[i] = static_cast<float>(chosen[i] / divisor * router.scaling);

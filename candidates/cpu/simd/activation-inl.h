@@ -38,13 +38,24 @@ struct Gelu {
   }
 };
 
-// x (1 + tanh u) / 2 = x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3)
+// x (1 + tanh u) / 2 = x / (1 + exp(-2u)), u = factor (x + 0.044715 x^3), factor = sqrt(2 / pi) to
+// as many digits as the form has it
 struct GeluTanh {
+  double factor = 0.7978845608028654;
+
   HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
     const D d;
     const auto cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715), hn::Set(d, 1.0));
-    const auto minus_2u = hn::Mul(hn::Mul(x, cubic), hn::Set(d, -1.5957691216057308));
+    const auto minus_2u = hn::Mul(hn::Mul(x, cubic), hn::Set(d, -2.0 * factor));
     return hn::Div(x, hn::Add(hn::Set(d, 1.0), exp64(minus_2u)));
+  }
+};
+
+struct QuickGelu {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
+    const D d;
+    const auto one_plus = hn::Add(hn::Set(d, 1.0), exp64(hn::Mul(x, hn::Set(d, -1.702))));
+    return hn::Div(x, one_plus);
   }
 };
 
@@ -62,6 +73,25 @@ struct Relu2 {
   }
 };
 
+// ln(1 + exp(x)) = max(x, 0) + ln(1 + u), u = exp(-|x|): 2 artanh(u / (2 + u)), a series in squares
+// of at most a third, whose first term left out gives 2^-40.
+struct Softplus {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
+    static constexpr double kArtanh[] = {1.0,      1.0 / 3,  1.0 / 5,  1.0 / 7,
+                                         1.0 / 9,  1.0 / 11, 1.0 / 13, 1.0 / 15,
+                                         1.0 / 17, 1.0 / 19, 1.0 / 21, 1.0 / 23};
+    const D d;
+    const auto u = exp64(hn::Neg(hn::Abs(x)));
+    const auto s = hn::Div(u, hn::Add(u, hn::Set(d, 2.0)));
+    const auto log = hn::Mul(hn::Add(s, s), polynomial(hn::Mul(s, s), kArtanh));
+    return hn::Add(Relu()(x), log);
+  }
+};
+
+struct Identity {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const { return x; }
+};
+
 // Calls body(function) with the function of an activation of one number.
 template <class Body>
 HWY_INLINE void with_activation(model::Activation activation, const Body& body) {
@@ -73,12 +103,22 @@ HWY_INLINE void with_activation(model::Activation activation, const Body& body) 
       return body(Gelu());
     case Activation::kGeluTanh:
       return body(GeluTanh());
+    case Activation::kGeluFast:
+      return body(GeluTanh{0.7978845608});
+    case Activation::kGeluBloom:
+      return body(GeluTanh{0.79788456});
+    case Activation::kQuickGelu:
+      return body(QuickGelu());
     case Activation::kRelu:
       return body(Relu());
     case Activation::kRelu2:
       return body(Relu2());
     case Activation::kSigmoid:
       return body(Sigmoid());
+    case Activation::kSoftplus:
+      return body(Softplus());
+    case Activation::kIdentity:
+      return body(Identity());
     case Activation::kXielu:
     case Activation::kClampedGlu:
       break;  // these take more than x: activate.cpp, gated_activation.cpp

@@ -101,9 +101,9 @@ class Keys {
   }
 
   void norms() {
-    const bool layer = spec_.final_norm.kind == NormSpec::Kind::kLayer;
+    const bool layer = spec_.final_norm->kind == NormSpec::Kind::kLayer;
     number(layer ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
-           spec_.final_norm.eps);
+           spec_.final_norm->eps);
   }
 
   // Which of them an architecture has, the reading of the file shows.

@@ -77,7 +77,7 @@ void adjust_attention(const GgufKeys& keys, const std::string& block, RopePairs 
   attention.qkv_bias =
       keys.has_tensor(block + "attn_q.bias") || keys.has_tensor(block + "attn_qkv.bias");
   attention.o_bias = keys.has_tensor(block + "attn_output.bias");
-  attention.output_gate_bias = attention.output_gate && attention.qkv_bias;
+  if (attention.output_gate) attention.output_gate->bias = attention.qkv_bias;
 }
 
 void adjust_mixer(const GgufKeys& keys, const std::string& block, RopePairs pairs,
@@ -93,7 +93,7 @@ void adjust_mixer(const GgufKeys& keys, const std::string& block, RopePairs pair
 // What the tensors tell, and how ggml rotates.
 void adjust(const GgufKeys& keys, GgufRope rope, Spec& spec) {
   const RopePairs pairs = rope == GgufRope::kPairs ? RopePairs::kInterleaved : RopePairs::kHalves;
-  take_out_offset(spec.final_norm);
+  if (spec.final_norm) take_out_offset(*spec.final_norm);
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     LayerSpec& layer = spec.layers[i];
     const std::string block = "blk." + std::to_string(i) + ".";
