@@ -44,7 +44,7 @@ class Checks {
   void operator()(const graph::Clamp& op) const { positive("limit", op.limit); }
   void operator()(const graph::SoftCap& op) const { positive("cap", op.cap); }
   void operator()(const graph::PositionScale& op) const {
-    positive("original_max_position_embeddings", op.original_max_position_embeddings);
+    positive("original_max_position_embeddings", op.temperature.original_max_position_embeddings);
   }
   void operator()(const graph::Activate& op) const {
     require(op.activation != Activation::kClampedGlu, "activation", model::to_text(op.activation),
@@ -76,8 +76,9 @@ class Checks {
     require(router.top_groups > 0 && router.top_groups <= router.num_groups, "top_groups",
             router.top_groups, "give 1 to num_groups");
     const int size = router.num_experts / router.num_groups;
-    require(router.num_groups == 1 || size > 1, "num_groups", router.num_groups,
-            "a group is worth its two best experts: leave it two");
+    require(router.num_groups == 1 || size >= router.group_experts, "num_groups", router.num_groups,
+            fmt::format("a group is worth its {} best experts: leave it as many",
+                        router.group_experts));
     require(router.top_k <= size * router.top_groups, "top_k", router.top_k,
             "the open groups do not hold so many experts");
     require(router.normalize_eps >= 0.0, "normalize_eps", router.normalize_eps,
