@@ -44,13 +44,6 @@ std::vector<Tap> sorted(std::vector<Tap> taps) {
   return taps;
 }
 
-// Nobody gets a factor wrong by less: what fits so is another mistake's shadow.
-bool is_a_number(const Fault& fault) {
-  constexpr double kLeast = 5e-4;
-  const bool factor = fault.row->fitted && fault.row->own == nullptr;
-  return !factor || !within(std::abs(fault.parameter - 1.0), kLeast);
-}
-
 bool is_of_library(const Fault& fault) {
   const auto values = fault.row->values;
   return values.empty() || std::ranges::find(values, fault.parameter) != values.end();
@@ -262,7 +255,7 @@ class Diagnoser {
   // Certain: it explains the difference, and whatever does so as well gives the same values.
   bool is_certain(size_t i, std::vector<size_t>& same) const {
     const Trial& trial = ranked_[i].trial;
-    if (!is_a_number(trial.fault())) return false;
+    if (!is_told(trial.fault())) return false;
     if (!accept_.explains(trial) || accept_.worsens(trial)) return false;
     for (size_t k = 0; k < ranked_.size(); ++k) {
       const bool rival = k != i && within(ranked_[k].residual, kNextBest * ranked_[i].residual) &&
@@ -378,6 +371,7 @@ class Diagnoser {
       if (best == nullptr || ranked.residual < best->residual) best = &ranked;
     }
     if (best == nullptr || accept_.worsens(best->trial)) return std::nullopt;
+    if (!is_told(best->trial.fault())) return std::nullopt;
     const Fit fit = best->trial.fit(accept_.failing());
     const bool most = within(fit.residual_rms(), kLeft * fit.null_rms()) &&
                       within(std::abs(fit.beta() - 1.0), kLeft) && within(kLarge, fit.null_rms());

@@ -1,6 +1,7 @@
 #include "compare/diagnose/pairs.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 
@@ -60,11 +61,15 @@ class PairSearch {
   // The pairs that explain what was recorded, if they are certain.
   std::vector<Trial> take() {
     sort(pairs_);
-    if (pairs_.empty() || !accept_.explains(pairs_.front())) return {};
+    if (pairs_.empty() || !is_told(pairs_.front().fault())) return {};
+    if (!accept_.explains(pairs_.front())) return {};
     const double least = accept_.residual(pairs_.front());
     std::erase_if(pairs_, [&](const Trial& pair) {
       return !within(accept_.residual(pair), kNextBest * least);
     });
+    if (std::ranges::any_of(pairs_, [&](const Trial& pair) { return cancels(pair.fault()); })) {
+      return {};
+    }
     const bool certain = std::ranges::all_of(pairs_, [&](const Trial& other) {
       return accept_.are_same(pairs_.front().fault(), other.fault());
     });
@@ -78,6 +83,18 @@ class PairSearch {
  private:
   void sort(std::vector<Trial>& trials) const {
     std::ranges::stable_sort(trials, {}, [&](const Trial& t) { return accept_.residual(t); });
+  }
+
+  // Two that undo each other leave anything, however small: what each of them makes alone is no
+  // larger than what there is to explain.
+  bool cancels(const Fault& pair) const {
+    constexpr double kTimes = 3.0;
+    Fault first = pair;
+    first.with.clear();
+    return std::ranges::any_of(std::array{first, pair.with.front()}, [&](const Fault& single) {
+      const Fit fit = trials_.run(single).fit(accept_.failing());
+      return fit.count > 0.0 && !within(fit.effect_rms(), kTimes * fit.null_rms());
+    });
   }
 
   // One parameter after the other: each moves what is best for the other. Where neither helps much,

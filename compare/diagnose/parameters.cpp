@@ -57,6 +57,13 @@ std::optional<Fault> beside_own(const graph::Graph& graph, const Fault& fault) {
   return near;
 }
 
+bool is_told(const Fault& fault) {
+  constexpr double kLeast = 5e-4;
+  const bool factor = fault.row->fitted && fault.row->own == nullptr;
+  const bool told = !factor || std::abs(fault.parameter - 1.0) > kLeast;
+  return told && std::ranges::all_of(fault.with, is_told);
+}
+
 Trial fit_parameter(const Trials& trials, const Acceptance& accept, const Trial& start) {
   Trial best = climb(trials, accept, start);
   const auto near = beside_own(trials.graph(), start.fault());

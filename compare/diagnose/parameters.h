@@ -15,6 +15,9 @@ std::optional<double> own_parameter(const graph::Graph& graph, const Fault& faul
 // The fault with a parameter a small step beside that.
 std::optional<Fault> beside_own(const graph::Graph& graph, const Fault& fault);
 
+// Nobody gets a factor wrong by next to nothing: what fits so is another mistake's shadow.
+bool is_told(const Fault& fault);
+
 // The best trial of the fault as its own parameter is moved, by Gauss-Newton on its logarithm.
 Trial fit_parameter(const Trials& trials, const Acceptance& accept, const Trial& start);
 

@@ -12,7 +12,7 @@ ShortConvSpec read_short_conv(ConfigReader& config, int64_t kernel);
 // tie_embedding, which goes before tie_word_embeddings.
 bool read_lfm_tie(ConfigReader& config, bool tied);
 
-// Gives the layers of type conv the convolution, and those that slide the window.
+// Gives the layers of type conv the convolution.
 void place_lfm_mixers(Spec& spec, const std::vector<std::string>& types, const ShortConvSpec& conv);
 
 // model.layers.N.conv.in_proj, ..., feed_forward.w1

@@ -263,8 +263,10 @@ class Recorder:
 
         return run
 
-    def _keep_attention(self, context: torch.Tensor, _module: Module, query: torch.Tensor, key: torch.Tensor,
-                        _value: torch.Tensor, *_args: Any, **_kwargs: Any) -> None:
+    def _keep_attention(self, context: torch.Tensor, module: Module, query: torch.Tensor, key: torch.Tensor,
+                        _value: torch.Tensor, *_args: Any, **kwargs: Any) -> None:
+        if kwargs.get("scaling") == 1.0 and getattr(module, "scaling", 1.0) != 1.0:  # queries bring it along (opt)
+            query = query / module.scaling
         self._keep(self._mixer + "q_rope", query.transpose(1, 2))
         self._keep(self._mixer + "k_rope", key[:, :, -query.shape[2]:].transpose(1, 2))  # the cache stands before
         self._keep(self._mixer + "attn", context.flatten(2))
