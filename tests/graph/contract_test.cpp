@@ -81,7 +81,9 @@ TEST_F(ContractFile, HasTheFieldsOfARow) {
   const OpKind attention = Attention{};
   const auto rule = [&](const OpKind& kind, int step, size_t queries,
                         std::optional<DType> weights = std::nullopt) {
-    return rounding(contract, kind, step, {queries, weights});
+    std::optional<model::Storage> storage;
+    if (weights) storage = model::Storage{.plain = *weights};
+    return rounding(contract, kind, step, {queries, storage});
   };
   EXPECT_EQ(rule(attention, Attention::kKey, 63).to, Precision::kF16);
   EXPECT_EQ(rule(attention, Attention::kKey, 64).to, std::nullopt);
