@@ -116,7 +116,7 @@ def page(results, traced):
              "Written by `studies/engines/engines.py`, which runs released engines over synthetic checkpoints whose",
              "values are not the usual ones. A cell is the verdict and the RMS error of the logits over what the",
              "precision makes by itself; `-`: the engine does not take this (below), empty: not run.", ""]
-    for dtype in BOTH:
+    for dtype in [dtype for dtype in BOTH if any(key[2] == dtype for key in results)]:
         lines += [f"## {dtype}", "", *table(results, dtype), ""]
     lines += ["## What is not PASSED", "", "| family | engine | dtype | what was found | traced to |", "|---|---|---|---|---|"]
     for key, found in sorted(results.items()):
@@ -128,6 +128,10 @@ def page(results, traced):
     lines += ["", "## Versions", ""]
     producers = {found["engine"]: (found["producer"], found["date"]) for found in results.values() if "producer" in found}
     lines += [f"- {engine}: {producer} ({date})" for engine, (producer, date) in sorted(producers.items())]
+    unseen = [engine for engine in ENGINES if engine not in producers]
+    if unseen:
+        lines += ["", f"Adapters that were not run here: {', '.join(unseen)}. They are written from the engines' own",
+                  "documentation and source, and checked for form and types alone."]
     lines += ["", "## To repeat", "", "```sh", *[synth_command(family) for family in FAMILIES
                                                  if any(key[0] == family for key in results)],
               *[Cell(*key).command for key in sorted(results)], "```", ""]

@@ -3,7 +3,7 @@
 CHECKPOINT may be a .gguf file; of a folder one is written first, in float32 (or bfloat16, float16, as asked).
 $PLUMB_LLAMA_CPP=default leaves its settings alone; else the cache is float32 and flash attention off, which
 is the contract llama.cpp-f32-kv. Logits of all positions; runs in pieces and after a reset. Cannot: taps
-(llama-cpp-python does not hand on cb_eval), batches. Needs llama-cpp-python.
+(llama-cpp-python does not hand on cb_eval), batches. Needs llama-cpp-python; written from the source of 0.3.36.
 """
 
 import os
