@@ -219,7 +219,7 @@ result::Result check(const Call& call, const base::Threads& threads) {
   const Shapes shapes(op, all, setting.sizes);
   finish(op, shapes, inputs, setting.kinds);
 
-  const std::vector<int64_t> tokens = find_tokens(shapes, inputs);
+  const std::vector<int64_t> tokens = find_tokens(shapes, all);
   Sketch sketch(op, setting.kinds, inputs, outputs, shapes);
   op.build(sketch);
   Drawing drawing = sketch.take();
