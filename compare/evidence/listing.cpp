@@ -45,7 +45,7 @@ void check_shapes(const std::vector<size_t>& shape, const std::vector<size_t>& i
 int64_t checked_id(double id, size_t position, size_t vocab_size, const std::string& where) {
   const bool exists = id == std::floor(id) && id >= -1.0 && id < static_cast<double>(vocab_size);
   if (!exists) {
-    throw InputError(where, kIds, fmt::format("lists token {} at position {}", id, position),
+    throw InputError(where, kIds, fmt::format("lists token {:.17g} at position {}", id, position),
                      fmt::format("ids of this model are 0..{}, -1 lists nothing", vocab_size - 1));
   }
   return static_cast<int64_t>(id);

@@ -391,6 +391,7 @@ class PromptJudge {
           readout.is_listing() ? s_.recorded->logprobs() : s_.recorded->at(kLogits);
       findings_.kld = mean_kl_divergence(shown, truth);
     }
+    if (readout.is_listing()) judge_lost(readout.listing());
     const auto best = s_.recorded->best_tokens();
     for (size_t row = 0; row < best.size(); ++row) {
       const auto& [position, chosen] = best[row];
@@ -407,7 +408,6 @@ class PromptJudge {
                   findings_.tokens.exact);
       if (readout.is_listing()) judge_missing(readout.listing(), row, logits, noise);
     }
-    if (readout.is_listing()) judge_lost(readout.listing());
   }
 
   // A token that was given no probability has to have nearly none.
