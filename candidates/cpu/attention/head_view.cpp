@@ -7,9 +7,9 @@ namespace plumb::candidates::cpu {
 double HeadView::bias(size_t key) const {
   const double position = first_position + static_cast<double>(key);
   const auto bfloat16 = [](double x) { return base::round_to(base::DType::kBF16, x); };
-  const double bias =
+  const double added =
       op.alibi.in_bfloat16 ? bfloat16(bfloat16(slope) * bfloat16(position)) : slope * position;
-  return op.alibi.before_scale ? bias : bias / op.scale;
+  return op.alibi.before_scale ? added : added / op.scale;
 }
 
 HeadView head_view(const graph::Attention& op, const Context& context, const Sequence& sequence,
