@@ -1,5 +1,5 @@
-// What the configs of GPT-2's relatives mean: their spellings of sizes, positions, norms and layouts.
-// The expected values come from transformers 5.23's config classes.
+// What the configs of GPT-2's relatives mean: their spellings of sizes, positions, norms and
+// layouts. The expected values come from transformers 5.23's config classes.
 #include <gtest/gtest.h>
 
 #include "fixtures/presets.h"
@@ -77,7 +77,9 @@ TEST(DenseConfig, SizesStandUnderEitherName) {
                       {"hidden_size", 64},
                       {"num_hidden_layers", 3},
                       {"num_attention_heads", 4}};
-  const auto forward = [](const Json& config) { return graph::to_text(graph::build(read(config))); };
+  const auto forward = [](const Json& config) {
+    return graph::to_text(graph::build(read(config)));
+  };
   EXPECT_EQ(forward(own), forward(usual));
   Json both = own;
   both["hidden_size"] = 32;
@@ -100,7 +102,8 @@ TEST(DenseConfig, PositionsStartAtTheirOffset) {
 
 TEST(DenseConfig, LinearBiasesHaveSlopesForAnyNumberOfHeads) {
   const Spec four = read({{"model_type", "bloom"}, {"n_head", 4}});
-  EXPECT_EQ(attention(four, 0).alibi->slopes, (std::vector<double>{0.25, 0.0625, 0.015625, 0.00390625}));
+  EXPECT_EQ(attention(four, 0).alibi->slopes,
+            (std::vector<double>{0.25, 0.0625, 0.015625, 0.00390625}));
   const Spec three = read({{"model_type", "bloom"}, {"n_head", 3}, {"hidden_size", 63}});
   EXPECT_EQ(attention(three, 0).alibi->slopes, (std::vector<double>{0.0625, 0.00390625, 0.25}));
   const Spec falcon = read({{"model_type", "falcon"}, {"alibi", true}});
@@ -141,9 +144,8 @@ TEST(DenseConfig, NormsStandWhereTheSwitchesSay) {
   EXPECT_TRUE(parallel.layers[0].parallel && parallel.layers[0].ffn_norm);
   const Spec one = read({{"model_type", "falcon"}});
   EXPECT_TRUE(one.layers[0].parallel && !one.layers[0].ffn_norm);
-  const Spec two = read({{"model_type", "falcon"},
-                         {"new_decoder_architecture", true},
-                         {"num_kv_heads", 1}});
+  const Spec two =
+      read({{"model_type", "falcon"}, {"new_decoder_architecture", true}, {"num_kv_heads", 1}});
   EXPECT_TRUE(two.layers[0].parallel && two.layers[0].ffn_norm);
   EXPECT_TRUE(read({{"model_type", "bloom"}, {"apply_residual_connection_post_layernorm", true}})
                   .layers[0]
