@@ -75,6 +75,10 @@ TEST(Elementwise, CapsSoftlyWithOneRounding) {
 }
 
 // By the formulas of graph/op_table.cpp; the complementary error function for gelu's left tail.
+double gelu_by_tanh(double x, double factor) {
+  return x / (1.0 + std::exp(-2.0 * factor * (x + 0.044715 * x * x * x)));
+}
+
 double activated(model::Activation activation, double x) {
   switch (activation) {
     case model::Activation::kSilu:
@@ -82,7 +86,13 @@ double activated(model::Activation activation, double x) {
     case model::Activation::kGelu:
       return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
     case model::Activation::kGeluTanh:
-      return x / (1.0 + std::exp(-2.0 * std::sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x)));
+      return gelu_by_tanh(x, std::sqrt(2.0 / M_PI));
+    case model::Activation::kGeluFast:
+      return gelu_by_tanh(x, 0.7978845608);
+    case model::Activation::kGeluBloom:
+      return gelu_by_tanh(x, 0.79788456);
+    case model::Activation::kQuickGelu:
+      return x / (1.0 + std::exp(-1.702 * x));
     case model::Activation::kRelu:
       return std::max(x, 0.0);
     case model::Activation::kRelu2:
@@ -101,8 +111,9 @@ double activated(model::Activation activation, double x) {
 }
 
 constexpr model::Activation kActivations[] = {
-    model::Activation::kSilu,     model::Activation::kGelu,    model::Activation::kGeluTanh,
-    model::Activation::kRelu,     model::Activation::kRelu2,   model::Activation::kSigmoid,
+    model::Activation::kSilu,     model::Activation::kGelu,      model::Activation::kGeluTanh,
+    model::Activation::kGeluFast, model::Activation::kGeluBloom, model::Activation::kQuickGelu,
+    model::Activation::kRelu,     model::Activation::kRelu2,     model::Activation::kSigmoid,
     model::Activation::kSoftplus, model::Activation::kIdentity};
 
 // From deep in the left tail to far right, and around 0 down to tiny magnitudes.
