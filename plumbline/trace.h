@@ -138,8 +138,8 @@ class TraceWriter {
     for (const Entry* entry : by_width()) {
       const size_t end = begin + entry->bytes.size();
       text += "," + quoted(entry->name) + ":{\"dtype\":" + quoted(entry->dtype) +
-              ",\"shape\":" + listed(entry->shape) +
-              ",\"data_offsets\":" + listed({begin, end}) + "}";
+              ",\"shape\":" + listed(entry->shape) + ",\"data_offsets\":" + listed({begin, end}) +
+              "}";
       begin = end;
     }
     text += '}';

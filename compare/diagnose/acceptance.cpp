@@ -92,17 +92,22 @@ double Acceptance::residual(const Trial& trial) const {
   return trial.fit(failing_).residual_rms();
 }
 
-bool Acceptance::explains(const Trial& trial) const {
+bool Acceptance::closes(const Trial& trial) const {
   const Fit fit = trial.fit(failing_);
   const CauseLimits limits = cause_limits(storage_, !alone_);
-  const bool closes = within(std::abs(fit.beta() - 1.0), limits.beta_error) &&
-                      within(fit.residual_rms(), limits.residual) &&
-                      within(fit.residual_rms(), limits.share * fit.null_rms()) &&
-                      within(limits.correlation, fit.correlation());
+  const bool fits = within(std::abs(fit.beta() - 1.0), limits.beta_error) &&
+                    within(fit.residual_rms(), limits.residual) &&
+                    within(fit.residual_rms(), limits.share * fit.null_rms()) &&
+                    within(limits.correlation, fit.correlation());
   const bool dominates = base::size_of(storage_) == 2 && !alone_ &&
                          within(std::abs(fit.beta() - 1.0), kResidue) &&
                          within(fit.residual_rms(), kResidue * fit.null_rms());
-  if (closes || dominates) return true;
+  return fits || dominates;
+}
+
+bool Acceptance::explains(const Trial& trial) const {
+  if (closes(trial)) return true;
+  const Fit fit = trial.fit(failing_);
   // What is among emulations is about as like an exact run as they are.
   const bool possible = within(kLeastCoherence - 2 * kTwoSampleLikeness, fit.correlation());
   return possible && is_among(trials_.compare(trial.fault(), failing_));

@@ -25,7 +25,9 @@ class Acceptance {
   // question.
   double score(const Trial& trial) const;
   double residual(const Trial& trial) const;
-  // Does the mistake give what was recorded, or the like?
+  // Does the mistake give what was recorded, by the exact run alone?
+  bool closes(const Trial& trial) const;
+  // The same, or does the candidate lie among emulations that make it?
   bool explains(const Trial& trial) const;
   // Does the candidate lie among emulations of a rounding? Then how far off, as a score.
   std::optional<double> score_rounding(const Trial& trial) const;

@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "compare/diagnose/acceptance.h"
 #include "compare/diagnose/bit_cause.h"
@@ -17,6 +18,7 @@
 #include "compare/diagnose/pairs.h"
 #include "compare/diagnose/parameters.h"
 #include "compare/diagnose/permuted_rows.h"
+#include "compare/diagnose/starts.h"
 #include "compare/diagnose/wrong_weight.h"
 #include "compare/measure/gates.h"
 
@@ -42,19 +44,13 @@ std::vector<Tap> sorted(std::vector<Tap> taps) {
   return taps;
 }
 
-// But for its parameter.
-bool is_repeated(const Fault& a, const Fault& b) {
-  const auto part = [](const Fault& fault) {
-    return fault.part ? fault.part->says : std::string();
-  };
-  return a.row == b.row && a.ops == b.ops && part(a) == part(b);
+bool is_of_library(const Fault& fault) {
+  const auto values = fault.row->values;
+  return values.empty() || std::ranges::find(values, fault.parameter) != values.end();
 }
 
 bool is_rounder(const Fault& a, const Fault& b) {
-  const auto is_known = [](const Fault& fault) {
-    return std::ranges::find(fault.row->values, fault.parameter) != fault.row->values.end();
-  };
-  if (is_known(a) != is_known(b)) return is_known(a);
+  if (is_of_library(a) != is_of_library(b)) return is_of_library(a);
   return fmt::format("{}", a.parameter).size() < fmt::format("{}", b.parameter).size();
 }
 
@@ -83,7 +79,7 @@ class Diagnoser {
     if (auto explanation = find_rounding()) return std::move(*explanation);
     if (auto explanation = find_weight()) return std::move(*explanation);
     if (auto explanation = find_order()) return std::move(*explanation);
-    if (auto explanation = find_two(faults)) return std::move(*explanation);
+    if (auto explanation = find_two()) return std::move(*explanation);
     if (auto explanation = find_most()) return std::move(*explanation);
     give_up();
     const std::vector<Fault> likely = find_likely(faults);
@@ -138,10 +134,16 @@ class Diagnoser {
   // What is wrong in one head alone goes some of the way when made in all of them.
   std::vector<Fault> find_likely(std::vector<Fault> faults) const {
     constexpr double kSome = 0.1;
-    std::set<size_t> likely;
+    constexpr size_t kMost = 40;
+    std::vector<std::pair<double, size_t>> order;
     for (const Ranked& ranked : ranked_) {
-      const Fit fit = ranked.trial.fit(accept_.failing());
-      if (within(kSome, fit.correlation())) likely.insert(ranked.trial.fault().order);
+      const double correlation = ranked.trial.fit(accept_.failing()).correlation();
+      if (within(kSome, correlation)) order.push_back({correlation, ranked.trial.fault().order});
+    }
+    std::ranges::sort(order, std::greater{});
+    std::set<size_t> likely;
+    for (const auto& [correlation, fault] : order) {
+      if (likely.size() < kMost) likely.insert(fault);
     }
     std::erase_if(faults, [&](const Fault& fault) { return !likely.contains(fault.order); });
     return faults;
@@ -209,49 +211,12 @@ class Diagnoser {
     }
   }
 
-  // Those with a continuous parameter that come nearest as they are: a small step of what is not
-  // linear (a scale inside a softmax) has another direction than the values of the library.
-  std::vector<const Trial*> nearest_fitted() const {
-    std::vector<const Trial*> nearest;
-    for (const Ranked& ranked : ranked_) {
-      const Fault& fault = ranked.trial.fault();
-      const bool again = std::ranges::any_of(
-          nearest, [&](const Trial* other) { return is_repeated(other->fault(), fault); });
-      if (!fault.row->fitted || again || nearest.size() == kFinalists) continue;
-      nearest.push_back(&ranked.trial);
-    }
-    return nearest;
-  }
-
-  // Of these, and of those where the difference lies most in their direction, each from the value
-  // that shows it best.
   void fit_parameters() {
-    std::map<std::pair<const FaultRow*, std::vector<size_t>>, std::pair<double, const Trial*>>
-        starts;
-    for (const Ranked& ranked : ranked_) {
-      const Fault& fault = ranked.trial.fault();
-      if (!fault.row->fitted) continue;
-      const double promise = std::abs(ranked.trial.fit(accept_.failing()).correlation());
-      auto& best = starts[{fault.row, fault.ops}];
-      if (best.second == nullptr || promise > best.first) best = {promise, &ranked.trial};
-    }
-    std::vector<std::pair<double, const Trial*>> order;
-    for (const auto& [key, start] : starts) order.push_back(start);
-    std::ranges::stable_sort(order, std::greater{}, [](const auto& start) { return start.first; });
-    std::vector<const Trial*> chosen = nearest_fitted();
-    constexpr std::ptrdiff_t kOfOneKind = 3;
-    constexpr size_t kMost = 24;
-    for (const auto& [score, start] : order) {
-      const Fault& fault = start->fault();
-      const auto alike = std::ranges::count_if(
-          chosen, [&](const Trial* other) { return other->fault().row == fault.row; });
-      const bool again = std::ranges::any_of(
-          chosen, [&](const Trial* other) { return is_repeated(other->fault(), fault); });
-      if (chosen.size() < kMost && alike < kOfOneKind && !again) chosen.push_back(start);
-    }
+    std::vector<const Trial*> tried;
+    for (const Ranked& ranked : ranked_) tried.push_back(&ranked.trial);
     std::vector<Trial> fitted;
-    for (const Trial* const start : chosen) {
-      Trial trial = fit_parameter(trials_, accept_, *start);
+    for (const Trial& start : find_starts(trials_, accept_, tried)) {
+      Trial trial = fit_parameter(trials_, accept_, start);
       if (accept_.explains(trial)) trial = snap_parameter(trials_, accept_, trial);
       fitted.push_back(std::move(trial));
     }
@@ -290,6 +255,7 @@ class Diagnoser {
   // Certain: it explains the difference, and whatever does so as well gives the same values.
   bool is_certain(size_t i, std::vector<size_t>& same) const {
     const Trial& trial = ranked_[i].trial;
+    if (!is_told(trial.fault())) return false;
     if (!accept_.explains(trial) || accept_.worsens(trial)) return false;
     for (size_t k = 0; k < ranked_.size(); ++k) {
       const bool rival = k != i && within(ranked_[k].residual, kNextBest * ranked_[i].residual) &&
@@ -323,7 +289,7 @@ class Diagnoser {
 
   // What goes most of the way may come with a second mistake; from the logits alone, two of which
   // neither does may add up.
-  std::optional<Explanation> find_two(const std::vector<Fault>& faults) const {
+  std::optional<Explanation> find_two() const {
     constexpr size_t kFirsts = 2;
     std::vector<Trial> firsts;
     for (const Ranked& ranked : ranked_) {
@@ -331,9 +297,12 @@ class Diagnoser {
       const Fit fit = ranked.trial.fit(accept_.failing());
       if (within(kPairCorrelation, fit.correlation())) firsts.push_back(ranked.trial);
     }
-    std::vector<Trial> pairs = find_pair(trials_, accept_, firsts, faults);
-    if (pairs.empty() && alone_) pairs = find_any_pair(trials_, accept_, singles());
-    if (pairs.empty() && alone_) pairs = find_pair(trials_, accept_, likely_firsts(), wide(faults));
+    const std::vector<const Trial*> others = singles();
+    std::vector<Trial> pairs = find_pair(trials_, accept_, firsts, others);
+    if (pairs.empty() && alone_) pairs = find_any_pair(trials_, accept_, others);
+    if (pairs.empty() && alone_) {
+      pairs = find_pair(trials_, accept_, likely_firsts(others), wide(others));
+    }
     if (pairs.empty()) return std::nullopt;
     const Fault& both = pairs.front().fault();
     Explanation explanation{
@@ -350,19 +319,18 @@ class Diagnoser {
   }
 
   // Two options that are ignored are ignored in every layer.
-  static std::vector<Fault> wide(std::vector<Fault> faults) {
-    std::erase_if(faults, [](const Fault& fault) { return fault.layer.has_value(); });
-    return faults;
+  static std::vector<const Trial*> wide(std::vector<const Trial*> trials) {
+    std::erase_if(trials, [](const Trial* trial) { return trial->fault().layer.has_value(); });
+    return trials;
   }
 
-  std::vector<Trial> likely_firsts() const {
+  std::vector<Trial> likely_firsts(const std::vector<const Trial*>& singles) const {
     constexpr size_t kFirsts = 3;
     constexpr double kSome = 0.2;
     std::vector<std::pair<double, const Trial*>> order;
-    for (const Trial* single : singles()) {
+    for (const Trial* single : wide(singles)) {
       const double correlation = single->fit(accept_.failing()).correlation();
-      if (!single->fault().layer && within(kSome, correlation))
-        order.push_back({correlation, single});
+      if (within(kSome, correlation)) order.push_back({correlation, single});
     }
     std::ranges::stable_sort(order, std::greater{}, [](const auto& one) { return one.first; });
     std::vector<Trial> firsts;
@@ -370,11 +338,13 @@ class Diagnoser {
     return firsts;
   }
 
-  // Of each mistake the value of its parameter that shows it best.
+  // Of each mistake the value of the library that shows it best: what was fitted to the whole
+  // difference is no start where another mistake made most of it.
   std::vector<const Trial*> singles() const {
     constexpr size_t kMost = 600;
     std::vector<const Trial*> singles;
     for (const Ranked& ranked : ranked_) {
+      if (!is_of_library(ranked.trial.fault())) continue;
       const bool again = std::ranges::any_of(singles, [&](const Trial* other) {
         return ranked.trial.fault().row->fitted &&
                is_repeated(other->fault(), ranked.trial.fault());
@@ -401,6 +371,7 @@ class Diagnoser {
       if (best == nullptr || ranked.residual < best->residual) best = &ranked;
     }
     if (best == nullptr || accept_.worsens(best->trial)) return std::nullopt;
+    if (!is_told(best->trial.fault())) return std::nullopt;
     const Fit fit = best->trial.fit(accept_.failing());
     const bool most = within(fit.residual_rms(), kLeft * fit.null_rms()) &&
                       within(std::abs(fit.beta() - 1.0), kLeft) && within(kLarge, fit.null_rms());
@@ -449,9 +420,11 @@ class Diagnoser {
 
   // Causes that give the same values, in the order of the library.
   Explanation explain(std::vector<size_t> causes) const {
+    // What only some checkpoints invite comes last.
     const auto order = [&](size_t i) {
       const Fault& fault = ranked_[i].trial.fault();
-      return std::pair(fault.row->severity, fault.order);
+      const FaultClass severity = fault.row->severity;
+      return std::tuple(severity == FaultClass::kVariant, severity, fault.order);
     };
     std::ranges::sort(causes, {}, order);
     drop_repeated(causes);

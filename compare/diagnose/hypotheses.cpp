@@ -23,6 +23,32 @@ bool is_in_one_layer(const graph::Graph& graph, const Fault& fault) {
   });
 }
 
+bool is_norm(const graph::Op& op) {
+  return std::holds_alternative<graph::RmsNorm>(op.kind) ||
+         std::holds_alternative<graph::LayerNorm>(op.kind);
+}
+
+// A factor that a norm takes out again, before it is seen: no more than another eps, which has rows
+// of its own.
+bool is_undone(const graph::Graph& graph, const Recorded& recorded, const Fault& fault) {
+  const library::Mutation mutation = fault.mutate(graph);
+  return fault.row->fitted && std::ranges::all_of(fault.ops, [&](size_t op) {
+           const auto deviation = mutation.deviations().find(op);
+           if (deviation == mutation.deviations().end() || deviation->second.factor == 1.0)
+             return false;
+           const graph::ValueId made = graph.ops[op].outputs.front();
+           const auto is_seen = [&](const Tap& tap) { return recorded.has(tap); };
+           const auto reads = [&](const graph::Op& other) {
+             return std::ranges::find(other.inputs, made) != other.inputs.end();
+           };
+           return std::ranges::none_of(graph.value(made).taps, is_seen) &&
+                  std::ranges::any_of(graph.ops, reads) &&
+                  std::ranges::all_of(graph.ops, [&](const graph::Op& other) {
+                    return !reads(other) || is_norm(other);
+                  });
+         });
+}
+
 std::set<size_t> ops_before(const graph::Graph& graph, const Recorded& recorded, const Tap& first) {
   const auto is_recorded = [&](const Tap& tap) { return recorded.has(tap); };
   const std::vector<size_t> ops = segment_before(graph, first, is_recorded).ops;
@@ -37,7 +63,9 @@ Hypotheses find_hypotheses(const Trials& trials, const Tap& first,
   const PromptSubject& subject = trials.scenes().front().subject;
   Hypotheses hypotheses{.narrow = applicable_faults(graph, unknown_causes)};
   std::vector<Fault>& faults = hypotheses.narrow;
-  std::erase_if(faults, [&](const Fault& fault) { return trials.reshaped_by(fault).has_value(); });
+  std::erase_if(faults, [&](const Fault& fault) {
+    return trials.reshaped_by(fault).has_value() || is_undone(graph, *subject.recorded, fault);
+  });
   if (subject.alone()) return hypotheses;
   const std::set<size_t> inside = ops_before(graph, *subject.recorded, first);
   // By all that they change: one row's edit of weights may show at another op first.
@@ -46,7 +74,8 @@ Hypotheses find_hypotheses(const Trials& trials, const Tap& first,
     return std::ranges::none_of(changed, [&](size_t op) { return inside.contains(op); });
   });
   const auto wide = std::ranges::stable_partition(faults, [&](const Fault& fault) {
-    return fault.row->scope == FaultScope::kModel || is_in_one_layer(graph, fault);
+    const bool all = !fault.row->all.empty() && fault.place == fault.row->all;
+    return all || fault.row->scope == FaultScope::kModel || is_in_one_layer(graph, fault);
   });
   std::ranges::move(wide, std::back_inserter(hypotheses.wide));
   faults.erase(wide.begin(), wide.end());

@@ -1,6 +1,8 @@
 #include "compare/diagnose/pairs.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <iterator>
 
 #include "compare/diagnose/parameters.h"
@@ -9,12 +11,11 @@
 namespace plumb::diagnose {
 namespace {
 
-using library::FaultClass;
 using measure::kNextBest;
 using measure::within;
 
 // Pairs whose parameters are fitted, of each first mistake.
-constexpr size_t kFinalists = 4;
+constexpr size_t kFinalists = 8;
 constexpr int kRounds = 3;
 
 bool are_apart(const graph::Graph& graph, const Fault& a, const Fault& b) {
@@ -37,13 +38,12 @@ class PairSearch {
  public:
   PairSearch(const Trials& trials, const Acceptance& accept) : trials_(trials), accept_(accept) {}
 
-  void pair_with(const Fault& first, const std::vector<Fault>& faults) {
+  void pair_with(const Trial& first, const std::vector<const Trial*>& seconds) {
     std::vector<Fault> pairs;
-    for (const Fault& second : faults) {
-      if (second.row->severity == FaultClass::kRounding) continue;
-      if (!are_apart(trials_.graph(), first, second)) continue;
-      pairs.push_back(first);
-      pairs.back().with = {second};
+    for (const Trial* second : seconds) {
+      if (!are_apart(trials_.graph(), first.fault(), second->fault())) continue;
+      pairs.push_back(first.fault());
+      pairs.back().with = {second->fault()};
     }
     attempt(pairs);
   }
@@ -61,11 +61,15 @@ class PairSearch {
   // The pairs that explain what was recorded, if they are certain.
   std::vector<Trial> take() {
     sort(pairs_);
-    if (pairs_.empty() || !accept_.explains(pairs_.front())) return {};
+    if (pairs_.empty() || !is_told(pairs_.front().fault())) return {};
+    if (!accept_.explains(pairs_.front())) return {};
     const double least = accept_.residual(pairs_.front());
     std::erase_if(pairs_, [&](const Trial& pair) {
       return !within(accept_.residual(pair), kNextBest * least);
     });
+    if (std::ranges::any_of(pairs_, [&](const Trial& pair) { return cancels(pair.fault()); })) {
+      return {};
+    }
     const bool certain = std::ranges::all_of(pairs_, [&](const Trial& other) {
       return accept_.are_same(pairs_.front().fault(), other.fault());
     });
@@ -81,14 +85,31 @@ class PairSearch {
     std::ranges::stable_sort(trials, {}, [&](const Trial& t) { return accept_.residual(t); });
   }
 
-  // One parameter after the other: each moves what is best for the other.
+  // Two that undo each other leave anything, however small: what each of them makes alone is no
+  // larger than what there is to explain.
+  bool cancels(const Fault& pair) const {
+    constexpr double kTimes = 3.0;
+    Fault first = pair;
+    first.with.clear();
+    return std::ranges::any_of(std::array{first, pair.with.front()}, [&](const Fault& single) {
+      const Fit fit = trials_.run(single).fit(accept_.failing());
+      return fit.count > 0.0 && !within(fit.effect_rms(), kTimes * fit.null_rms());
+    });
+  }
+
+  // One parameter after the other: each moves what is best for the other. Where neither helps much,
+  // the pair is none.
   Trial fit(Trial pair) const {
-    for (int i = 0; i < 2 * kRounds && !accept_.explains(pair); ++i) {
+    constexpr double kGain = 0.9;
+    for (int i = 0; i < 2 * kRounds && !accept_.closes(pair); ++i) {
+      const double before = accept_.residual(pair);
       if (pair.fault().row->fitted) pair = fit_parameter(trials_, accept_, pair);
-      if (!pair.fault().with.front().row->fitted) continue;
-      pair = trials_.run(turned(pair.fault()));
-      pair = fit_parameter(trials_, accept_, pair);
-      pair = trials_.run(turned(pair.fault()));
+      if (pair.fault().with.front().row->fitted) {
+        pair = trials_.run(turned(pair.fault()));
+        pair = fit_parameter(trials_, accept_, pair);
+        pair = trials_.run(turned(pair.fault()));
+      }
+      if (!(accept_.residual(pair) < kGain * before)) break;
     }
     return pair;
   }
@@ -109,6 +130,28 @@ double dot(const std::vector<float>& a, const std::vector<float>& b) {
   double sum = 0.0;
   for (size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * b[i];
   return sum;
+}
+
+// Those whose effect is most like what the first leaves of the difference: effects nearly add up.
+std::vector<const Trial*> likely_seconds(const Trials& trials, const Trial& first,
+                                         const std::vector<const Trial*>& seconds) {
+  constexpr size_t kMost = 120;
+  constexpr double kSome = 0.1;
+  std::vector<float> left = trials.difference();
+  if (first.effect().size() != left.size()) return seconds;
+  for (size_t i = 0; i < left.size(); ++i) left[i] -= first.effect()[i];
+  const double all = dot(left, left);
+  std::vector<std::pair<double, const Trial*>> order;
+  for (const Trial* second : seconds) {
+    if (second->effect().size() != left.size()) continue;
+    const double own = dot(second->effect(), second->effect());
+    const double likeness = own > 0.0 ? dot(second->effect(), left) / std::sqrt(own * all) : 0.0;
+    if (within(kSome, std::abs(likeness))) order.push_back({std::abs(likeness), second});
+  }
+  std::ranges::stable_sort(order, std::greater{}, [](const auto& one) { return one.first; });
+  std::vector<const Trial*> likely;
+  for (size_t i = 0; i < std::min(kMost, order.size()); ++i) likely.push_back(order[i].second);
+  return likely;
 }
 
 // |d - x a - y b|^2, x and y being 1 unless the mistake has a parameter, then what fits best.
@@ -166,9 +209,12 @@ std::vector<Sum> likeliest_sums(const Trials& trials, const std::vector<const Tr
 }  // namespace
 
 std::vector<Trial> find_pair(const Trials& trials, const Acceptance& accept,
-                             const std::vector<Trial>& firsts, const std::vector<Fault>& faults) {
+                             const std::vector<Trial>& firsts,
+                             const std::vector<const Trial*>& seconds) {
   PairSearch search(trials, accept);
-  for (const Trial& first : firsts) search.pair_with(first.fault(), faults);
+  for (const Trial& first : firsts) {
+    search.pair_with(first, likely_seconds(trials, first, seconds));
+  }
   return search.take();
 }
 

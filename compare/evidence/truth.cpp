@@ -203,6 +203,14 @@ std::optional<Noise> dithered_noise(const Noise& noise) {
   return other;
 }
 
+// Rounding up or down by chance has twice the variance of rounding to nearest.
+std::vector<double> independent_noise(const Matrix& dithered, const Matrix& truth) {
+  constexpr double kHalf = 0.5;
+  std::vector<double> noise = noise_of_rows(dithered, truth);
+  for (double& square : noise) square *= kHalf;
+  return noise;
+}
+
 }  // namespace
 
 Floors measure_floors(const Reference& reference, std::span<const int64_t> tokens,
@@ -212,7 +220,7 @@ Floors measure_floors(const Reference& reference, std::span<const int64_t> token
   if (const auto other = dithered_noise(noise)) {
     run(reference, make_emulation(tokens, taps, *other, given), given,
         [&](const Tap& tap, const Matrix& replicas) {
-          dithered[tap] = noise_of_rows(replicas, truth.at(tap));
+          dithered[tap] = independent_noise(replicas, truth.at(tap));
         });
   }
   Floors floors;
@@ -274,7 +282,7 @@ Floors measure_state_floors(const Reference& reference, std::span<const int64_t>
   if (const auto other = dithered_noise(noise)) {
     for (const auto& [tap, replicas] :
          run_for_state(reference, make_emulation(tokens, kNoTaps, *other, given), given)) {
-      dithered[tap] = noise_of_rows(replicas, truth.at(tap));
+      dithered[tap] = independent_noise(replicas, truth.at(tap));
     }
   }
   Floors floors;

@@ -38,7 +38,7 @@ struct FaultRow {
   std::span<const double> values = {};
   bool fitted = false;        // the parameter is continuous: the values are where a fit may start
   bool needs_length = false;  // shows in prompts alone that are long enough
-  // A continuous parameter as the model has it: a fit may start beside it, too. None where 1 is it.
+  // A continuous parameter as the model has it: a fit may start beside it, unless 0. None: it is 1.
   double (*own)(const graph::Op& op) = nullptr;
   // Explains a failure, and is no reason for one by itself: correct engines may do the same.
   bool excusable = false;

@@ -32,6 +32,10 @@ bool add_to_weight(Mutation& m, size_t op, double by) {
   return true;
 }
 
+double nothing(const graph::Op&) {
+  return 0.0;
+}
+
 // As every shard of a product that is split does, which adds the bias by itself.
 bool count_bias(Mutation& m, size_t op, double times) {
   if (!right<Linear>(m, op) || m.original(op).weights.size() < 2) return false;
@@ -150,6 +154,7 @@ constexpr FaultRow kRows[] = {
      .apply = add_to_weight,
      .values = kAdded,
      .fitted = true,
+     .own = nothing,
      .all = "every norm"},
     {.cause = "sinks_counted",
      .says = "counts the attention sinks {:.4g} times",

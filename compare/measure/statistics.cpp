@@ -163,16 +163,14 @@ Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_rou
                "replicas are whole copies of the truth's shape");
   const std::vector<double> signal = row_mean_squares(truth, nullptr, 1);
   std::vector<double> noise = noise_of_rows(replicas, truth);
+  for (size_t t = 0; t < dithered.size(); ++t) {
+    if (std::isfinite(dithered[t])) noise[t] = std::max(noise[t], dithered[t]);
+  }
   const double all_signal = mean(signal);
   const double exact = kExactTap * unit_roundoff;
   const double all_noise = std::max(mean(noise), exact * exact * all_signal);
 
   Floor floor{.rms = std::sqrt(all_noise)};
-  // A position's share of the noise is what counts: dither has more of it everywhere.
-  const double dither = dithered.empty() ? 0.0 : mean(noise) / mean(dithered);
-  for (size_t t = 0; t < rows && std::isfinite(dither) && !dithered.empty(); ++t) {
-    noise[t] = std::max(noise[t], dither * dithered[t]);
-  }
   for (size_t t = 0; t < rows; ++t) {
     const double shared =
         kSharedNoise * kSharedNoise * all_noise * std::min(1.0, ratio(signal[t], all_signal));

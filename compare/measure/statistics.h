@@ -47,9 +47,9 @@ struct Floor {
 
 // `replicas` holds the replicas' values one under another; each is held against `truth`.
 // `unit_roundoff` guards taps that the precision keeps exact. `dithered` are mean squares of the
-// positions' noise where roundings fall at random: replicas that round to nearest all round a
-// position's few large parts alike, and what comes of that may by chance be small. Where a failure
-// stands on it (`confirms`), few replicas may have shown too little of how the noise varies.
+// positions' noise as independent roundings make it: replicas that round to nearest decide alike,
+// all of them are one sample then, and it may by chance be small. Where a failure stands on it
+// (`confirms`), few replicas may have shown too little of how the noise varies.
 Floor measure_floor(const Matrix& replicas, const Matrix& truth, double unit_roundoff,
                     std::span<const double> dithered = {}, bool confirms = false);
 

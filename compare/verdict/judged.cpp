@@ -27,7 +27,12 @@ PromptFindings judge_surely(Truth& truth, Judged& judged) {
     const auto& first = findings.first_divergence;
     return findings.failures.empty() || (first && first->local_ratio > beyond);
   };
-  const std::pair<int, double> steps[] = {{kConfirmingReplicas, kBeyondDoubt},
+  // In 16 bits all replicas may be one sample, until dithered ones come with those that confirm.
+  constexpr double kTimesIn16Bits = 10.0;
+  const bool in_16_bits =
+      graph::coarsest_roundoff(*judged.subject.contract) > base::unit_roundoff(base::DType::kF32);
+  const double beyond_doubt = in_16_bits ? kTimesIn16Bits * kBeyondDoubt : kBeyondDoubt;
+  const std::pair<int, double> steps[] = {{kConfirmingReplicas, beyond_doubt},
                                           {kManyReplicas, kByLittle}};
   for (const auto& [replicas, beyond] : steps) {
     if (is_certain(beyond)) break;

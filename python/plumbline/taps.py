@@ -78,19 +78,22 @@ class Recorder:
 
     def _keep(self, name: str, tensor: torch.Tensor, shape: Shape | None = None) -> None:
         tensor = tensor.detach()
-        known = self.batch is not None and tuple(tensor.shape[:2]) == self.batch
+        batched = self.batch is None or tuple(tensor.shape[:2]) == self.batch
         flat = self.batch is not None and tensor.shape[0] == self.batch[0] * self.batch[1]
-        if known or (tensor.dim() > 2 and not flat):
+        if tensor.dim() > 2 and (batched or not flat):
             tensor = tensor.flatten(0, 1)
         if shape:
             tensor = tensor.reshape(tensor.shape[0], *shape)
         self.taps[name] = tensor.clone()
 
-    def _keep_heads(self, name: str, tensor: torch.Tensor, width: int) -> None:
-        """Some families turn heads to the front before they normalise them."""
+    def _keep_heads(self, name: str, given: torch.Tensor, tensor: torch.Tensor, width: int) -> None:
+        """Some families turn heads to the front before they normalise them; of as many heads as positions
+        the strides tell: what was turned lies as before."""
         length = self.batch[1] if self.batch else len(self.taps["embed"])
-        if tensor.dim() == 4 and tensor.shape[1] != length:
-            tensor = tensor.transpose(1, 2)
+        if tensor.dim() == 4:
+            ambiguous = tensor.shape[1] == tensor.shape[2] == length
+            if given.stride(1) < given.stride(2) if ambiguous else tensor.shape[1] != length:
+                tensor = tensor.transpose(1, 2)
         self._keep(name, tensor, (-1, width))
 
     def _after(self, module: Module, name: str, shape: Shape | None = None) -> None:
@@ -187,8 +190,8 @@ class Recorder:
                 self._hook_head_norm(norm, prefix + tap, width)
 
     def _hook_head_norm(self, norm: Module, name: str, width: int) -> None:
-        def hook(_module: Module, _args: Any, output: torch.Tensor) -> None:
-            self._keep_heads(name, output, width)
+        def hook(_module: Module, args: Any, output: torch.Tensor) -> None:
+            self._keep_heads(name, args[0], output, width)
 
         self._undo.append(norm.register_forward_hook(hook).remove)
 
@@ -198,7 +201,9 @@ class Recorder:
         width = mixer.qk_nope_head_dim + mixer.v_head_dim
 
         def values(_module: Module, _args: Any, output: torch.Tensor) -> None:
-            heads = output.reshape(1, -1, mixer.num_heads, width)
+            heads = output.reshape(1 if output.dim() == 2 else output.shape[0], -1, mixer.num_heads, width)
+            if self.batch is not None and self.batch[0] == heads.shape[0]:
+                heads = heads[:, -self.batch[1]:]  # the cache holds latents: what stood before is expanded again
             self._keep(prefix + "v", heads[..., mixer.qk_nope_head_dim:])
 
         self._undo.append(mixer.kv_b_proj.register_forward_hook(values).remove)

@@ -16,6 +16,8 @@ using library::applicable_faults;
 using library::FaultClass;
 using library::FaultRow;
 using library::Mutant;
+using library::Mutation;
+using model::WeightId;
 using result::Diagnosis;
 using result::Verdict;
 
@@ -96,11 +98,31 @@ TEST(Library, HasNoRowThatChangesNothing) {
     for (const FaultRow& row : rows) {
       if (row.severity == FaultClass::kRounding) continue;
       if (row.cause == "weight_bf16") continue;  // synthetic weights are stored in that type
-      // Shows where a chosen expert's corrected score is below 0, which no case has.
-      if (row.cause == "router_groups_zeroed") continue;
+      if (row.cause == "router_groups_zeroed") continue;  // by itself, below
       EXPECT_TRUE(causes.contains(std::string(row.cause))) << row.cause;
     }
   }
+}
+
+// Experts of closed groups that count as 0 are chosen where all corrected scores are below it.
+TEST(Library, ZeroesClosedGroups) {
+  const Bench bench("deepseek_v3-groups");
+  const Fault fault = bench.fault("router_groups_zeroed", "layer 1");
+  const auto correct_by = [&](Mutation mutation, double by) {
+    for (const WeightId& id : bench.graph().ops[fault.ops.front()].weights) {
+      mutation.edit(id, [by](const model::WeightView& stored, size_t first, size_t count,
+                             std::span<double> out) {
+        stored.widen(first, count, out);
+        for (double& v : out) v += by;
+      });
+    }
+    const Mutant mutant(bench.reference(), mutation);
+    return run(mutant.reference(), bench.prompts().front(), mutant.deviations());
+  };
+  EXPECT_EQ(correct_by(fault.mutate(bench.graph()), 10.0),
+            correct_by(Mutation(bench.graph()), 10.0));
+  EXPECT_NE(correct_by(fault.mutate(bench.graph()), -10.0),
+            correct_by(Mutation(bench.graph()), -10.0));
 }
 
 // A variant made in an engine is called by its name, or by that of another that gives the same.

@@ -66,16 +66,19 @@ TEST(Floor, OfAQuietPositionIsNotBelievedToBeNothing) {
   EXPECT_NEAR(floor.rows[5] / floor.rms, 0.8 * std::sqrt(std::min(1.0, energy / all)), 1e-12);
 }
 
-// Of dither counts how it is shared out between positions, not how much of it there is.
-TEST(Floor, TakesAPositionsShareOfDither) {
+// Replicas that round to nearest decide alike: what independent roundings make counts where it is
+// more, and nowhere else.
+TEST(Floor, TakesIndependentNoiseWhereThatIsMore) {
   const Sample s;
   const Floor plain = s.floor();
-  std::vector<double> even(24, 7.0);
-  std::vector<double> loud = even;
-  loud[3] *= 100.0;
-  const Floor lifted = measure_floor(s.replicas, s.truth, kSingle, loud);
-  EXPECT_GT(lifted.rows[3], 3.0 * plain.rows[3]);
-  EXPECT_NEAR(lifted.rows[4], plain.rows[4], 0.05 * plain.rows[4]);
+  std::vector<double> noise = noise_of_rows(s.replicas, s.truth);
+  EXPECT_EQ(measure_floor(s.replicas, s.truth, kSingle, noise).rows, plain.rows);
+  for (double& square : noise) square *= 0.5;
+  noise[3] *= 200.0;
+  const Floor lifted = measure_floor(s.replicas, s.truth, kSingle, noise);
+  EXPECT_NEAR(lifted.rows[3], 10.0 * plain.rows[3], 1e-9 * plain.rows[3]);
+  noise[3] = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(measure_floor(s.replicas, s.truth, kSingle, noise).rows[3], plain.rows[3]);
 }
 
 TEST(Floor, KnowsElementsLouderThanTheirPosition) {

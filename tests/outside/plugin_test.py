@@ -77,7 +77,8 @@ class PluginTest(unittest.TestCase):
 
     def test_wrong_numbers_and_no_numbers(self):
         self.assertEqual(self.faulty("").verdict, "FAILED")
-        self.assertIn("no recorded tap", self.faulty("no taps").text)
+        is_refused(self, self.faulty("no taps"), "faulty.so", "no recorded tap")
+        is_refused(self, self.faulty("odd contract"), "contract", "soft")
         skipped = self.faulty("run cannot")
         self.assertEqual((skipped.code, skipped.verdict), (0, "SKIPPED"), skipped.text)
 

@@ -62,27 +62,40 @@ class ProgramTest(unittest.TestCase):
         self.assertIn("layer.*.out", request["taps"])
         self.assertIn("logits", request["taps"])
 
-    def test_bisect_asks_again_for_finer_taps(self):
+    def bisected(self, change):
+        """What bisect finds where the logits are change(i, value), and the taps that it asked for."""
         tensors, attributes = read_trace(Scene.right)
         for name, (values, _, _) in tensors.items():
             if name.endswith("/logits"):
-                for i in range(len(values)):
-                    values[i] *= 1.01
+                for i, value in enumerate(values):
+                    values[i] = change(i, value)
         write_trace(self.folder / "wrong", tensors, attributes)
         script = f'cp "$1" "{self.folder}/request.$$"; cp "{self.folder}/wrong" "$2"'
-        outcome = Outcome(["--candidate", self.engine(script)], verb="bisect", judged=False)
-        is_refused(self, outcome, "prompts/p0")  # the default prompts are others
-        outcome = self.check(script)
-        self.assertEqual(outcome.verdict, "FAILED", outcome.text)
+        self.assertEqual(self.check(script).verdict, "FAILED")
         for request in self.folder.glob("request.*"):
             request.unlink()
         bisect = subprocess.run(
             [scene.PLUMB, "bisect", Scene.checkpoint, "--oracle", Scene.oracle, "--greedy", "8",
              "--candidate", self.engine(script), "--json", "-"], capture_output=True, text=True)
-        self.assertEqual(json.loads(bisect.stdout)["verdict"], "FAILED", bisect.stderr)
-        asked = [json.loads(p.read_text())["taps"] for p in self.folder.glob("request.*")]
-        # Where the cause is found, nothing finer is in question.
-        self.assertEqual(len(asked), 1 if json.loads(bisect.stdout)["diagnosis"] else 2)
+        result = json.loads(bisect.stdout)
+        self.assertEqual(result["verdict"], "FAILED", bisect.stderr)
+        return result, [json.loads(p.read_text())["taps"] for p in self.folder.glob("request.*")]
+
+    def test_bisect_asks_again_for_finer_taps(self):
+        result, asked = self.bisected(lambda i, value: value + 0.3 * (i % 7 == 3))
+        self.assertEqual(result["diagnosis"], [])
+        self.assertEqual(len(asked), 2)
+        self.assertIn("layer.1.q_rope", max(asked, key=len))
+
+    def test_bisect_asks_once_where_the_cause_is_found(self):
+        result, asked = self.bisected(lambda i, value: 1.01 * value)
+        self.assertTrue(result["diagnosis"])
+        self.assertEqual(len(asked), 1)
+
+    def test_bisect_needs_the_prompts_that_were_run(self):
+        script = f'cp "{Scene.right}" "$2"'
+        outcome = Outcome(["--candidate", self.engine(script)], verb="bisect", judged=False)
+        is_refused(self, outcome, "prompts/p0")  # the default prompts are others
 
     def test_runs_in_pieces_are_asked_for_and_may_be_skipped(self):
         refuses = f'cp "$1" "{self.folder}/request.$$"; grep -q @ "$1" && exit 75; right "$2"'
