@@ -19,8 +19,10 @@ import peft
 import torch
 from safetensors.torch import load_file, save_file
 
-from huggingface import Oracle
-from pure_float64 import PureFloat64
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "python"))
+
+from plumbline.oracles.huggingface import Oracle
+from plumbline.oracles.pure_float64 import PureFloat64
 
 TOKENS = [3, 14, 15, 92, 65, 35, 89, 79, 32, 38, 46, 26, 43, 38, 32, 79, 50, 28, 84, 19]
 
