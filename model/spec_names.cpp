@@ -11,8 +11,8 @@ constexpr Names kRopeScalings = {"default", "linear",   "dynamic",     "llama3",
                                  "yarn",    "longrope", "proportional"};
 constexpr Names kRopePairs = {"halves", "interleaved", "interleaved_to_halves"};
 constexpr Names kRopeRoundings = {"every_step", "table_only", "output"};
-constexpr Names kActivations = {"silu",        "gelu",     "gelu_tanh",   "gelu_fast", "gelu_bloom",
-                                "quick_gelu",  "relu",     "relu2",       "sigmoid",   "xielu",
+constexpr Names kActivations = {"silu",        "gelu",     "gelu_tanh", "gelu_fast", "gelu_bloom",
+                                "quick_gelu",  "relu",     "relu2",     "sigmoid",   "xielu",
                                 "clamped_glu", "softplus", "identity"};
 constexpr Names kGrowths = {"log_of_turns", "power"};
 constexpr Names kScores = {"softmax", "softmax_of_chosen", "sigmoid"};

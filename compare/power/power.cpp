@@ -99,8 +99,9 @@ bool can_afford_power(Truth& truth, const std::vector<Scene>& scenes) {
 Coverage measure_coverage(Truth& truth, const std::vector<Scene>& scenes,
                           const std::vector<std::string>& impossible) {
   const Witness witness(truth, scenes);
-  return cover(truth.graph(), scenes.front().subject.alone(),
-               [&](const Fault& fault) { return witness.look(fault); }, impossible);
+  return cover(
+      truth.graph(), scenes.front().subject.alone(),
+      [&](const Fault& fault) { return witness.look(fault); }, impossible);
 }
 
 Coverage cover(const graph::Graph& graph, bool alone, base::FunctionRef<Sight(const Fault&)> look,

@@ -94,6 +94,7 @@ NameTable names(const Spec&) {
 
 constexpr InertKey kInert[] = {
     {"emb_pdrop"},
+    {"moe_loss_weight"},
     {"num_key_value_heads"},
     {"resid_pdrop"},
 };

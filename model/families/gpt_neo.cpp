@@ -20,7 +20,7 @@ std::vector<std::string> expand_types(const ConfigReader& config, const base::Js
   if (!stated.is_array()) refuse();
   for (const base::Json& item : stated) {
     if (!item.is_array() || item.size() != 2 || !item[0].is_array() || item[0].empty() ||
-        !item[1].is_number_unsigned() || item[1] > layers) {
+        !item[1].is_number_integer() || item[1] < 0 || item[1] > layers) {
       refuse();
     }
     for (size_t time = 0; time < item[1].get<size_t>(); ++time) {

@@ -16,10 +16,9 @@ MoeSpec read_mixture(ConfigReader& config) {
                                         .intermediate_size = 512},
                                        0.0);
   moe.router.weights_rounded = true;
-  moe.router_soft_cap = config.number("moe_router_logit_softcapping", 0.0);
-  if (moe.router_soft_cap > 1e12) {
-    config.refuse("moe_router_logit_softcapping", "is beyond 1e12", "write 0 for none");
-  }
+  constexpr const char* kCap = "moe_router_logit_softcapping";
+  const bool capped = config.number(kCap, 0.0) != 0.0;  // 0: none
+  moe.router_soft_cap = capped ? config.positive(kCap, 0.0) : 0.0;
   moe.output_multiplier = config.positive("moe_routed_scaling_factor", 1.0);
   moe.shared = SharedExpertSpec{.intermediate_size =
                                     read_size(config, "shared_expert_intermediate_size", 512)};

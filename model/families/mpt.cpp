@@ -75,7 +75,8 @@ NameTable names(const Spec&) {
 }
 
 constexpr InertKey kInert[] = {
-    {"emb_pdrop"},           {"embedding_fraction"}, {"expansion_ratio", "4"},
+    {"attn_impl"},           {"emb_pdrop"},
+    {"embedding_fraction"},  {"expansion_ratio", "4"},
     {"init_device"},         {"learned_pos_emb"},  // linear biases go before it
     {"logit_scale", "null"}, {"no_bias", "true"},    {"norm_type"},
 };

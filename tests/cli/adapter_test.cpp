@@ -45,7 +45,8 @@ class AdapterTest : public testing::Test {
     b_ = numbers(2, rows_ * kRank);
     adapter_ = {f64_tensor(kTensor + ".lora_A.weight", {kRank, columns_}, a_),
                 f64_tensor(kTensor + ".lora_B.weight", {rows_, kRank}, b_)};
-    config_ = {{"peft_type", "LORA"}, {"r", kRank}, {"lora_alpha", 5}, {"target_modules", {"q_proj"}}};
+    config_ = {
+        {"peft_type", "LORA"}, {"r", kRank}, {"lora_alpha", 5}, {"target_modules", {"q_proj"}}};
   }
 
   const std::filesystem::path& path() const { return folder_.path(); }
@@ -83,7 +84,8 @@ class AdapterTest : public testing::Test {
   void write_merged(const std::function<double(int64_t row, int64_t column, double value)>& edit) {
     BuiltTensor& weight = tensor(kModule + ".weight");
     std::vector<double> values(static_cast<size_t>(rows_ * columns_));
-    base::widen(base::DType::kBF16, reinterpret_cast<const std::byte*>(weight.bytes.data()), values);
+    base::widen(base::DType::kBF16, reinterpret_cast<const std::byte*>(weight.bytes.data()),
+                values);
     for (int64_t i = 0; i < rows_ * columns_; ++i) {
       double& value = values[static_cast<size_t>(i)];
       value = edit(i / columns_, i % columns_, value);
@@ -157,7 +159,8 @@ TEST_F(AdapterTest, IsTakenByEveryVerb) {
   expect({"bisect", "ckpt", "--adapter", "lora", "--candidate", "cpu-f32"}, 0);
   expect({"certify", "ckpt", "--adapter", "lora"}, 0);
   expect({"run", "ckpt", "--engine", "reference", "--tokens", "3,4,5,6,7", "-o", "base.h5"}, 0);
-  const Outcome base = expect({"check", "ckpt", "--adapter", "lora", "--candidate", "trace:base.h5"}, 1);
+  const Outcome base =
+      expect({"check", "ckpt", "--adapter", "lora", "--candidate", "trace:base.h5"}, 1);
   EXPECT_NE(base.out.find("--adapter lora"), std::string::npos) << base.out;
 }
 

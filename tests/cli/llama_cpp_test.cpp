@@ -23,10 +23,10 @@ class LlamaCpp : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(LlamaCpp, PassesUnderItsContract) {
-  const Outcome made = plumb({"synth", "qwen3", "--seed", "5", "--set", "hidden_size=256", "--set",
-                              "intermediate_size=256", "--set", "num_hidden_layers=2", "--set",
-                              "vocab_size=96", "--quantize", std::string("gguf:") + GetParam(),
-                              "-o", "m.gguf"});
+  const Outcome made =
+      plumb({"synth", "qwen3", "--seed", "5", "--set", "hidden_size=256", "--set",
+             "intermediate_size=256", "--set", "num_hidden_layers=2", "--set", "vocab_size=96",
+             "--quantize", std::string("gguf:") + GetParam(), "-o", "m.gguf"});
   ASSERT_EQ(made.exit_code, 0) << made.err;
   const Outcome own = check("llama.cpp");
   EXPECT_EQ(own.exit_code, 0) << own.out << own.err;

@@ -79,7 +79,17 @@ TEST(Library, HasNoRowThatChangesNothing) {
                            "ministral-types",
                            "olmo3-nested",
                            "glm4_moe-groups",
-                           "glm4_moe_lite-default"}) {
+                           "glm4_moe_lite-default",
+                           "xglm-plain",
+                           "opt-plain",
+                           "falcon-alibi",
+                           "mpt-heads",
+                           "bloom-normed",
+                           "beam-bias",
+                           "lfm2-bias",
+                           "deepseek_v2-groups",
+                           "dbrx-clip",
+                           "dbrx-plain"}) {
     add_causes(Bench(name), causes);
   }
   Bench deep(with("llama-gqa", {{"num_hidden_layers", 12}}), 3);

@@ -80,15 +80,16 @@ TEST_P(StoredTypes, AreHeldToTheirOperands) {
   const Quantised model("llama", GetParam());
   const Result own = model.judge(model.reference(), "llama.cpp", "llama.cpp", "all");
   EXPECT_EQ(own.verdict, Verdict::kPassed) << reasons_of(own);
-  const Result plain = model.judge(model.reference(), "llama.cpp-f32-kv", "float32", "layer.0.q,logits");
+  const Result plain =
+      model.judge(model.reference(), "llama.cpp-f32-kv", "float32", "layer.0.q,logits");
   EXPECT_EQ(plain.verdict, Verdict::kFailed);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, StoredTypes,
                          ::testing::Values("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K",
                                            "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4",
-                                           "NVFP4", "TQ1_0", "TQ2_0", "Q1_0", "Q2_0", "F16",
-                                           "BF16", "Q4_K_M"));
+                                           "NVFP4", "TQ1_0", "TQ2_0", "Q1_0", "Q2_0", "F16", "BF16",
+                                           "Q4_K_M"));
 
 // Experts of one file are of several types; routers are float32.
 TEST(QuantisedProducts, OfExpertsEachHaveTheirOwnOperand) {

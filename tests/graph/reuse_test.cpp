@@ -55,7 +55,6 @@ constexpr Pair kSame[] = {
      "{}"},
     {"iquestcoder", R"({"attention_bias": true})", "llama", R"({"attention_bias": true})"},
     {"gpt-sw3", "{}", "gpt2", "{}"},
-    {"codegen", R"({"rotary_dim": 4})", "gptj", R"({"rotary_dim": 4})"},
     {"gpt_bigcode", R"({"multi_query": false})", "gpt2", "{}"},
     {"hyperclovax", R"({"use_post_norm": false, "logits_scaling": 0.25})", "granite", "{}"},
     {"jais2", R"({"hidden_act": "gelu_pytorch_tanh"})", "starcoder2", "{}"},

@@ -129,11 +129,11 @@ TEST(KernelCheck, PassesTheEnginesKernels) {
   };
   const graph::Attention op{
       .heads = 4, .kv_heads = 2, .head_dim = 8, .value_dim = 8, .scale = 1 / std::sqrt(8.0)};
-  const Bench y =
-      candidates::testing::run_op({.kind = op, .inputs = {flat(q), flat(k), flat(v)}, .out_width = {32}})
-          .out.front();
-  const result::Result result =
-      judge({.op = "attention", .inputs = {q, k, v}, .outputs = {made("out", {7, 4, 8}, y.values)}});
+  const Bench y = candidates::testing::run_op(
+                      {.kind = op, .inputs = {flat(q), flat(k), flat(v)}, .out_width = {32}})
+                      .out.front();
+  const result::Result result = judge(
+      {.op = "attention", .inputs = {q, k, v}, .outputs = {made("out", {7, 4, 8}, y.values)}});
   EXPECT_EQ(result.verdict, Verdict::kPassed);
 
   // The last three queries by themselves: keys before them begin the state.
@@ -142,10 +142,11 @@ TEST(KernelCheck, PassesTheEnginesKernels) {
   const Tensor end = made("out", {3, 4, 8}, {y.values.end() - 96, y.values.end()});
   EXPECT_EQ(judge({.op = "attention", .inputs = {last, k, v}, .outputs = {end}}).verdict,
             Verdict::kPassed);
-  const result::Result early = judge({.op = "attention",
-                                      .inputs = {last, made("k", {3, 2, 8}, {k.values().end() - 48, k.values().end()}),
-                                                 made("v", {3, 2, 8}, {v.values().end() - 48, v.values().end()})},
-                                      .outputs = {end}});
+  const result::Result early =
+      judge({.op = "attention",
+             .inputs = {last, made("k", {3, 2, 8}, {k.values().end() - 48, k.values().end()}),
+                        made("v", {3, 2, 8}, {v.values().end() - 48, v.values().end()})},
+             .outputs = {end}});
   EXPECT_EQ(early.verdict, Verdict::kFailed);
 }
 
@@ -169,8 +170,12 @@ TEST(KernelCheck, RefusesWhatHasNoMeaning) {
     EXPECT_THROW(judge(call), base::InputError) << &call - calls.data();
   }
   Call rope{.op = "rope", .inputs = {drawn("x", {5, 2, 6})}, .outputs = {drawn("out", {5, 2, 6})}};
-  for (const auto& attribute : {std::pair("rotary_dim", "5"), {"rotary_dim", "8"}, {"theta", "0"},
-                                {"rope_type", "linear2"}, {"rope_type", "yarn"}, {"pairs", "all"}}) {
+  for (const auto& attribute : {std::pair("rotary_dim", "5"),
+                                {"rotary_dim", "8"},
+                                {"theta", "0"},
+                                {"rope_type", "linear2"},
+                                {"rope_type", "yarn"},
+                                {"pairs", "all"}}) {
     rope.attributes = {attribute};
     EXPECT_THROW(judge(rope), base::InputError) << attribute.first << attribute.second;
   }

@@ -70,14 +70,20 @@ Agreement compare(const tests::SyntheticModel& model, const trace::TraceFile& or
   return agreement;
 }
 
+// Adds a bias to its attention outside of any module: nothing in Hugging Face holds mixer_out.
+constexpr std::string_view kBiasOutside = "gpt_neox_japanese";
+
 TEST(Oracle, AgreesWithTheReferenceAtEveryTapOfEveryCase) {
   for (const std::string& name : tests::case_names()) {
     const tests::Case one = tests::read_case(name);
     const tests::SyntheticModel model(one);
     const Agreement agreement = compare(model, trace::TraceFile(one.oracle()));
     EXPECT_LE(agreement.worst, kTolerance) << name << " " << agreement.where;
-    // Logits, final_norm, embed, and three taps a layer, of two prompts.
-    EXPECT_GE(agreement.taps, 2U * (3U + 3U * static_cast<size_t>(model.graph.num_layers))) << name;
+    // Logits, embed, final_norm where there is one, and three taps a layer, of two prompts.
+    const size_t ends = model.config.spec.final_norm ? 3 : 2;
+    const size_t in_layer = name.starts_with(kBiasOutside) ? 2 : 3;
+    EXPECT_GE(agreement.taps, 2 * (ends + in_layer * static_cast<size_t>(model.graph.num_layers)))
+        << name;
   }
 }
 
