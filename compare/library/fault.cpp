@@ -121,6 +121,26 @@ void add_faults(const FaultRow& row, const Graph& graph, std::vector<Fault>& fau
   }
 }
 
+// Through the experts that a router weighs.
+bool goes_into_norms(const Graph& graph, size_t op) {
+  const auto reads = [&](const graph::Op& other) {
+    return std::ranges::any_of(graph.ops[op].outputs, [&](graph::ValueId made) {
+      return std::ranges::find(other.inputs, made) != other.inputs.end();
+    });
+  };
+  bool read = false;
+  for (size_t i = 0; i < graph.ops.size(); ++i) {
+    const graph::Op& other = graph.ops[i];
+    if (!reads(other)) continue;
+    read = true;
+    const bool norm = std::holds_alternative<graph::RmsNorm>(other.kind) ||
+                      std::holds_alternative<graph::LayerNorm>(other.kind);
+    const bool experts = std::holds_alternative<graph::Experts>(other.kind);
+    if (!norm && !(experts && goes_into_norms(graph, i))) return false;
+  }
+  return read;
+}
+
 }  // namespace
 
 std::string Fault::phrase() const {
@@ -156,6 +176,12 @@ std::vector<std::span<const FaultRow>> all_fault_rows() {
           rounding_faults(),  layout_faults(),     order_faults(),  exchange_faults(),
           frequency_faults(), routing_faults(),    factor_faults(), weight_faults(),
           pattern_faults()};
+}
+
+bool may_hide(const Graph& graph, const Fault& fault) {
+  const auto is_undone = [&](size_t op) { return goes_into_norms(graph, op); };
+  return fault.row->needs_length ||
+         (fault.row->scales_positions && std::ranges::all_of(fault.ops, is_undone));
 }
 
 std::vector<Fault> applicable_faults(const Graph& graph, const std::vector<std::string>& without) {

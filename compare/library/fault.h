@@ -38,6 +38,8 @@ struct FaultRow {
   std::span<const double> values = {};
   bool fitted = false;        // the parameter is continuous: the values are where a fit may start
   bool needs_length = false;  // shows in prompts alone that are long enough
+  // Multiplies a position's whole output by one number, which a norm right behind takes out again.
+  bool scales_positions = false;
   // A continuous parameter as the model has it: a fit may start beside it, unless 0. None: it is 1.
   double (*own)(const graph::Op& op) = nullptr;
   // Explains a failure, and is no reason for one by itself: correct engines may do the same.
@@ -96,6 +98,9 @@ struct Fault {
   std::string says() const;    // "layer 2 rotates interleaved pairs"
   Mutation mutate(const graph::Graph& graph) const;
 };
+
+// Can right prompts and weights fail to show it: short prompts, or a norm behind it?
+bool may_hide(const graph::Graph& graph, const Fault& fault);
 
 // The same mistake, in more places or fewer, or with another parameter.
 bool are_kin(const Fault& a, const Fault& b);

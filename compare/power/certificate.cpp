@@ -61,7 +61,7 @@ Certificate certify(Truth& truth, const graph::Contract& contract,
          .shift = sighting.shift,
          .tap = sighting.shift > 0.0 ? sighting.tap.name() : "",
          .seen = sighting.sight == Sight::kSeen,
-         .applies = sighting.sight == Sight::kSeen || !fault.row->needs_length});
+         .applies = sighting.sight == Sight::kSeen || !may_hide(truth.graph(), fault)});
   }
   std::stable_sort(certificate.rows.begin(), certificate.rows.end(),
                    [](const CertificateRow& a, const CertificateRow& b) {

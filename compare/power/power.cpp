@@ -117,7 +117,7 @@ Coverage cover(const graph::Graph& graph, bool alone, base::FunctionRef<Sight(co
     const FaultRow& row = *group.front().row;
     const Sight sight = look_at(look, group, alone);
     const bool structural = row.severity == FaultClass::kStructural;
-    const bool applies = sight == Sight::kSeen || !row.needs_length;
+    const bool applies = sight == Sight::kSeen || !library::may_hide(graph, group.front());
     if (applies) ++(structural ? coverage.power.structural_total : coverage.power.subtle_total);
     if (sight == Sight::kSeen) {
       ++(structural ? coverage.power.structural_covered : coverage.power.subtle_covered);

@@ -75,10 +75,9 @@ NameTable names(const Spec&) {
 }
 
 constexpr InertKey kInert[] = {
-    {"attn_impl"},           {"emb_pdrop"},
-    {"embedding_fraction"},  {"expansion_ratio", "4"},
+    {"attn_impl"},           {"emb_pdrop"},       {"embedding_fraction"}, {"expansion_ratio", "4"},
     {"init_device"},         {"learned_pos_emb"},  // linear biases go before it
-    {"logit_scale", "null"}, {"no_bias", "true"},    {"norm_type"},
+    {"logit_scale", "null"}, {"no_bias", "true"}, {"norm_type"},
 };
 
 }  // namespace

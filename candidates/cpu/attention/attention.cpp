@@ -98,7 +98,7 @@ void attend_row(const HeadView& view, size_t t, float* scores) {
     float* const out = scores + (keys.range.begin - range.begin);
     for (size_t s = 0; s < keys.range.size(); ++s) {
       double score = dot64(view.query(t), keys.k + s * keys.k_stride, view.key_dim());
-      if (view.is_biased()) score += view.bias(keys.range.begin + s) - view.bias(view.kept + t);
+      if (view.is_biased()) score += view.bias(keys.range.begin + s) - view.common_bias(t);
       out[s] = static_cast<float>(score);
     }
   });

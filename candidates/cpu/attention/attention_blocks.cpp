@@ -136,7 +136,7 @@ class Panel {
 
   void add_bias(Range keys) {
     double own[kMostPanelRows];
-    for (size_t r = 0; r < rows_.size(); ++r) own[r] = view_.bias(view_.kept + rows_.begin + r);
+    for (size_t r = 0; r < rows_.size(); ++r) own[r] = view_.common_bias(rows_.begin + r);
     for (size_t s = 0; s < keys.size(); ++s) {
       const double bias = view_.bias(keys.begin + s);
       float* const scores = scores_ + s * wide_;

@@ -53,9 +53,11 @@ struct HeadView {
   }
 
   bool is_biased() const { return !op.alibi.slopes.empty(); }
-  // What the position of a key adds to the score, before the scale. What all keys of a query have
-  // in common, a softmax does not see: callers take off what the query's own key would have.
+  // What the position of a key adds to the score, before the scale.
   double bias(size_t key) const;
+  // To be taken off every bias of a query, which keeps them small: what the query's own key has. A
+  // softmax does not see what all keys have in common; a cap does.
+  double common_bias(size_t query) const { return op.soft_cap > 0.0 ? 0.0 : bias(kept + query); }
 
   // Calls body(stretch) for each stretch's part of `range`.
   template <class Body>
