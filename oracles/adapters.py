@@ -55,7 +55,8 @@ def adapt(base, settings, folder, dtype):
     model = peft.get_peft_model(base, peft.LoraConfig(task_type="CAUSAL_LM", **settings)).eval()
     for name, value in model.named_parameters():
         saved = "modules_to_save" in name
-        if "lora_" in name or saved or (name.endswith("bias") and settings.get("bias", "none") != "none"):
+        # PEFT writes the biases of "all"; those of "lora_only" it looks for under a name that they do not have.
+        if "lora_" in name or saved or (name.endswith("bias") and settings.get("bias") == "all"):
             noise = torch.randn(value.shape, dtype=torch.float64)
             spread = value.detach().double().std() if "magnitude" in name or saved else 0.0
             if "magnitude" in name or saved:

@@ -169,10 +169,10 @@ bool LoraConfig::targets(const std::string& module) const {
   return !by_end || is_in_layers(module);
 }
 
+// PEFT compares ends of names without regard to dots: "norm" saves every input_layernorm, too.
 bool LoraConfig::saves(const std::string& module) const {
   return std::ranges::any_of(saved_, [&](const std::string& name) {
-    const size_t at = ("." + module + ".").find("." + name + ".");
-    return at != std::string::npos;
+    return (module + ".").find(name + ".") != std::string::npos;
   });
 }
 
