@@ -7,7 +7,7 @@ namespace {
 
 constexpr size_t kPathLimit = 4096;
 constexpr size_t kTextLimit = 300;
-constexpr size_t kMendLimit = 2000;  // a mend may list all that is known
+constexpr size_t kMendLimit = 1400;  // a mend may list all that is known
 
 // The length of the UTF-8 sequence that starts at text[at] and may stand in a line of text; 0 for
 // a control character, a line separator, or bytes that are no UTF-8.

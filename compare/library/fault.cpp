@@ -121,7 +121,7 @@ void add_faults(const FaultRow& row, const Graph& graph, std::vector<Fault>& fau
   }
 }
 
-// Through the experts that a router weighs.
+// Through the experts that a router weighs, and factors.
 bool goes_into_norms(const Graph& graph, size_t op) {
   const auto reads = [&](const graph::Op& other) {
     return std::ranges::any_of(graph.ops[op].outputs, [&](graph::ValueId made) {
@@ -135,8 +135,9 @@ bool goes_into_norms(const Graph& graph, size_t op) {
     read = true;
     const bool norm = std::holds_alternative<graph::RmsNorm>(other.kind) ||
                       std::holds_alternative<graph::LayerNorm>(other.kind);
-    const bool experts = std::holds_alternative<graph::Experts>(other.kind);
-    if (!norm && !(experts && goes_into_norms(graph, i))) return false;
+    const bool keeps = std::holds_alternative<graph::Experts>(other.kind) ||
+                       std::holds_alternative<graph::Scale>(other.kind);
+    if (!norm && !(keeps && goes_into_norms(graph, i))) return false;
   }
   return read;
 }
