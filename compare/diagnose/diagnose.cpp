@@ -20,6 +20,7 @@
 #include "compare/diagnose/permuted_rows.h"
 #include "compare/diagnose/starts.h"
 #include "compare/diagnose/wrong_weight.h"
+#include "compare/evidence/coded.h"
 #include "compare/measure/gates.h"
 
 namespace plumb::diagnose {
@@ -397,7 +398,9 @@ class Diagnoser {
   }
 
   // The rounding among whose emulations the candidate lies, if it is the only one.
+  // Under operands that are codes, every error lies among what the roundings of some row make.
   std::optional<Explanation> find_rounding() const {
+    if (evidence::is_coded(*trials_.scenes().front().subject.contract)) return std::nullopt;
     const Trial* best = nullptr;
     double least = std::numeric_limits<double>::infinity();
     double second = least;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "compare/evidence/coded.h"
 #include "compare/evidence/tie_search.h"
 #include "graph/segment.h"
 
@@ -42,13 +43,6 @@ double squared_distance(std::span<const double> a, std::span<const double> b) {
 bool is_in_16_bits(base::DType storage, const Matrix& values) {
   return base::size_of(storage) == 2 &&
          std::ranges::all_of(values, [&](double v) { return base::round_to(storage, v) == v; });
-}
-
-bool is_coded(const graph::Contract& contract) {
-  return contract.storage == base::DType::kF32 &&
-         std::ranges::any_of(contract.exceptions, [](const auto& exception) {
-           return exception.by_weight > graph::ByWeight::kType;
-         });
 }
 
 // One product, and before it since what was recorded nothing that mixes positions, whose sums in
