@@ -27,7 +27,11 @@ BRANCHES = {"BloomAttention": "dense", "BloomMLP": "dense_4h_to_h", "MptMLP": "d
             "GPTNeoXJapaneseAttention": None}
 QUERY_NORMS = ("q_norm", "q_layernorm", "query_layernorm")
 KEY_NORMS = ("k_norm", "k_layernorm", "key_layernorm")
-MLP_PARTS = {"ffn_gate": ("gate_proj", "w1"), "ffn_up": ("up_proj", "w3"), "ffn_act": ("ffn_sub_norm", "down_proj", "w2")}
+MLP_PARTS = {
+    "ffn_gate": ("gate_proj", "w1"),
+    "ffn_up": ("up_proj", "w3"),
+    "ffn_act": ("ffn_sub_norm", "down_proj", "w2"),
+}
 
 
 def first_tensor(value: Any) -> torch.Tensor:
