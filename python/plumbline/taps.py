@@ -22,9 +22,10 @@ MIXERS = ("self_attn", "linear_attn", "attention", "conv", "norm_attn_norm.attn"
 FEED_FORWARDS = ("mlp", "block_sparse_moe", "feed_forward", "moe", "ffn", "fc2")
 OUTPUTS = ("o_proj", "out_proj", "dense", "c_proj", "Wo")
 GATES = ("gate_proj", "g_proj", "attn_sub_norm")
-# Where a module does more than its branch: the part of it that gives the branch, or none.
-BRANCHES = {"BloomAttention": "dense", "BloomMLP": "dense_4h_to_h", "MptMLP": "down_proj",
-            "GPTNeoXJapaneseAttention": None}
+# Where a module does more than its branch: the part of it that gives the branch.
+BRANCHES = {"BloomAttention": "dense", "BloomMLP": "dense_4h_to_h", "MptMLP": "down_proj"}
+# Where the layer adds a bias that the module hands it: which of its outputs that is.
+BIASES = {"GPTNeoXJapaneseAttention": 2}
 QUERY_NORMS = ("q_norm", "q_layernorm", "query_layernorm")
 KEY_NORMS = ("k_norm", "k_layernorm", "key_layernorm")
 MLP_PARTS = {
@@ -118,9 +119,15 @@ class Recorder:
         self._undo.append(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
 
     def _after_branch(self, module: Module, name: str) -> None:
-        branch = BRANCHES.get(type(module).__name__, "")
-        if branch is not None:
-            self._after(getattr(module, branch) if branch else module, name)
+        kind = type(module).__name__
+        if kind in BIASES:
+            def hook(_module: Module, _args: Any, output: Any) -> None:
+                bias = output[BIASES[kind]]
+                self._keep(name, output[0] if bias is None else output[0] + bias)
+
+            self._undo.append(module.register_forward_hook(hook).remove)
+            return
+        self._after(getattr(module, BRANCHES[kind]) if kind in BRANCHES else module, name)
 
     def __enter__(self) -> "Recorder":
         decoder = decoder_of(self.model)
