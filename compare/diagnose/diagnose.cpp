@@ -19,6 +19,7 @@
 #include "compare/diagnose/parameters.h"
 #include "compare/diagnose/permuted_rows.h"
 #include "compare/diagnose/starts.h"
+#include "compare/diagnose/telling.h"
 #include "compare/diagnose/wrong_weight.h"
 #include "compare/evidence/coded.h"
 #include "compare/measure/gates.h"
@@ -26,11 +27,9 @@
 namespace plumb::diagnose {
 namespace {
 
-using library::are_kin;
 using library::FaultClass;
 using library::FaultRow;
 using measure::kNextBest;
-using measure::kPairCorrelation;
 using measure::within;
 using result::kUnknown;
 using trace::Tap;
@@ -38,21 +37,9 @@ using trace::Tap;
 constexpr size_t kFinalists = 8;        // trials that are fitted, and held against emulations
 constexpr double kMostProducts = 1e12;  // in float64, of all trials: half a minute on two cores
 
-constexpr std::string_view kNotExplained = "not explained by ";
-
 std::vector<Tap> sorted(std::vector<Tap> taps) {
   std::ranges::sort(taps);
   return taps;
-}
-
-bool is_of_library(const Fault& fault) {
-  const auto values = fault.row->values;
-  return values.empty() || std::ranges::find(values, fault.parameter) != values.end();
-}
-
-bool is_rounder(const Fault& a, const Fault& b) {
-  if (is_of_library(a) != is_of_library(b)) return is_of_library(a);
-  return fmt::format("{}", a.parameter).size() < fmt::format("{}", b.parameter).size();
 }
 
 class Diagnoser {
@@ -63,6 +50,7 @@ class Diagnoser {
         unknown_causes_(unknown_causes),
         trials_(truth, scenes),
         accept_(trials_, first),
+        telling_(truth.graph(), trials_, accept_),
         bits_(truth.graph(), scenes),
         first_(first),
         alone_(scenes.front().subject.alone()) {}
@@ -82,7 +70,7 @@ class Diagnoser {
     if (auto explanation = find_order()) return std::move(*explanation);
     if (auto explanation = find_two()) return std::move(*explanation);
     if (auto explanation = find_most()) return std::move(*explanation);
-    give_up();
+    telling_.note_nearest(trials_in_order(), unknown_);
     const std::vector<Fault> likely = find_likely(faults);
     ranked_.clear();
     try_all(affordable(confine(faults, likely, trials_, accept_, first_)));
@@ -213,10 +201,8 @@ class Diagnoser {
   }
 
   void fit_parameters() {
-    std::vector<const Trial*> tried;
-    for (const Ranked& ranked : ranked_) tried.push_back(&ranked.trial);
     std::vector<Trial> fitted;
-    for (const Trial& start : find_starts(trials_, accept_, tried)) {
+    for (const Trial& start : find_starts(trials_, accept_, trials_in_order())) {
       Trial trial = fit_parameter(trials_, accept_, start);
       if (accept_.explains(trial)) trial = snap_parameter(trials_, accept_, trial);
       fitted.push_back(std::move(trial));
@@ -227,7 +213,10 @@ class Diagnoser {
   std::optional<Explanation> find_certain() {
     for (size_t i = 0; i < std::min(kFinalists, ranked_.size()); ++i) {
       std::vector<size_t> same = {i};
-      if (is_certain(i, same)) return explain(settle_widths(same));
+      if (!is_certain(i, same)) continue;
+      std::vector<const Trial*> causes;
+      for (const size_t k : settle_widths(same)) causes.push_back(&ranked_[k].trial);
+      return telling_.explain(std::move(causes));
     }
     return std::nullopt;
   }
@@ -288,76 +277,20 @@ class Diagnoser {
     return explanation;
   }
 
-  // What goes most of the way may come with a second mistake; from the logits alone, two of which
-  // neither does may add up.
   std::optional<Explanation> find_two() const {
-    constexpr size_t kFirsts = 2;
-    std::vector<Trial> firsts;
-    for (const Ranked& ranked : ranked_) {
-      if (firsts.size() == kFirsts) break;
-      const Fit fit = ranked.trial.fit(accept_.failing());
-      if (within(kPairCorrelation, fit.correlation())) firsts.push_back(ranked.trial);
-    }
-    const std::vector<const Trial*> others = singles();
-    std::vector<Trial> pairs = find_pair(trials_, accept_, firsts, others);
-    if (pairs.empty() && alone_) pairs = find_any_pair(trials_, accept_, others);
-    if (pairs.empty() && alone_) {
-      pairs = find_pair(trials_, accept_, likely_firsts(others), wide(others));
-    }
-    if (pairs.empty()) return std::nullopt;
-    const Fault& both = pairs.front().fault();
-    Explanation explanation{
-        .notes = {"two mistakes at once: neither cause explains the departure without the other"},
-        .ops = both.ops};
-    explanation.causes.push_back(cause(pairs.front()));
-    explanation.causes.push_back(describe(both.with.front(), explanation.causes.front().explained));
-    for (size_t i = 1; i < pairs.size(); ++i) {
-      const Fault& same = pairs[i].fault();
-      explanation.notes.push_back(fmt::format("two that give the same values: {}; {}", same.says(),
-                                              same.with.front().says()));
-    }
-    return explanation;
+    const std::vector<Trial> pairs = find_certain_pair(trials_, accept_, trials_in_order(), alone_);
+    return pairs.empty() ? std::nullopt : std::optional(telling_.explain_two(pairs));
   }
 
-  // Two options that are ignored are ignored in every layer.
-  static std::vector<const Trial*> wide(std::vector<const Trial*> trials) {
-    std::erase_if(trials, [](const Trial* trial) { return trial->fault().layer.has_value(); });
+  std::vector<const Trial*> trials_in_order() const {
+    std::vector<const Trial*> trials;
+    for (const Ranked& ranked : ranked_) trials.push_back(&ranked.trial);
     return trials;
-  }
-
-  std::vector<Trial> likely_firsts(const std::vector<const Trial*>& singles) const {
-    constexpr size_t kFirsts = 3;
-    constexpr double kSome = 0.2;
-    std::vector<std::pair<double, const Trial*>> order;
-    for (const Trial* single : wide(singles)) {
-      const double correlation = single->fit(accept_.failing()).correlation();
-      if (within(kSome, correlation)) order.push_back({correlation, single});
-    }
-    std::ranges::stable_sort(order, std::greater{}, [](const auto& one) { return one.first; });
-    std::vector<Trial> firsts;
-    for (size_t i = 0; i < std::min(kFirsts, order.size()); ++i) firsts.push_back(*order[i].second);
-    return firsts;
-  }
-
-  // Of each mistake the value of the library that shows it best: what was fitted to the whole
-  // difference is no start where another mistake made most of it.
-  std::vector<const Trial*> singles() const {
-    constexpr size_t kMost = 600;
-    std::vector<const Trial*> singles;
-    for (const Ranked& ranked : ranked_) {
-      if (!is_of_library(ranked.trial.fault())) continue;
-      const bool again = std::ranges::any_of(singles, [&](const Trial* other) {
-        return ranked.trial.fault().row->fitted &&
-               is_repeated(other->fault(), ranked.trial.fault());
-      });
-      if (!again && singles.size() < kMost) singles.push_back(&ranked.trial);
-    }
-    return singles;
   }
 
   std::optional<Explanation> find_order() const {
     auto explanation = alone_ ? std::nullopt : find_permuted_rows(trials_, first_);
-    if (explanation) note_unexplained({first_}, *explanation);
+    if (explanation) telling_.note_unexplained({first_}, *explanation);
     return explanation;
   }
 
@@ -382,25 +315,36 @@ class Diagnoser {
       if (!near || other.trial.fault().row == best->trial.fault().row) continue;
       if (!accept_.are_same(best->trial.fault(), other.trial.fault())) return std::nullopt;
     }
-    Explanation explanation{.causes = {cause(best->trial)}, .ops = best->trial.fault().ops};
-    explanation.notes.push_back(
+    Explanation explanation = telling_.explain({&best->trial});
+    explanation.notes.insert(
+        explanation.notes.begin(),
         fmt::format("and something besides, for which there is no name: {:.3g} floors of {:.3g}",
                     fit.residual_rms(), fit.null_rms()));
-    note_unexplained(touched_by(best->trial), explanation);
     return explanation;
   }
 
   std::optional<Explanation> find_weight() const {
     const auto channel = alone_ ? std::nullopt : accept_.only_channel();
     auto explanation = channel ? find_wrong_weight(trials_, first_, *channel) : std::nullopt;
-    if (explanation) note_unexplained({first_}, *explanation);
+    if (explanation) telling_.note_unexplained({first_}, *explanation);
     return explanation;
   }
 
-  // The rounding among whose emulations the candidate lies, if it is the only one.
-  // Under operands that are codes, every error lies among what the roundings of some row make.
+  // By what this checkpoint's weights are stored as.
+  bool rounds_to_codes() const {
+    const model::Weights& weights = truth_.reference().weights();
+    return evidence::is_coded(*trials_.scenes().front().subject.contract) &&
+           std::ranges::any_of(truth_.graph().weights, [&](const model::WeightDeclaration& weight) {
+             const model::WeightView& view = weights.at(weight.id);
+             return std::ranges::any_of(view.storage(0, view.rows()),
+                                        [](const auto& run) { return !run.storage.plain; });
+           });
+  }
+
+  // The rounding among whose emulations the candidate lies, if it is the only one. Where operands
+  // are codes, every error lies among what the roundings of some row make.
   std::optional<Explanation> find_rounding() const {
-    if (evidence::is_coded(*trials_.scenes().front().subject.contract)) return std::nullopt;
+    if (rounds_to_codes()) return std::nullopt;
     const Trial* best = nullptr;
     double least = std::numeric_limits<double>::infinity();
     double second = least;
@@ -416,115 +360,14 @@ class Diagnoser {
       }
     }
     if (best == nullptr || second - least < std::log(kNextBest)) return std::nullopt;
-    Explanation explanation{.causes = {cause(*best)}, .ops = best->fault().ops};
-    note_unexplained(touched_by(*best), explanation);
-    return explanation;
-  }
-
-  // Causes that give the same values, in the order of the library.
-  Explanation explain(std::vector<size_t> causes) const {
-    // What only some checkpoints invite comes last.
-    const auto order = [&](size_t i) {
-      const Fault& fault = ranked_[i].trial.fault();
-      const FaultClass severity = fault.row->severity;
-      return std::tuple(severity == FaultClass::kVariant, severity, fault.order);
-    };
-    std::ranges::sort(causes, {}, order);
-    drop_repeated(causes);
-    const Trial& best = ranked_[causes.front()].trial;
-    Explanation explanation{.ops = best.fault().ops};
-    for (const size_t i : causes) explanation.causes.push_back(cause(ranked_[i].trial));
-    note_group(causes, explanation);
-    note_unexplained(touched_by(best), explanation);
-    return explanation;
-  }
-
-  // The same mistake with another value of its parameter is told once: with a value of the library,
-  // else with that of fewest digits.
-  void drop_repeated(std::vector<size_t>& causes) const {
-    std::vector<size_t> kept;
-    for (const size_t i : causes) {
-      const Fault& fault = ranked_[i].trial.fault();
-      const auto same = std::ranges::find_if(
-          kept, [&](size_t k) { return is_repeated(ranked_[k].trial.fault(), fault); });
-      if (same == kept.end()) {
-        kept.push_back(i);
-      } else if (is_rounder(fault, ranked_[*same].trial.fault())) {
-        *same = i;
-      }
-    }
-    causes = std::move(kept);
-  }
-
-  // What would tell causes apart that give the same values.
-  void note_group(const std::vector<size_t>& causes, Explanation& explanation) const {
-    const Fault& best = ranked_[causes.front()].trial.fault();
-    for (size_t k = 1; k < causes.size(); ++k) {
-      const Fault& other = ranked_[causes[k]].trial.fault();
-      if (are_kin(best, other)) continue;
-      const auto tap = trials_.telling_tap(best, other);
-      explanation.notes.push_back(
-          tap ? fmt::format("these causes give the same values here; recording {} tells them apart",
-                            tap->name())
-              : "these causes give the same values at all that can be recorded");
-      return;
-    }
-  }
-
-  static std::set<Tap> touched_by(const Trial& trial) {
-    return {trial.touched().begin(), trial.touched().end()};
-  }
-
-  void note_unexplained(const std::set<Tap>& touched, Explanation& explanation) const {
-    std::vector<std::string> taps;
-    for (const Tap& tap : accept_.failing()) {
-      if (!touched.contains(tap)) taps.push_back(tap.name());
-    }
-    if (taps.empty()) return;
-    explanation.notes.push_back(
-        fmt::format("{}this cause: {}", kNotExplained, fmt::join(taps, ", ")));
-    for (const Tap& tap : accept_.failing()) {
-      if (!touched.contains(tap)) explanation.left.push_back(tap);
-    }
-    std::ranges::sort(explanation.left, {},
-                      [&](const Tap& tap) { return truth_.graph().find(tap); });
-  }
-
-  Diagnosis cause(const Trial& trial) const {
-    const Fit fit = trial.fit(accept_.failing());
-    return describe(trial.fault(), 1.0 - fit.residual / fit.null);
-  }
-
-  static Diagnosis describe(const Fault& fault, double explained) {
-    Diagnosis diagnosis{
-        .cause = fault.cause(), .says = fault.says(), .layer = fault.layer, .explained = explained};
-    if (!fault.row->values.empty()) diagnosis.parameter = fault.parameter;
-    return diagnosis;
-  }
-
-  // Says what comes nearest, where it comes near enough to help.
-  void give_up() {
-    constexpr size_t kNamed = 2;
-    constexpr double kHelpful = 0.5;  // less like it than this, a guess leads astray
-    for (size_t i = 0; i < std::min(kNamed, ranked_.size()); ++i) {
-      const Trial& trial = ranked_[i].trial;
-      const Fit fit = trial.fit(accept_.failing());
-      if (!within(kHelpful, fit.correlation())) continue;
-      unknown_.near.push_back(trial.fault());
-      unknown_.notes.push_back(
-          fmt::format("cause unknown; {}: {} (correlation {:.3f}, leaves {:.3g} floors of {:.3g})",
-                      i == 0 ? "nearest" : "then", trial.fault().says(), fit.correlation(),
-                      fit.residual_rms(), fit.null_rms()));
-    }
-    if (unknown_.notes.empty()) {
-      unknown_.notes.emplace_back("cause unknown; no mistake that is known comes near");
-    }
+    return telling_.explain({best});
   }
 
   Truth& truth_;
   const std::vector<std::string>& unknown_causes_;
   Trials trials_;
   Acceptance accept_;
+  Telling telling_;
   BitJudge bits_;
   Tap first_;
   bool alone_;

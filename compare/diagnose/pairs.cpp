@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <iterator>
 
 #include "compare/diagnose/parameters.h"
+#include "compare/diagnose/starts.h"
 #include "compare/measure/gates.h"
 
 namespace plumb::diagnose {
 namespace {
 
 using measure::kNextBest;
+using measure::kPairCorrelation;
 using measure::within;
 
 // Pairs whose parameters are fitted, of each first mistake.
@@ -206,8 +209,7 @@ std::vector<Sum> likeliest_sums(const Trials& trials, const std::vector<const Tr
   return apart;
 }
 
-}  // namespace
-
+// From logits alone, those seconds are run whose effect is like what the first leaves.
 std::vector<Trial> find_pair(const Trials& trials, const Acceptance& accept,
                              const std::vector<Trial>& firsts,
                              const std::vector<const Trial*>& seconds) {
@@ -218,6 +220,8 @@ std::vector<Trial> find_pair(const Trials& trials, const Acceptance& accept,
   return search.take();
 }
 
+// Among all pairs of `singles`, from logits alone: those whose effects add up to most of the
+// difference are run.
 std::vector<Trial> find_any_pair(const Trials& trials, const Acceptance& accept,
                                  const std::vector<const Trial*>& singles) {
   // What is left of so many floors is no accident of many pairs.
@@ -235,6 +239,67 @@ std::vector<Trial> find_any_pair(const Trials& trials, const Acceptance& accept,
   const Fit fit = found.front().fit(accept.failing());
   if (!within(kLeastShare * fit.residual_rms(), fit.null_rms())) found.clear();
   return found;
+}
+
+// Those that go most of the way.
+std::vector<Trial> nearest(const Acceptance& accept, const std::vector<const Trial*>& ranked) {
+  constexpr size_t kFirsts = 2;
+  std::vector<Trial> firsts;
+  for (const Trial* trial : ranked) {
+    if (firsts.size() == kFirsts) break;
+    const Fit fit = trial->fit(accept.failing());
+    if (within(kPairCorrelation, fit.correlation())) firsts.push_back(*trial);
+  }
+  return firsts;
+}
+
+// Two options that are ignored are ignored in every layer.
+std::vector<const Trial*> wide(std::vector<const Trial*> trials) {
+  std::erase_if(trials, [](const Trial* trial) { return trial->fault().layer.has_value(); });
+  return trials;
+}
+
+std::vector<Trial> likely_firsts(const Acceptance& accept,
+                                 const std::vector<const Trial*>& singles) {
+  constexpr size_t kFirsts = 3;
+  constexpr double kSome = 0.2;
+  std::vector<std::pair<double, const Trial*>> order;
+  for (const Trial* single : wide(singles)) {
+    const double correlation = single->fit(accept.failing()).correlation();
+    if (within(kSome, correlation)) order.push_back({correlation, single});
+  }
+  std::ranges::stable_sort(order, std::greater{}, [](const auto& one) { return one.first; });
+  std::vector<Trial> firsts;
+  for (size_t i = 0; i < std::min(kFirsts, order.size()); ++i) firsts.push_back(*order[i].second);
+  return firsts;
+}
+
+// Of each mistake the value of the library that shows it best: what was fitted to the whole
+// difference is no start where another mistake made most of it.
+std::vector<const Trial*> singles_of(const std::vector<const Trial*>& ranked) {
+  constexpr size_t kMost = 600;
+  std::vector<const Trial*> singles;
+  for (const Trial* trial : ranked) {
+    if (!is_of_library(trial->fault())) continue;
+    const bool again = std::ranges::any_of(singles, [&](const Trial* other) {
+      return trial->fault().row->fitted && is_repeated(other->fault(), trial->fault());
+    });
+    if (!again && singles.size() < kMost) singles.push_back(trial);
+  }
+  return singles;
+}
+
+}  // namespace
+
+std::vector<Trial> find_certain_pair(const Trials& trials, const Acceptance& accept,
+                                     const std::vector<const Trial*>& ranked, bool alone) {
+  const std::vector<const Trial*> singles = singles_of(ranked);
+  std::vector<Trial> pairs = find_pair(trials, accept, nearest(accept, ranked), singles);
+  if (pairs.empty() && alone) pairs = find_any_pair(trials, accept, singles);
+  if (pairs.empty() && alone) {
+    pairs = find_pair(trials, accept, likely_firsts(accept, singles), wide(singles));
+  }
+  return pairs;
 }
 
 }  // namespace plumb::diagnose

@@ -86,6 +86,11 @@ bool is_repeated(const Fault& a, const Fault& b) {
   return a.row == b.row && a.ops == b.ops && part(a) == part(b);
 }
 
+bool is_of_library(const Fault& fault) {
+  const auto values = fault.row->values;
+  return values.empty() || std::ranges::find(values, fault.parameter) != values.end();
+}
+
 std::vector<Trial> find_starts(const Trials& trials, const Acceptance& accept,
                                const std::vector<const Trial*>& tried) {
   Starts starts(trials, accept);

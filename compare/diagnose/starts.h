@@ -18,4 +18,7 @@ std::vector<Trial> find_starts(const Trials& trials, const Acceptance& accept,
 // The same mistake at the same place, but for its parameter.
 bool is_repeated(const Fault& a, const Fault& b);
 
+// Has its parameter a value that the library lists?
+bool is_of_library(const Fault& fault);
+
 }  // namespace plumb::diagnose

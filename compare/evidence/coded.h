@@ -1,4 +1,5 @@
-// Contracts whose products round operands to codes of few bits, by what their weights are stored as.
+// Contracts whose products round operands to codes of few bits, by what their weights are stored
+// as.
 #pragma once
 
 #include <algorithm>

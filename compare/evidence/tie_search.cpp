@@ -20,7 +20,7 @@ constexpr double kUnsettled = 2.0;
 constexpr double kMuch = 0.5;
 // Choices that are followed from layer to layer: half of them the likeliest, half those that bring
 // the position nearest.
-constexpr size_t kBeam = 24;
+constexpr size_t kMostPaths = 24;
 // Of those beyond, how many of the likeliest are looked at for the second half.
 constexpr size_t kMostLooked = 64;
 // Where no tie helps so many positions, it is not ties.
@@ -126,8 +126,8 @@ class Settler {
   // which of the others to follow.
   std::vector<Path> trim(std::vector<Path> paths, size_t t) const {
     std::ranges::stable_sort(paths, {}, &Path::surprise);
-    if (paths.size() <= kBeam) return paths;
-    constexpr size_t kHalf = kBeam / 2;
+    if (paths.size() <= kMostPaths) return paths;
+    constexpr size_t kHalf = kMostPaths / 2;
     const auto others =
         std::span(paths).subspan(kHalf, std::min(kMostLooked, paths.size() - kHalf));
     const std::vector<double> left = squares_of(others, t);

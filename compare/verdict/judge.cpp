@@ -12,14 +12,13 @@
 #include "compare/diagnose/first_divergence.h"
 #include "compare/evidence/listing.h"
 #include "compare/measure/gates.h"
-#include "compare/power/power.h"
-#include "compare/power/token_power.h"
 #include "compare/verdict/account.h"
 #include "compare/verdict/findings.h"
 #include "compare/verdict/judged.h"
 #include "compare/verdict/prompt_judge.h"
 #include "compare/verdict/small_departures.h"
 #include "compare/verdict/state_matrix.h"
+#include "compare/verdict/weighing.h"
 #include "graph/lengths.h"
 
 namespace plumb::verdict {
@@ -34,11 +33,6 @@ using measure::kLeastContractSize;
 using measure::kOracleLimit;
 using measure::Listing;
 using measure::within;
-using power::can_afford_power;
-using power::Coverage;
-using power::measure_coverage;
-using power::measure_token_coverage;
-using power::TokenScene;
 using result::Diagnosis;
 using result::Gate;
 using result::kUnknown;
@@ -68,21 +62,6 @@ void note_missing_prompts(const trace::TraceFile& oracle, const std::vector<Prom
            fmt::format("prompt {} of the oracle is missing from the candidate", wanted.name)});
     }
   }
-}
-
-// Fills in what a pass is worth: a structural mistake that could not have been seen blocks it.
-void add_power(const Coverage& coverage, Findings& findings, Result& result) {
-  result.power = coverage.power;
-  if (coverage.unseen.empty() || findings.verdict() != Verdict::kPassed) return;
-  findings.doubt(
-      {Gate::kPower, "",
-       fmt::format("these prompts and weights cannot show: {}", fmt::join(coverage.unseen, "; "))});
-}
-
-void weigh(Truth& truth, const std::vector<Scene>& scenes,
-           const std::vector<std::string>& impossible, Findings& findings, Result& result) {
-  if (findings.verdict() == Verdict::kFailed && !can_afford_power(truth, scenes)) return;
-  add_power(measure_coverage(truth, scenes, impossible), findings, result);
 }
 
 // The ways in which the candidate ran a prompt: at once, and those that a trace has beside it.
@@ -199,16 +178,13 @@ class Judge::Session {
 
  private:
   void explain_and_weigh() {
-    const std::vector<Scene> scenes = make_scenes(judged_);
     if (misrecorded_) {
       result_.diagnosis.emplace();
       if (misrecording_) result_.diagnosis->push_back(*misrecording_);
     } else if (result_.first_divergence) {
       explain_departure(subject_.tries_contracts);
     }
-    if (!weigh_tokens() && !scenes.empty()) {
-      weigh(truth_, scenes, subject_.impossible, findings_, result_);
-    }
+    weigh(truth_, judged_, subject_.impossible, findings_, result_);
   }
 
   void judge_run(const Prompt& prompt, const Prompt& run, bool counted) {
@@ -222,7 +198,7 @@ class Judge::Session {
     here.subject = {&here.prompt, here.recorded.get(), recording->greedy(), subject_.contract};
     note_ignored(*here.recorded, result_.notes);
     const bool has_logits = here.recorded->has(kLogits) || !truth_.graph().find(kLogits);
-    if (!has_logits && !has_tokens_alone(here)) {
+    if (!has_logits && !has_tokens_alone(truth_, here)) {
       findings_.doubt(
           {Gate::kRecording, "logits", fmt::format("{}: no logits were recorded", run.name)});
     }
@@ -329,31 +305,6 @@ class Judge::Session {
                        result_.state->reference_max_rel)});
     }
     for (PromptFindings& findings : matrix.failures) findings_.add(std::move(findings));
-  }
-
-  // Where nothing but tokens was recorded: what they could have shown.
-  bool weigh_tokens() {
-    std::vector<TokenScene> scenes;
-    for (const Judged& here : judged_) {
-      if (!here.prompt.run.empty()) continue;
-      if (!has_tokens_alone(here)) return false;
-      scenes.push_back({&here.prompt.tokens, here.subject.greedy->tokens, here.evidence->noise()});
-    }
-    if (scenes.empty()) return false;
-    size_t count = 0;
-    for (const TokenScene& scene : scenes) count += scene.continuation.size();
-    result_.notes.push_back(fmt::format(
-        "judged by {} greedy tokens alone: an error that leaves each of them the best cannot show",
-        count));
-    if (findings_.verdict() == Verdict::kFailed) return true;
-    add_power(measure_token_coverage(truth_, scenes), findings_, result_);
-    return true;
-  }
-
-  // A continuation, and nothing of the forward that made it.
-  bool has_tokens_alone(const Judged& here) const {
-    return here.recorded->values().empty() && here.subject.greedy &&
-           !here.subject.greedy->tokens.empty() && !graph::depends_on_length(truth_.graph());
   }
 
   // The last tap is named as it was recorded.

@@ -92,7 +92,7 @@ NameTable names(const Spec&) {
 
 }  // namespace
 
-constinit const Family kBeam1{
+constinit const Family kBeam{
     .model_type = "beam",
     .architecture = "BeamForCausalLM",
     .read = read,

@@ -118,7 +118,7 @@ extern const Family kAriaText;
 extern const Family kAxK1;
 extern const Family kKolibri1;
 extern const Family kFlint;
-extern const Family kBeam1;
+extern const Family kBeam;
 extern const Family kLaguna;
 extern const Family kGpt2;
 extern const Family kGptNeox;

@@ -110,7 +110,7 @@ constexpr const Family* kFamilies[] = {
     &kAxK1,
     &kKolibri1,
     &kFlint,
-    &kBeam1,
+    &kBeam,
     &kLaguna,
 };
 

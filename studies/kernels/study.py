@@ -12,9 +12,11 @@ import argparse
 import collections
 import sys
 
-import torch
-
 import kernels
+import torch
+from severity import STRUCTURAL
+from writing import WRITING
+
 from plumbline import ops
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -56,7 +58,7 @@ class Study:
         self.count("plumb op", severity, dtype, result.verdict == "FAILED")
         named = ", ".join(result.causes) or "-"
         print(f"{op.name:18} {dtype:9} {seed} {severity:10} {label:28} {result.verdict:12} {named}", flush=True)
-        if (mistake is None and result.verdict == "FAILED") or (severity == kernels.STRUCTURAL and result.verdict != "FAILED"):
+        if (mistake is None and result.verdict == "FAILED") or (severity == STRUCTURAL and result.verdict != "FAILED"):
             self.bad.append((op.name, dtype, seed, label, result))
 
     def count(self, gate, severity, dtype, objects):
@@ -92,7 +94,7 @@ def main():
             for seed in range(options.clean):
                 study.judge(op, dtype, 1000 + seed, None, "clean")
             for seed in range(options.seeds):
-                for mistake, severity in (op.mistakes | kernels.WRITING).items():
+                for mistake, severity in (op.mistakes | WRITING).items():
                     study.judge(op, dtype, seed, mistake, severity)
     print(study.table())
     if options.markdown:

@@ -1,0 +1,4 @@
+"""How grave a planted mistake is."""
+
+SUBTLE = "subtle"
+STRUCTURAL = "structural"
